@@ -1,0 +1,118 @@
+//! When an identity, its credentials and its services were last used.
+
+use serde::{Deserialize, Serialize};
+
+use crate::activity::{Class, CredentialKind, Kind};
+use crate::identity::Declared;
+use crate::time::{EventTime, ProcessingTime};
+
+/// The last-seen facts of one identity, as published. All times are event times.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LastSeen {
+    /// Who.
+    pub identity_id: String,
+    /// Kind, after the inventory's word.
+    pub kind: Kind,
+    /// Class, after the inventory's word.
+    pub class: Class,
+    /// `aws`, `linux`, …
+    pub provider: String,
+    /// Account it belongs to.
+    pub account: Option<String>,
+    /// Provider's unique id.
+    pub unique_id: Option<String>,
+    /// First and last authenticated attempt; `None` for a declared identity never seen.
+    pub first_seen: Option<EventTime>,
+    /// Any authenticated attempt.
+    pub last_seen: Option<EventTime>,
+    /// Last attempt that worked.
+    pub last_success: Option<EventTime>,
+    /// Last attempt that was denied.
+    pub last_denied: Option<EventTime>,
+    /// Last use with signs of a person.
+    pub last_human_use: Option<EventTime>,
+    /// Last use by a provider service on its behalf.
+    pub last_via_service: Option<EventTime>,
+    /// Action of the last use: `s3:GetObject`.
+    pub last_activity: Option<String>,
+    /// Each credential with its own first and last use, by kind and id; bounded.
+    pub credentials: Vec<CredentialUse>,
+    /// Each service with its own last use, by name; bounded.
+    pub services: Vec<ServiceUse>,
+    /// Status.
+    pub status: UseStatus,
+    /// Whole days without use at the coverage's end; `None` unless the status is `unused` or `never_seen`.
+    pub unused_days: Option<u32>,
+    /// How well the log source was covered.
+    pub coverage: Coverage,
+    /// What the inventory declares.
+    pub declared: Option<Declared>,
+    /// When this record was made.
+    pub updated_at: ProcessingTime,
+}
+
+/// Use of one credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CredentialUse {
+    /// Kind.
+    pub kind: CredentialKind,
+    /// Public identifier.
+    pub id: String,
+    /// First use.
+    pub first_seen: EventTime,
+    /// Last use.
+    pub last_seen: EventTime,
+}
+
+/// Use of one service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceUse {
+    /// Short name.
+    pub service: String,
+    /// Last use.
+    pub last_seen: EventTime,
+}
+
+/// Whether an identity is in use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UseStatus {
+    /// Used within its window.
+    Active,
+    /// Not used within its window, and the log source was covered for all of it.
+    Unused,
+    /// Declared, never seen, older than its window, and covered.
+    NeverSeen,
+    /// Not enough is known to say: the gap is named in the coverage.
+    #[default]
+    Unknown,
+}
+
+impl UseStatus {
+    /// All states.
+    pub const ALL: [Self; 4] = [Self::Active, Self::Unused, Self::NeverSeen, Self::Unknown];
+
+    /// The name used in records and metric labels.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Unused => "unused",
+            Self::NeverSeen => "never_seen",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// How well the log sources of an identity were covered.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Coverage {
+    /// Start of what is covered.
+    pub since: Option<EventTime>,
+    /// End of what is covered.
+    pub until: Option<EventTime>,
+    /// Gaps between, newest first, start inclusive and end exclusive; bounded.
+    pub gaps: Vec<(EventTime, EventTime)>,
+    /// Covered part of the identity's window, 0 to 1.
+    pub ratio: f64,
+}

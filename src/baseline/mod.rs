@@ -1,0 +1,5 @@
+//! What an identity normally does, and when it was last seen.
+
+pub mod last_seen;
+
+pub use last_seen::LastSeen;

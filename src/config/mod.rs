@@ -1,0 +1,290 @@
+//! Settings: what can be set, with its default and its reason. Reading files and the environment is the caller's.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::decode::FormatHint;
+
+/// All settings. Every key has a default; unknown keys are errors.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Connection to Kafka.
+    pub kafka: Kafka,
+    /// Topics read and written.
+    pub topics: Topics,
+    /// The stages and how they commit.
+    pub stage: Stage,
+    /// Caps on what one payload may unpack to.
+    pub limits: Limits,
+    /// Baselines.
+    pub baseline: Baseline,
+    /// Detection.
+    pub detection: Detection,
+    /// Last-seen records.
+    pub last_seen: LastSeen,
+    /// Unused identities.
+    pub unused: Unused,
+    /// HTTP endpoints.
+    pub http: Http,
+    /// The monitor's own log.
+    pub log: Log,
+}
+
+/// Connection to Kafka.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Kafka {
+    /// `host:port,host:port`.
+    pub brokers: String,
+    /// Prefix of consumer groups and transactional ids; two deployments on one Kafka need two names.
+    pub application_id: String,
+    /// Name of this instance, stable over restarts (a StatefulSet's pod name). Enables static membership and fencing of its own zombie.
+    pub instance_id: Option<String>,
+    /// Any librdkafka property, for all clients: `security.protocol`, `sasl.mechanism`, `ssl.ca.location`, …
+    pub properties: BTreeMap<String, String>,
+}
+
+impl Default for Kafka {
+    fn default() -> Self {
+        Self {
+            brokers: "localhost:9092".into(),
+            application_id: "nhi-monitor".into(),
+            instance_id: None,
+            properties: BTreeMap::new(),
+        }
+    }
+}
+
+/// Topics read and written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Topics {
+    /// Input topics.
+    pub inputs: Vec<Input>,
+    /// Activities, keyed by identity (internal).
+    pub activity: String,
+    /// Alerts out.
+    pub alerts: String,
+    /// Declared identities in, last-seen records out (compacted).
+    pub inventory: String,
+    /// Changelog of the monitor's state (internal, compacted).
+    pub state: String,
+    /// What could not be understood, with the reason.
+    pub dead_letter: String,
+    /// Partitions of `activity` and `state` where they are created here.
+    pub partitions: i32,
+    /// Replication factor of topics created here.
+    pub replication_factor: i32,
+    /// Whether missing topics are created at start; otherwise they are an error.
+    pub create: bool,
+}
+
+impl Default for Topics {
+    fn default() -> Self {
+        Self {
+            inputs: vec![
+                Input { topic: "cloudtrail".into(), format: FormatHint::Cloudtrail },
+                Input { topic: "auth.linux".into(), format: FormatHint::LinuxAuth },
+            ],
+            activity: "nhi.activity".into(),
+            alerts: "nhi.alerts".into(),
+            inventory: "nhi.inventory".into(),
+            state: "nhi.state".into(),
+            dead_letter: "nhi.dead-letter".into(),
+            partitions: 12,
+            replication_factor: 1,
+            create: true,
+        }
+    }
+}
+
+/// One input topic.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// Topic name.
+    pub topic: String,
+    /// What it carries.
+    #[serde(default)]
+    pub format: FormatHint,
+}
+
+/// The stages and how they commit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Stage {
+    /// Ingest worker threads.
+    pub ingest_workers: usize,
+    /// Monitor worker threads.
+    pub monitor_workers: usize,
+    /// Longest time between commits. Readers of `read_committed` see results this much later.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub commit_interval: Duration,
+    /// Most input records between commits.
+    pub commit_records: usize,
+    /// Time that SIGTERM leaves for the last commit.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub drain_timeout: Duration,
+}
+
+impl Default for Stage {
+    fn default() -> Self {
+        Self {
+            ingest_workers: 1,
+            monitor_workers: 1,
+            commit_interval: Duration::from_millis(500),
+            commit_records: 200_000,
+            drain_timeout: Duration::from_secs(20),
+        }
+    }
+}
+
+/// Caps on what one payload may unpack to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Bytes of one payload after decompression. A CloudTrail file of an hour is rarely above 50 MB unpacked.
+    pub payload_bytes: usize,
+    /// Bytes of one record. CloudTrail's own cap is 256 KB.
+    pub record_bytes: usize,
+    /// Records in one payload.
+    pub payload_records: usize,
+    /// Wrappers inside wrappers (Filebeat around EventBridge around…).
+    pub envelope_depth: usize,
+    /// How far ahead of its reception an event's time may be before it is clamped.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub clock_skew: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            payload_bytes: 64 << 20,
+            record_bytes: 1 << 20,
+            payload_records: 200_000,
+            envelope_depth: 4,
+            clock_skew: Duration::from_secs(300),
+        }
+    }
+}
+
+/// Baselines.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Baseline {
+    /// Days of observed life after which an identity's baseline counts as settled.
+    pub learning_days: u32,
+    /// Days that a term unused stays known. A yearly job is not new each year.
+    pub memory_days: u32,
+    /// Identities held by one instance; beyond it, the longest unseen are evicted (they stay in the changelog's topic).
+    pub max_identities: usize,
+}
+
+impl Default for Baseline {
+    fn default() -> Self {
+        Self { learning_days: 7, memory_days: 400, max_identities: 5_000_000 }
+    }
+}
+
+/// Detection.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Detection {
+    /// Risk (0 to 100) at which an incident opens.
+    pub incident_risk: u8,
+    /// Quiet time after which an incident closes.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub incident_quiet: Duration,
+    /// Days that behaviour which raised an alert is held out of the baseline.
+    pub quarantine_days: u32,
+}
+
+impl Default for Detection {
+    fn default() -> Self {
+        Self { incident_risk: 50, incident_quiet: Duration::from_secs(6 * 3600), quarantine_days: 7 }
+    }
+}
+
+/// Last-seen records.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LastSeen {
+    /// Published again when `last_seen` moved by more than this, and once when the identity was quiet for this long.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub publish_every: Duration,
+}
+
+impl Default for LastSeen {
+    fn default() -> Self {
+        Self { publish_every: Duration::from_secs(3600) }
+    }
+}
+
+/// Unused identities.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Unused {
+    /// Days without use after which an identity counts as unused, unless its declaration says otherwise.
+    pub after_days: u32,
+    /// Longest silence of a log source that still counts as covered.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub max_silence: Duration,
+}
+
+impl Default for Unused {
+    fn default() -> Self {
+        Self { after_days: 90, max_silence: Duration::from_secs(24 * 3600) }
+    }
+}
+
+/// HTTP endpoints.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Http {
+    /// Address and port to listen on; empty turns HTTP off.
+    pub listen: String,
+    /// Alerts kept in memory for `/api/v1/alerts`.
+    pub recent_alerts: usize,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self { listen: "127.0.0.1:9464".into(), recent_alerts: 1_000 }
+    }
+}
+
+/// The monitor's own log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// `text` or `json`.
+    pub format: LogFormat,
+    /// Filter, as in `info` or `nhi_monitor=debug,rdkafka=warn`.
+    pub level: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, level: "info".into() }
+    }
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}

@@ -1,0 +1,184 @@
+//! What detection says: signals, and the incidents they add up to.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::activity::{Class, Kind};
+use crate::identity::declared::Criticality;
+use crate::time::{EventTime, ProcessingTime};
+
+use super::detector::Detector;
+
+/// One reason to look: something an identity did that its baseline did not lead to expect.
+#[derive(Clone, Debug)]
+pub struct Signal {
+    /// The detector that raised it.
+    pub detector: Arc<Detector>,
+    /// Surprise, in bits: 10 bits is a one-in-a-thousand event for this identity.
+    pub bits: f32,
+    /// One sentence for a person: what was seen and why it matters.
+    pub reason: String,
+    /// What the baseline led to expect.
+    pub expected: String,
+    /// What was seen instead.
+    pub observed: String,
+    /// When the event happened.
+    pub time: EventTime,
+    /// The event behind it.
+    pub evidence: EventEvidence,
+}
+
+/// The event behind a signal, as far as an analyst needs it to find the original.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct EventEvidence {
+    /// The log's own event id.
+    pub event_id: Option<String>,
+    /// Service and operation: `s3`, `GetObject`.
+    pub service: String,
+    /// Operation of the service.
+    pub operation: String,
+    /// `success`, `denied` or `failed`.
+    pub outcome: String,
+    /// Provider's error code.
+    pub error_code: Option<String>,
+    /// Main resource.
+    pub resource: Option<String>,
+    /// Source address.
+    pub ip: Option<String>,
+    /// Source network.
+    pub network: Option<String>,
+    /// Country, where known.
+    pub country: Option<String>,
+    /// Client family and version.
+    pub client: Option<String>,
+    /// Region.
+    pub region: Option<String>,
+    /// Account acted in.
+    pub account: Option<String>,
+    /// Public identifier of the credential.
+    pub credential: Option<String>,
+    /// Session name.
+    pub session: Option<String>,
+    /// Topic or file, partition, offset, index of the record.
+    pub source: String,
+    /// Partition of the topic.
+    pub partition: i32,
+    /// Offset within the partition, or line of the file.
+    pub offset: i64,
+    /// Index within the message.
+    pub index: u32,
+}
+
+/// A report on one incident of one identity: created, grown, or closed.
+#[derive(Clone, Debug)]
+pub struct IncidentReport {
+    /// Deterministic id: the same events give the same id in every run.
+    pub uid: String,
+    /// Whether this report opens, grows or ends the incident.
+    pub stage: Stage,
+    /// 1 for the first report of this incident, then up by one.
+    pub sequence: u32,
+    /// Who it is about.
+    pub subject: Subject,
+    /// When we found it: reception time of the deciding record, or the tick that decided.
+    pub found_at: ProcessingTime,
+    /// Event time of the first signal.
+    pub first_seen: EventTime,
+    /// Event time of the last signal.
+    pub last_seen: EventTime,
+    /// The signals that weigh most, most bits first, at most [`MAX_REPORTED_SIGNALS`].
+    pub signals: Vec<Signal>,
+    /// How many signals the incident has in all.
+    pub signal_count: u32,
+    /// Risk, 0 to 100.
+    pub risk: u8,
+    /// Severity.
+    pub severity: Severity,
+    /// How sure it is that this is not benign, 0 to 100.
+    pub confidence: u8,
+    /// What happened, in one or two sentences that stand alone.
+    pub message: String,
+}
+
+impl IncidentReport {
+    /// The detector of the weightiest signal, after which the incident is named.
+    #[must_use]
+    pub fn detector(&self) -> Option<&Arc<Detector>> {
+        self.signals.first().map(|signal| &signal.detector)
+    }
+}
+
+/// Reports carry at most this many signals: enough to understand, small enough for one message.
+pub const MAX_REPORTED_SIGNALS: usize = 16;
+
+/// Where in an incident's life a report stands (OCSF `activity_id`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Stage {
+    /// Opened.
+    Create,
+    /// Grown.
+    Update,
+    /// Ended.
+    Close,
+}
+
+/// Severity (OCSF `severity_id` 1 to 5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// For the record.
+    Informational,
+    /// Worth a look in the week.
+    Low,
+    /// Worth a look in the day.
+    Medium,
+    /// Look now.
+    High,
+    /// Act now.
+    Critical,
+}
+
+impl Severity {
+    /// All severities, mildest first.
+    pub const ALL: [Self; 5] = [Self::Informational, Self::Low, Self::Medium, Self::High, Self::Critical];
+
+    /// The name used in metric labels and reports.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Informational => "informational",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// Who or what an incident is about.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Subject {
+    /// Identity id; for a finding about a log source, its scope.
+    pub identity_id: String,
+    /// Provider's unique id, where known.
+    pub unique_id: Option<String>,
+    /// `aws`, `linux`, …
+    pub provider: String,
+    /// Account it belongs to.
+    pub account: Option<String>,
+    /// Kind.
+    pub kind: Kind,
+    /// Class.
+    pub class: Class,
+    /// Owner from the inventory.
+    pub owner: Option<String>,
+    /// Purpose from the inventory.
+    pub purpose: Option<String>,
+    /// Environment from the inventory.
+    pub environment: Option<String>,
+    /// Criticality from the inventory.
+    pub criticality: Criticality,
+    /// Whether the inventory declares it.
+    pub is_declared: bool,
+}

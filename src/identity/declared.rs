@@ -1,0 +1,74 @@
+//! What the inventory's owner declares about an identity.
+
+use serde::{Deserialize, Serialize};
+
+use crate::activity::Kind;
+use crate::time::EventTime;
+
+/// One declaration, or its withdrawal, as it comes from the inventory topic.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeclaredChange {
+    /// The identity it is about.
+    pub identity_id: String,
+    /// The declaration; `None` for a tombstone, which retires the identity.
+    pub declared: Option<Declared>,
+}
+
+/// What the inventory's owner declares about an identity.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Declared {
+    /// Overrides the observed kind.
+    pub kind: Option<Kind>,
+    /// Technical owner.
+    pub owner: Option<String>,
+    /// Business owner.
+    pub business_owner: Option<String>,
+    /// What it is for.
+    pub purpose: Option<String>,
+    /// `prod`, `staging`, …
+    pub environment: Option<String>,
+    /// How much depends on it.
+    pub criticality: Criticality,
+    /// Whether it is meant to be in use.
+    pub status: DeclaredStatus,
+    /// When it was made.
+    pub created_at: Option<EventTime>,
+    /// When it is to end.
+    pub expires_at: Option<EventTime>,
+    /// When it was retired.
+    pub retired_at: Option<EventTime>,
+    /// Days without use after which it counts as unused; the configured default where absent.
+    pub unused_after_days: Option<u32>,
+    /// Services it is meant to use; empty means any.
+    pub allowed_services: Vec<String>,
+    /// Networks it is meant to come from; empty means any.
+    pub allowed_networks: Vec<String>,
+    /// The declaration as it came, as a JSON object with all its keys, so that unknown ones are passed on.
+    pub original: String,
+}
+
+/// How much depends on an identity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Criticality {
+    /// Little depends on it.
+    Low,
+    /// Nothing was said.
+    #[default]
+    Medium,
+    /// Much depends on it.
+    High,
+    /// The business stops without it.
+    Critical,
+}
+
+/// Whether an identity is meant to be in use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DeclaredStatus {
+    /// In use.
+    #[default]
+    Active,
+    /// Out of use: any activity is suspect.
+    Retired,
+}

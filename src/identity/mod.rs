@@ -1,0 +1,5 @@
+//! Who acted: from the principal that a log names to a stable identity with kind and class.
+
+pub mod declared;
+
+pub use declared::{Declared, DeclaredChange};

@@ -1,0 +1,1 @@
+//! Records to events: one file per log format.

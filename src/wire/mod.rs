@@ -1,0 +1,1 @@
+//! Public records and binary codecs.
