@@ -32,7 +32,20 @@ pub struct Identity<'a> {
 }
 
 /// What kind of identity it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum Kind {
@@ -97,7 +110,20 @@ impl Kind {
 }
 
 /// Whether a machine or a person uses the identity.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
     /// Used by machines.
@@ -270,7 +296,9 @@ pub struct Credential<'a> {
 }
 
 /// The kinds of credential.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum CredentialKind {
     /// Valid until revoked: `AKIA…`, an SSH key, a password.
@@ -414,7 +442,10 @@ impl Event<'_> {
             Some(id) => xxh3_128(id.as_bytes()),
             None => {
                 let Provenance { source, partition, offset, index } = &self.provenance;
-                xxh3_128_with_seed(format!("{source}\0{partition}\0{offset}\0{index}").as_bytes(), PROVENANCE_SEED)
+                xxh3_128_with_seed(
+                    format!("{source}\0{partition}\0{offset}\0{index}").as_bytes(),
+                    PROVENANCE_SEED,
+                )
             }
         }
     }

@@ -62,7 +62,12 @@ impl Ingest {
     ///
     /// Returns how many records the payload held: `activities + skipped + rejected`, at least 1.
     pub fn ingest(&mut self, payload: Payload<'_>, sink: &mut dyn Sink) -> u32 {
-        sink.rejected(Rejected { reason: "unsupported", detail: String::new(), bytes: payload.bytes, index: 0 });
+        sink.rejected(Rejected {
+            reason: "unsupported",
+            detail: String::new(),
+            bytes: payload.bytes,
+            index: 0,
+        });
         1
     }
 }

@@ -129,7 +129,10 @@ mod tests {
 
     #[test]
     fn the_stable_hash_never_changes() {
-        assert_eq!(stable_hash("arn:aws:iam::111122223333:role/app"), stable_hash("arn:aws:iam::111122223333:role/app"));
+        assert_eq!(
+            stable_hash("arn:aws:iam::111122223333:role/app"),
+            stable_hash("arn:aws:iam::111122223333:role/app")
+        );
         assert_eq!(stable_hash(""), 0x2d06_8005_38d3_94c2);
     }
 }

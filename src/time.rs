@@ -142,9 +142,18 @@ mod tests {
     #[test]
     fn a_future_time_is_clamped_to_reception() {
         let received = ProcessingTime::from_millis(1_000_000);
-        assert_eq!(EventTime::from_millis(1_000_500).clamped(received, 500), (EventTime::from_millis(1_000_500), false));
-        assert_eq!(EventTime::from_millis(1_000_501).clamped(received, 500), (EventTime::from_millis(1_000_000), true));
-        assert_eq!(EventTime::from_millis(i64::MAX).clamped(received, 500), (EventTime::from_millis(1_000_000), true));
+        assert_eq!(
+            EventTime::from_millis(1_000_500).clamped(received, 500),
+            (EventTime::from_millis(1_000_500), false)
+        );
+        assert_eq!(
+            EventTime::from_millis(1_000_501).clamped(received, 500),
+            (EventTime::from_millis(1_000_000), true)
+        );
+        assert_eq!(
+            EventTime::from_millis(i64::MAX).clamped(received, 500),
+            (EventTime::from_millis(1_000_000), true)
+        );
     }
 
     #[test]

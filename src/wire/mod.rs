@@ -1,1 +1,3 @@
 //! Public records and binary codecs.
+
+pub mod snapshot;
