@@ -258,6 +258,8 @@ pub enum Usage {
     AuthenticatedOnly,
     /// A correction of an earlier record (CloudTrail `addendum`): not a use of its own.
     Correction,
+    /// Somebody claimed to be the identity and did not prove it (a wrong password): no use, and no sign of life.
+    Unproven,
 }
 
 /// Whether the action worked.
