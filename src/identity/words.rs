@@ -9,7 +9,7 @@ use crate::activity::{Class, Kind};
 const MAX_NAME_BYTES: usize = 128;
 
 /// The longest word below.
-const MAX_WORD_BYTES: usize = 14;
+const MAX_WORD_BYTES: usize = 13;
 
 /// What a word speaks for. Where several words speak, the first in this order wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
