@@ -184,6 +184,8 @@ pub enum Evidence {
 pub struct Event<'a> {
     /// When it happened by the log's clock, held to at most the clock skew allowed after `received`.
     pub time: EventTime,
+    /// Whether the log's clock ran so far ahead that `time` had to be held back.
+    pub time_clamped: bool,
     /// When the record reached its input topic.
     pub received: ProcessingTime,
     /// What the record says about use.
