@@ -1,1 +1,4 @@
 //! Edge.
+
+pub mod demo;
+pub mod generate;
