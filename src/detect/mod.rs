@@ -2,6 +2,7 @@
 
 pub mod detector;
 pub mod finding;
+pub mod sensitivity;
 pub mod testing;
 
 use std::sync::Arc;

@@ -135,8 +135,10 @@ fn activity<'a>(act: Act<'a>, line: Line<'a>, context: &Context<'a>) -> Normaliz
         uid: act.uid.or(writer_uid.filter(|_| act.service == "sudo" && act.operation == "exec")),
     };
     let caller = act.caller.map(|caller| format!("linux:{}:{caller}", line.host).into());
+    let (time, time_clamped) = line.time.clamped(context.received, context.clock_skew_ms);
     let event = Event {
-        time: line.time.clamped(context.received, context.clock_skew_ms).0,
+        time,
+        time_clamped,
         received: context.received,
         usage: act.usage,
         credential: act.credential,
