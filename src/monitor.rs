@@ -3,6 +3,8 @@
 //! One monitor holds one partition of identities. It reads no clock: a record brings its reception time
 //! with it, and ticks are told theirs. The same records in the same order give the same effects.
 
+#[cfg(test)]
+pub(crate) mod fixture;
 pub mod identity;
 pub mod posture;
 pub mod publish;
@@ -10,6 +12,8 @@ pub mod rehearsal;
 mod schedule;
 pub mod state;
 mod stats;
+#[cfg(test)]
+mod tests;
 mod view;
 
 use std::collections::BTreeSet;
@@ -124,13 +128,19 @@ impl Monitor {
 
     /// Takes one activity in, without the box that a [`Record`] needs.
     pub fn activity(&mut self, activity: &Activity<'_>, effects: &mut Vec<Effect>) {
-        let shared = Arc::clone(&self.shared);
-        let mut state = self.entry(&shared, &activity.identity.id);
         let event = &activity.event;
-        if event.usage == Usage::Correction {
-            self.stats.corrections += 1;
-            return;
+        self.stats.clamped += u64::from(event.time_clamped);
+        match event.usage {
+            Usage::Correction => self.stats.corrections += 1,
+            Usage::Unproven => self.unproven(activity, effects),
+            Usage::Used | Usage::AuthenticatedOnly => self.used(activity, effects),
         }
+    }
+
+    fn used(&mut self, activity: &Activity<'_>, effects: &mut Vec<Effect>) {
+        let shared = Arc::clone(&self.shared);
+        let event = &activity.event;
+        let mut state = self.entry(&shared, &activity.identity.id);
         if !state.recent.insert(event.dedupe_key()) {
             self.stats.duplicates += 1;
             return;
@@ -152,6 +162,23 @@ impl Monitor {
         self.stats.count_evictions("terms", u64::from(sighting.evictions));
         self.detect(activity, &mut state, &sighting, effects);
         self.publish_if_due(&activity.identity.id, &mut state, &sighting, event.received, effects);
+        self.settle(&activity.identity.id, &mut state, event.received);
+    }
+
+    /// Somebody tried to be an identity and failed: a reason to look where it goes on, but no use of it.
+    ///
+    /// A name that nobody ever proved to hold is not made an identity, or every guess would be one.
+    fn unproven(&mut self, activity: &Activity<'_>, effects: &mut Vec<Effect>) {
+        self.stats.unproven += 1;
+        let shared = Arc::clone(&self.shared);
+        let event = &activity.event;
+        let Some(mut state) = shared.identities.get_mut(&*activity.identity.id) else { return };
+        if !state.recent.insert(event.dedupe_key()) {
+            self.stats.duplicates += 1;
+            return;
+        }
+        let sighting = state.behaviour.observe_unproven(event);
+        self.detect(activity, &mut state, &sighting, effects);
         self.settle(&activity.identity.id, &mut state, event.received);
     }
 

@@ -152,6 +152,12 @@ impl Behaviour {
         sighting
     }
 
+    /// Counts an attempt by somebody who did not prove to be the identity. It teaches nothing but the rate of denials.
+    pub fn observe_unproven(&mut self, event: &Event<'_>) -> Sighting {
+        let denied_burst = counted(&mut self.denied_rate, event.time.hour(), self.burst_hour);
+        Sighting { denied_burst, is_settled: true, ..Sighting::default() }
+    }
+
     /// Holds the new values of an event that raised an alert out of the baseline.
     pub fn quarantine(&mut self, event: &Event<'_>, sighting: &Sighting) {
         for dimension in Dimension::ALL {

@@ -59,7 +59,7 @@ pub fn judge(
         return Judgement { status: UseStatus::Active, unused_days: None, coverage: proof };
     }
     let idle_since = state.usage.last_seen.or_else(|| state.declared.as_ref().and_then(|d| d.created_at));
-    let idle_ms = idle_since.zip(proof.until).map(|(since, until)| until.millis_since(since));
+    let idle_ms = idle_since.zip(proof.until).map(|(since, until)| until.min(end).millis_since(since));
     let is_proven = proof.gaps.is_empty() && !state.has_more_scopes;
     match idle_ms {
         Some(idle_ms) if is_proven && idle_ms >= window_ms => {

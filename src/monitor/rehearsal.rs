@@ -21,10 +21,10 @@ use super::{CoverageMark, Monitor, Record};
 const IDENTITY: &str = "arn:aws:iam::111122223333:role/rehearsal";
 
 /// Its log source.
-const SCOPE: &str = "aws:111122223333:eu-west-1";
+pub(super) const SCOPE: &str = "aws:111122223333:eu-west-1";
 
 /// Where the tests' time begins: Monday 2026-01-05, midnight UTC.
-const START_MS: i64 = 1_767_571_200_000;
+pub(super) const START_MS: i64 = 1_767_571_200_000;
 
 /// Runs one detector's embedded tests.
 #[must_use]
@@ -109,11 +109,12 @@ impl Rehearsal {
     }
 }
 
-fn activity<'a>(sample: &'a Sample, now_ms: i64, event_id: &'a str) -> Activity<'a> {
+pub(super) fn activity<'a>(sample: &'a Sample, now_ms: i64, event_id: &'a str) -> Activity<'a> {
     let (service, operation) = sample.action.split_once(':').unwrap_or((&sample.action, ""));
     let network = sample.ip.rsplit_once('.').map(|(network, _)| Text::from(format!("{network}.0/24")));
     let event = Event {
         time: EventTime::from_millis(now_ms),
+        time_clamped: false,
         received: ProcessingTime::from_millis(now_ms),
         usage: Usage::Used,
         credential: sample

@@ -11,20 +11,20 @@ use crate::time::{MINUTE_MS, ProcessingTime};
 /// comes up too early is looked at and put back. That keeps the cost per event at nothing, and the cost
 /// per tick at the number of identities that are due.
 #[derive(Debug, Default)]
-pub struct Schedule {
+pub(super) struct Schedule {
     minutes: BTreeMap<i64, Vec<Term>>,
 }
 
 impl Schedule {
     /// Puts an identity on the schedule for the first whole minute at or after `at`, and returns that minute.
-    pub fn add(&mut self, identity_id: Term, at: ProcessingTime) -> ProcessingTime {
+    pub(super) fn add(&mut self, identity_id: Term, at: ProcessingTime) -> ProcessingTime {
         let minute = at.millis().div_euclid(MINUTE_MS) + i64::from(at.millis() % MINUTE_MS != 0);
         self.minutes.entry(minute).or_default().push(identity_id);
         ProcessingTime::from_millis(minute * MINUTE_MS)
     }
 
     /// Takes the identities of the earliest minute that is not later than `now`.
-    pub fn take_due(&mut self, now: ProcessingTime) -> Option<(ProcessingTime, Vec<Term>)> {
+    pub(super) fn take_due(&mut self, now: ProcessingTime) -> Option<(ProcessingTime, Vec<Term>)> {
         let entry = self.minutes.first_entry()?;
         let at = ProcessingTime::from_millis(entry.key() * MINUTE_MS);
         (at <= now).then(|| (at, entry.remove()))

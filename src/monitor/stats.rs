@@ -16,6 +16,8 @@ pub struct Stats {
     pub late: u64,
     /// Activities whose time lay too far in the future and was clamped.
     pub clamped: u64,
+    /// Attempts by somebody who did not prove to be the identity.
+    pub unproven: u64,
     /// Corrections of earlier records, which are no use of their own.
     pub corrections: u64,
     /// Activities of an identity that has since been deleted and made again under the same name.

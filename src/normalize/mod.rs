@@ -59,6 +59,10 @@ pub struct AwsPrincipal<'a> {
     pub issuer_principal_id: Option<Text<'a>>,
     /// `sessionContext.webIdFederationData.federatedProvider` or `identityProvider`.
     pub identity_provider: Option<Text<'a>>,
+    /// `onBehalfOf.userId`: the Identity Center user behind the call.
+    pub on_behalf_of: Option<Text<'a>>,
+    /// `onBehalfOf.identityStoreArn`.
+    pub identity_store: Option<Text<'a>>,
 }
 
 /// Why a record could not be normalised.
