@@ -47,7 +47,7 @@ pub enum Label {
     Topic,
     /// Partition of a topic.
     Partition,
-    /// Why a record was skipped or dead-lettered.
+    /// Why a record was skipped or dead-lettered, or a transaction aborted.
     Reason,
     /// Stage of the pipeline.
     Stage,
@@ -65,6 +65,10 @@ pub enum Label {
     Limit,
     /// Percentile of a distribution.
     Percentile,
+    /// Output of the pipeline.
+    Output,
+    /// Error of the Kafka client.
+    Error,
     /// HTTP endpoint.
     Endpoint,
     /// HTTP status code.
@@ -75,7 +79,7 @@ pub enum Label {
 
 impl Label {
     /// All labels.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Topic,
         Self::Partition,
         Self::Reason,
@@ -87,6 +91,8 @@ impl Label {
         Self::Status,
         Self::Limit,
         Self::Percentile,
+        Self::Output,
+        Self::Error,
         Self::Endpoint,
         Self::Code,
         Self::Version,
@@ -107,6 +113,8 @@ impl Label {
             Self::Status => "status",
             Self::Limit => "limit",
             Self::Percentile => "percentile",
+            Self::Output => "output",
+            Self::Error => "error",
             Self::Endpoint => "endpoint",
             Self::Code => "code",
             Self::Version => "version",
@@ -119,7 +127,7 @@ impl Label {
         match self {
             Self::Topic => "the configured topics, else `other`",
             Self::Partition => "partitions assigned to this instance",
-            Self::Reason => "fixed in the program, one per kind of error",
+            Self::Reason => "fixed in the program, one per cause",
             Self::Stage => "`ingest`, `monitor`",
             Self::Severity => "`informational`, `low`, `medium`, `high`, `critical`",
             Self::Kind => "the eleven kinds of identity",
@@ -128,6 +136,8 @@ impl Label {
             Self::Status => "`active`, `unused`, `never_seen`, `unknown`",
             Self::Limit => "fixed in the program, one per limit",
             Self::Percentile => "`50`, `99`, `99.9`",
+            Self::Output => "`frame`, `dead_letter`, `state`, `alert`, `last_seen`",
+            Self::Error => "error codes of librdkafka, else `other`",
             Self::Endpoint => "the routes served, else `other`",
             Self::Code => "status codes that the server gives",
             Self::Version => "one",
@@ -163,6 +173,10 @@ const COMMIT_RECORDS: &[f64] = &[1.0, 10.0, 100.0, 1e3, 5e3, 1e4, 2.5e4, 5e4, 1e
 const LATENCY_SECONDS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0];
 
 families! {
+    MESSAGES_RECEIVED = Counter "nhi_messages_received_total" [Topic]
+        "Messages consumed from an input topic."
+    BYTES_RECEIVED = Counter "nhi_received_bytes_total" [Topic]
+        "Bytes of these messages, as they came."
     RECORDS_RECEIVED = Counter "nhi_records_received_total" [Topic]
         "Records found in the messages of an input topic."
     ACTIVITIES = Counter "nhi_activities_total" [Topic]
@@ -174,7 +188,9 @@ families! {
     EVENTS_CLAMPED = Counter "nhi_events_clamped_total" []
         "Events dated further ahead of their reception than limits.clock_skew, and held to it."
 
-    MONITOR_ACTIVITIES = Counter "nhi_monitor_activities_total" []
+    MONITORED = Counter "nhi_monitored_records_total" []
+        "Activities and declarations that the monitor took in."
+    LEARNED = Counter "nhi_activities_learned_total" []
         "Activities learned into baselines."
     DUPLICATES = Counter "nhi_activities_duplicate_total" []
         "Activities seen before, by event id, and left out."
@@ -186,8 +202,10 @@ families! {
         "Signals raised, including those too weak to open an incident."
     ALERTS = Counter "nhi_alerts_total" [Severity, Kind, Detector, Report]
         "Alerts published, by the detector that leads the incident."
-    LAST_SEEN_PUBLISHED = Counter "nhi_last_seen_published_total" []
-        "Last-seen records published on the inventory topic."
+    PUBLISHED_RECORDS = Counter "nhi_published_records_total" [Output]
+        "Records published, by what they are."
+    PUBLISHED_BYTES = Counter "nhi_published_bytes_total" [Output]
+        "Bytes of these records, before compression."
     EVICTIONS = Counter "nhi_evictions_total" [Limit]
         "What was dropped from state because a limit was reached."
 
@@ -208,25 +226,31 @@ families! {
         "Messages between the position read to and the end of a partition, as a read_committed reader sees it."
     PARTITIONS_ASSIGNED = Gauge "nhi_partitions_assigned" [Stage]
         "Partitions that a stage of this instance owns."
+    PARTITIONS_RESTORING = Gauge "nhi_partitions_restoring" [Stage]
+        "Those of them whose state is still being restored."
     COMMITS = Counter "nhi_commits_total" [Stage]
         "Transactions committed."
-    ABORTS = Counter "nhi_aborts_total" [Stage]
+    ABORTS = Counter "nhi_aborts_total" [Stage, Reason]
         "Transactions aborted; their records are read again."
     COMMIT_DURATION = Histogram "nhi_commit_duration_seconds" [Stage] buckets COMMIT_SECONDS;
         "From the end of a batch until its transaction was committed."
     COMMIT_RECORDS_SIZE = Histogram "nhi_commit_records" [Stage] buckets COMMIT_RECORDS;
         "Records consumed by one transaction."
-    EFFECT_LATENCY = Histogram "nhi_effect_latency_seconds" [] buckets LATENCY_SECONDS;
-        "From a record's arrival on its input topic until its alert or last-seen record was committed."
-    EFFECT_LATENCY_PERCENTILE = Gauge "nhi_effect_latency_percentile_seconds" [Percentile]
-        "The same, as percentiles over the last five to ten minutes; 0 where nothing was published."
+    BROKER_ERRORS = Counter "nhi_broker_errors_total" [Stage, Error]
+        "Trouble with the brokers that the Kafka client reported."
+    EFFECT_LATENCY = Histogram "nhi_effect_latency_seconds" [Stage] buckets LATENCY_SECONDS;
+        "From a record's arrival on its input topic until what it led to was committed."
+    EFFECT_LATENCY_PERCENTILE = Gauge "nhi_effect_latency_percentile_seconds" [Stage, Percentile]
+        "The same, as percentiles over the last five to ten minutes; 0 where nothing was committed."
 
     RESTORE_PROGRESS = Gauge "nhi_restore_progress_ratio" []
-        "Part of the assigned state that is restored, 0 to 1."
+        "Part of the owned partitions whose state is restored, 0 to 1."
     RESTORED_RECORDS = Counter "nhi_restored_records_total" []
         "Changelog records read back."
     RESTORE_DURATION = Gauge "nhi_restore_duration_seconds" []
-        "Time that the last restore took."
+        "Time that the restore of the last partition took."
+    RESTORE_FAILURES = Counter "nhi_restore_failures_total" [Reason]
+        "Changelog records that could not be read back; their partition does not start."
     READY = Gauge "nhi_ready" []
         "1 where state is restored and records are consumed, else 0."
 

@@ -1,8 +1,8 @@
 //! From declared families to registered handles.
 
 use prometheus::{
-    Counter, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, Registry, core::Collector,
+    Counter, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Opts, Registry, core::Collector,
 };
 
 use super::catalog::Family;
@@ -59,11 +59,6 @@ impl Families {
     /// A histogram with labels.
     pub(super) fn histograms(&mut self, family: &Family) -> HistogramVec {
         self.register(family, HistogramVec::new(histogram_opts(family), &label_names(family)))
-    }
-
-    /// A histogram without labels.
-    pub(super) fn histogram(&mut self, family: &Family) -> Histogram {
-        self.register(family, Histogram::with_opts(histogram_opts(family)))
     }
 
     fn register<C: Collector + Clone + 'static>(

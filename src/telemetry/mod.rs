@@ -2,11 +2,14 @@
 
 pub mod catalog;
 mod families;
+mod ingest;
 mod latency;
 pub mod logging;
 pub mod metrics;
 mod partitions;
 mod process;
+mod restore;
+mod stages;
 #[cfg(test)]
 mod tests;
 

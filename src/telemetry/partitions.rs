@@ -91,7 +91,7 @@ impl Partitions {
 impl Handles {
     fn new(families: &mut Families) -> Self {
         Self {
-            activities: families.counter(&catalog::MONITOR_ACTIVITIES),
+            activities: families.counter(&catalog::LEARNED),
             duplicates: families.counter(&catalog::DUPLICATES),
             late: families.counter(&catalog::LATE),
             declarations: families.counter(&catalog::DECLARATIONS),

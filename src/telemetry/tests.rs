@@ -12,7 +12,8 @@ use crate::time::{EventTime, ProcessingTime};
 
 use super::catalog::{self, Label, Type};
 use super::families::Families;
-use super::metrics::{Metrics, Stage};
+use super::metrics::Metrics;
+use crate::runtime::observer::{Observer, StageKind};
 
 const NOW: ProcessingTime = ProcessingTime::from_millis(1_800_000_000_000);
 
@@ -54,7 +55,10 @@ fn hostile() -> Metrics {
     let metrics = metrics();
     for index in 0..50 {
         let evil = format!("arn:aws:iam::111122223333:role/evil-{index}");
-        metrics.received(&evil, 1);
+        metrics.received(&evil, 1, 1, 9);
+        metrics.broker_error(StageKind::Ingest, &evil);
+        metrics.aborted(StageKind::Ingest, "transient");
+        metrics.latency(StageKind::Monitor, Duration::ZERO, 3);
         metrics.activities(&evil, 1);
         metrics.skipped(&evil, "control_message", 1);
         metrics.dead_lettered(&evil, "bad_json", 1);
@@ -102,7 +106,7 @@ fn every_label_value_comes_from_a_bounded_set() {
 #[test]
 fn records_are_conserved_by_topic() {
     let metrics = metrics();
-    metrics.received("cloudtrail", 10);
+    metrics.received("cloudtrail", 2, 10, 999);
     metrics.activities("cloudtrail", 7);
     metrics.skipped("cloudtrail", "control_message", 2);
     metrics.dead_lettered("cloudtrail", "bad_json", 1);
@@ -133,15 +137,15 @@ fn counts_of_partitions_add_up_and_survive_their_moves() {
     metrics.stats(0, &stats(5, 2));
     metrics.stats(1, &stats(7, 3));
     metrics.stats(0, &stats(9, 2));
-    check(&metrics, "nhi_monitor_activities_total", 16.0);
+    check(&metrics, "nhi_activities_learned_total", 16.0);
     check(&metrics, unused, 5.0);
-    metrics.stats_revoked(0);
+    metrics.stats_dropped(0);
     check(&metrics, unused, 3.0);
     // The monitor of a partition that came back counts from 0.
     metrics.stats(0, &stats(1, 2));
-    check(&metrics, "nhi_monitor_activities_total", 17.0);
+    check(&metrics, "nhi_activities_learned_total", 17.0);
     metrics.stats(1, &stats(2, 3));
-    check(&metrics, "nhi_monitor_activities_total", 19.0);
+    check(&metrics, "nhi_activities_learned_total", 19.0);
 }
 
 #[test]
@@ -150,24 +154,40 @@ fn lag_leaves_with_its_partition() {
     metrics.lag("cloudtrail", 3, 42);
     let series = r#"nhi_lag_records{partition="3",topic="cloudtrail"}"#;
     check(&metrics, series, 42.0);
-    metrics.lag_revoked("cloudtrail", 3);
+    metrics.released("cloudtrail", 3);
     assert_eq!(value(&metrics, series), None);
 }
 
 #[test]
-fn commits_latency_and_restore_show() {
+fn commits_and_latency_show_by_stage() {
     let metrics = metrics();
-    metrics.committed(Stage::Monitor, Duration::from_millis(4), 1_000);
-    metrics.aborted(Stage::Ingest);
-    metrics.effect_latency(Duration::from_millis(800));
-    metrics.restoring(0.5, 10);
+    metrics.committed(StageKind::Monitor, Duration::from_millis(4), 1_000);
+    metrics.aborted(StageKind::Ingest, "fenced");
+    metrics.latency(StageKind::Monitor, Duration::from_millis(800), 7);
     check(&metrics, r#"nhi_commits_total{stage="monitor"}"#, 1.0);
     check(&metrics, r#"nhi_commit_records_sum{stage="monitor"}"#, 1_000.0);
-    check(&metrics, r#"nhi_aborts_total{stage="ingest"}"#, 1.0);
-    check(&metrics, "nhi_restore_progress_ratio", 0.5);
-    check(&metrics, "nhi_effect_latency_seconds_count", 1.0);
-    let median = value(&metrics, r#"nhi_effect_latency_percentile_seconds{percentile="50"}"#).unwrap();
+    check(&metrics, r#"nhi_aborts_total{reason="fenced",stage="ingest"}"#, 1.0);
+    check(&metrics, r#"nhi_effect_latency_seconds_count{stage="monitor"}"#, 7.0);
+    let median =
+        value(&metrics, r#"nhi_effect_latency_percentile_seconds{percentile="50",stage="monitor"}"#).unwrap();
     assert!((median - 0.8).abs() < 0.01, "{median}");
+}
+
+#[test]
+fn restoring_shows_over_all_workers() {
+    let metrics = metrics();
+    metrics.assigned(StageKind::Monitor, 0, 2, 1);
+    metrics.assigned(StageKind::Monitor, 1, 2, 2);
+    metrics.restoring(5, 100);
+    metrics.restoring(5, 150);
+    check(&metrics, "nhi_restore_progress_ratio", 0.25);
+    check(&metrics, "nhi_restored_records_total", 150.0);
+    metrics.restored(5, 170, Duration::from_secs(3));
+    metrics.restored(6, 30, Duration::from_secs(4));
+    metrics.assigned(StageKind::Monitor, 1, 2, 0);
+    check(&metrics, "nhi_restored_records_total", 200.0);
+    check(&metrics, "nhi_restore_duration_seconds", 4.0);
+    check(&metrics, "nhi_restore_progress_ratio", 0.75);
 }
 
 #[test]
