@@ -1,1 +1,4 @@
-//! Edge.
+//! The stages wired to Kafka.
+
+pub mod clock;
+pub mod observer;
