@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use serde::{Deserialize, Serialize};
+
 /// What one call is good for in an attack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sensitivity {
@@ -20,7 +22,10 @@ pub struct Sensitivity {
 }
 
 /// How much a first use should worry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
 pub enum Level {
     /// What workloads do all day: it matters in volume, or beside other signals.
     Low,
@@ -31,18 +36,6 @@ pub enum Level {
 }
 
 impl Level {
-    /// Weight of a first use in bits of surprise, to be added to how unusual it is for the identity.
-    ///
-    /// Each step doubles twice: a new medium call counts like four new low ones, a high call like sixteen.
-    #[must_use]
-    pub const fn weight_bits(self) -> f32 {
-        match self {
-            Self::Low => 0.0,
-            Self::Medium => 2.0,
-            Self::High => 4.0,
-        }
-    }
-
     /// The name used in the table and in records.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

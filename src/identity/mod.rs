@@ -2,6 +2,7 @@
 
 pub mod classify;
 pub mod declared;
+pub mod names;
 mod resolve;
 mod words;
 

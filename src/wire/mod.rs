@@ -1,3 +1,4 @@
 //! Public records and binary codecs.
 
 pub mod snapshot;
+mod snapshot_identity;
