@@ -122,7 +122,11 @@ impl<'w> Walk<'w> {
         let copy = utf8::marked(bytes);
         let take = &mut *self.take;
         let mut refuse_marked = |piece: Piece<'_>| {
-            let original = utf8::same_place(piece.bytes, &copy, bytes).unwrap_or(piece.bytes);
+            let original = match utf8::same_place(piece.bytes, &copy, bytes) {
+                Some(part) if part.len() < bytes.len() => part,
+                Some(_) => scope.origin,
+                None => piece.bytes,
+            };
             let outcome = match piece.outcome {
                 Outcome::Guess(_) => return Reply::LookAgain,
                 _ if piece.bytes.contains(&utf8::MARK) => Outcome::Rejected(Error::BadUtf8),
@@ -138,7 +142,7 @@ impl<'w> Walk<'w> {
             count: self.count,
             unpacked_bytes: self.unpacked_bytes,
         };
-        walk.text(&copy, scope);
+        walk.text(&copy, &scope.at(copy.as_bytes()));
         (self.count, self.unpacked_bytes) = (walk.count, walk.unpacked_bytes);
     }
 
