@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::activity::Kind;
+use crate::activity::{Class, Kind};
 use crate::time::EventTime;
 
 /// One declaration, or its withdrawal, as it comes from the inventory topic.
@@ -19,6 +19,8 @@ pub struct DeclaredChange {
 pub struct Declared {
     /// Overrides the observed kind.
     pub kind: Option<Kind>,
+    /// Overrides the observed class.
+    pub class: Option<Class>,
     /// Technical owner.
     pub owner: Option<String>,
     /// Business owner.
@@ -43,7 +45,7 @@ pub struct Declared {
     pub allowed_services: Vec<String>,
     /// Networks it is meant to come from; empty means any.
     pub allowed_networks: Vec<String>,
-    /// The declaration as it came, as a JSON object with all its keys, so that unknown ones are passed on.
+    /// The declaration as it came, as a JSON object on one line with all its keys, so that unknown ones are passed on.
     pub original: String,
 }
 
@@ -64,6 +66,22 @@ pub enum Criticality {
     Critical,
 }
 
+impl Criticality {
+    /// All of them, lowest first.
+    pub const ALL: [Self; 4] = [Self::Low, Self::Medium, Self::High, Self::Critical];
+
+    /// The name used in records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
 /// Whether an identity is meant to be in use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -73,4 +91,18 @@ pub enum DeclaredStatus {
     Active,
     /// Out of use: any activity is suspect.
     Retired,
+}
+
+impl DeclaredStatus {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Active, Self::Retired];
+
+    /// The name used in records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Retired => "retired",
+        }
+    }
 }

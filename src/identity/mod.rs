@@ -1,17 +1,11 @@
 //! Who acted: from the principal that a log names to a stable identity with kind and class.
 
+pub mod classify;
 pub mod declared;
+pub mod names;
+mod resolve;
+mod words;
 
+pub use classify::classify;
 pub use declared::{Declared, DeclaredChange};
-
-/// Makes a stable identity of the principal that a log names.
-///
-/// # Errors
-/// Where the principal names none.
-pub fn resolve<'a>(
-    principal: crate::normalize::Principal<'a>,
-    event: &crate::activity::Event<'a>,
-) -> Result<crate::activity::Identity<'a>, crate::normalize::Error> {
-    let _ = (principal, event);
-    Err(crate::normalize::Error::NoIdentity(String::new()))
-}
+pub use resolve::resolve;

@@ -1,0 +1,311 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::*;
+use crate::activity::{Class, Kind};
+use crate::detect::Detector;
+use crate::detect::detector::{Rule, Status, Technique};
+use crate::detect::finding::{EventEvidence, MAX_REPORTED_SIGNALS, Signal, Subject};
+use crate::identity::declared::Criticality;
+use crate::time::{EventTime, HOUR_MS, MINUTE_MS, ProcessingTime};
+
+const ROLE: &str = "arn:aws:iam::111122223333:role/payments/settlement";
+
+fn at(minutes: i64) -> EventTime {
+    EventTime::parse_rfc3339("2026-01-31T02:14:00Z").unwrap().plus_millis(minutes * MINUTE_MS)
+}
+
+fn detector(id: &str, title: &str, severity: Severity, attack: Vec<Technique>) -> Arc<Detector> {
+    Arc::new(Detector {
+        id: id.into(),
+        title: title.into(),
+        version: 3,
+        status: Status::Enabled,
+        description: "The identity uses what it has never used before.".into(),
+        rationale: "A stolen credential is used for other things than its owner's.".into(),
+        severity,
+        rule: Rule::None {},
+        attack,
+        owasp_nhi: vec!["NHI5:2025".into()],
+        blind_spots: vec![],
+        false_positives: vec!["a release that added a feature".into()],
+        response: vec![
+            "Ask the owner whether a release explains it.".into(),
+            "If not, revoke the sessions.".into(),
+        ],
+        tests: vec![],
+    })
+}
+
+fn technique(technique: &str, name: &str) -> Technique {
+    Technique {
+        tactic: "TA0003".into(),
+        tactic_name: "Persistence".into(),
+        technique: technique.into(),
+        technique_name: name.into(),
+    }
+}
+
+fn new_service() -> Arc<Detector> {
+    let attack = vec![technique("T1098.001", "Account Manipulation: Additional Cloud Credentials")];
+    detector("new-service", "First use of a service", Severity::Medium, attack)
+}
+
+fn new_origin() -> Arc<Detector> {
+    detector(
+        "new-origin",
+        "New network and client",
+        Severity::High,
+        vec![technique("T1078", "Valid Accounts")],
+    )
+}
+
+fn event(offset: i64, service: &str, operation: &str) -> EventEvidence {
+    EventEvidence {
+        event_id: Some(format!("7c1b4ad2-0000-4000-8000-{offset:012}")),
+        service: service.into(),
+        operation: operation.into(),
+        outcome: "success".into(),
+        error_code: None,
+        resource: Some("arn:aws:iam::111122223333:user/helper".into()),
+        ip: Some("203.0.113.77".into()),
+        network: Some("203.0.113.0/24".into()),
+        country: Some("NL".into()),
+        client: Some("aws-cli 2.15.0".into()),
+        region: Some("us-east-1".into()),
+        account: Some("111122223333".into()),
+        credential: Some("ASIAEXAMPLE0000000001".into()),
+        session: Some("i-0123456789abcdef0".into()),
+        source: "cloudtrail".into(),
+        partition: 4,
+        offset,
+        index: 0,
+    }
+}
+
+fn signal(detector: Arc<Detector>, minutes: i64, bits: f32, evidence: EventEvidence) -> Signal {
+    Signal {
+        reason: format!("{}:{} for the first time in 212 days.", evidence.service, evidence.operation),
+        expected: "dynamodb, s3, sqs".into(),
+        observed: evidence.service.clone(),
+        detector,
+        bits,
+        time: at(minutes),
+        evidence,
+    }
+}
+
+fn subject() -> Subject {
+    Subject {
+        identity_id: ROLE.into(),
+        unique_id: Some("AROAEXAMPLE".into()),
+        provider: "aws".into(),
+        account: Some("111122223333".into()),
+        kind: Kind::Workload,
+        class: Class::NonHuman,
+        owner: Some("team-payments".into()),
+        purpose: Some("nightly settlement of card payments".into()),
+        environment: Some("prod".into()),
+        criticality: Criticality::High,
+        is_declared: true,
+    }
+}
+
+/// An incident just opened, from two signals on one event.
+fn create() -> IncidentReport {
+    let evidence = event(9_001, "iam", "CreateAccessKey");
+    let mut origin = signal(new_origin(), 0, 11.25, evidence.clone());
+    origin.reason = "From 203.0.113.0/24 with aws-cli, neither of which it used before.".into();
+    origin.expected = "192.0.2.0/24 with Boto3".into();
+    origin.observed = "203.0.113.0/24 with aws-cli".into();
+    IncidentReport {
+        uid: "inc-5f0c2f6f9d3e4b71".into(),
+        stage: Stage::Create,
+        sequence: 1,
+        subject: subject(),
+        found_at: ProcessingTime::parse_rfc3339("2026-01-31T02:16:30.500Z").unwrap(),
+        first_seen: at(0),
+        last_seen: at(0),
+        signals: vec![origin, signal(new_service(), 0, 9.5, evidence)],
+        signal_count: 2,
+        risk: 78,
+        severity: Severity::High,
+        confidence: 70,
+        message: "settlement made an access key for the user helper, from a network and with a client that it never \
+                  used before."
+            .into(),
+    }
+}
+
+/// The same incident with a denied call on top.
+fn update() -> IncidentReport {
+    let mut denied = event(9_044, "kms", "Decrypt");
+    denied.outcome = "denied".into();
+    denied.error_code = Some("AccessDenied".into());
+    let mut report = create();
+    report.stage = Stage::Update;
+    report.sequence = 2;
+    report.found_at = report.found_at.plus_millis(HOUR_MS);
+    report.last_seen = at(58);
+    report.signals.push(signal(new_service(), 58, 8.0, denied));
+    report.signal_count = 3;
+    report.risk = 91;
+    report.severity = Severity::Critical;
+    report
+}
+
+/// A finding without events: nothing was used.
+fn posture() -> IncidentReport {
+    let unused = detector("unused-identity", "Unused identity", Severity::Low, vec![]);
+    let none = EventEvidence { credential: Some("AKIAEXAMPLE000000001".into()), ..EventEvidence::default() };
+    let mut unused = signal(unused, 0, 10.0, none);
+    unused.reason = "Not used for 120 days; its log source was covered for all of them.".into();
+    unused.expected = "a use within 90 days".into();
+    unused.observed = "no use for 120 days".into();
+    IncidentReport {
+        uid: "inc-00c2f6f9d3e4b715".into(),
+        subject: Subject {
+            identity_id: "linux:web:deploy".into(),
+            provider: "linux".into(),
+            kind: Kind::ServiceAccount,
+            ..Subject::default()
+        },
+        signals: vec![unused],
+        signal_count: 1,
+        risk: 30,
+        severity: Severity::Low,
+        confidence: 95,
+        message: "deploy on web was not used for 120 days.".into(),
+        ..create()
+    }
+}
+
+/// Compares with the file that the independent validator also reads; `NHI_UPDATE_GOLDEN=1` writes it.
+fn check_golden(name: &str, report: &IncidentReport) {
+    let mut alert = Alert::from_report(report);
+    alert.metadata.product.version = "0.0.0".into();
+    let found = serde_json::to_string_pretty(&alert).unwrap() + "\n";
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/ocsf/alerts").join(name);
+    if std::env::var_os("NHI_UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &found).unwrap();
+    }
+    let golden = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == golden, "{} is out of date; NHI_UPDATE_GOLDEN=1 writes it:\n{found}", path.display());
+}
+
+#[test]
+fn an_opened_incident() {
+    check_golden("create.json", &create());
+}
+
+#[test]
+fn a_grown_incident() {
+    check_golden("update.json", &update());
+}
+
+#[test]
+fn an_ended_incident() {
+    check_golden("close.json", &IncidentReport { stage: Stage::Close, sequence: 3, ..update() });
+}
+
+#[test]
+fn a_posture_finding() {
+    check_golden("posture.json", &posture());
+}
+
+#[test]
+fn a_finding_about_a_log_source() {
+    let mut report = posture();
+    report.subject = Subject {
+        identity_id: "aws:111122223333:eu-west-1".into(),
+        provider: "aws".into(),
+        account: Some("111122223333".into()),
+        ..Subject::default()
+    };
+    report.signals[0].detector = detector(SOURCE_SILENT, "Silent log source", Severity::High, vec![]);
+    report.signals[0].evidence = EventEvidence::default();
+    report.message = "aws:111122223333:eu-west-1 has sent nothing for 25 hours.".into();
+    check_golden("log-source.json", &report);
+}
+
+#[test]
+fn the_same_report_gives_the_same_bytes_and_reads_back() {
+    let alert = Alert::from_report(&update());
+    let bytes = alert.to_bytes().unwrap();
+    assert_eq!(bytes, Alert::from_report(&update()).to_bytes().unwrap());
+    assert!(!bytes.contains(&b'\n'));
+    assert_eq!(serde_json::from_slice::<Alert>(&bytes).unwrap(), alert);
+    assert_eq!(alert.key(), ROLE);
+}
+
+#[test]
+fn one_event_is_one_evidence_with_all_its_reasons() {
+    let alert = Alert::from_report(&update());
+    assert_eq!(alert.evidences.len(), 2);
+    assert_eq!(alert.evidences[0].data.detectors, ["new-origin", "new-service"]);
+    assert_eq!(
+        alert.evidences[1].api.as_ref().unwrap().response.as_ref().unwrap().error.as_deref(),
+        Some("AccessDenied")
+    );
+}
+
+#[test]
+fn ids_and_captions_go_together_over_the_whole_scale() {
+    assert_eq!([0, 33, 34, 66, 67, 100].map(|score| confidence(score).0), [1, 1, 2, 2, 3, 3]);
+    assert_eq!([0, 19, 20, 40, 60, 79, 80, 100].map(|score| risk_level(score).0), [0, 0, 1, 2, 3, 3, 4, 4]);
+    assert_eq!(Severity::ALL.map(|level| severity(level).0), [1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn hostile_texts_are_cut_and_stay_inside_json() {
+    let mut report = create();
+    let evidence = &mut report.signals[0].evidence;
+    evidence.client = Some("\u{1b}[2J\"},{\n".repeat(10_000));
+    evidence.resource = Some("r".repeat(1 << 20));
+    evidence.ip = Some("not an address".repeat(100));
+    let alert = Alert::from_report(&report);
+    let endpoint = alert.evidences[0].src_endpoint.as_ref().unwrap();
+    assert!(endpoint.ip.is_none() && endpoint.name.as_ref().unwrap().ends_with('…'));
+    let bytes = alert.to_bytes().unwrap();
+    assert!(bytes.len() < 16_000, "{} bytes", bytes.len());
+    assert!(!bytes.iter().any(u8::is_ascii_control));
+    assert_eq!(serde_json::from_slice::<Alert>(&bytes).unwrap(), alert);
+}
+
+#[test]
+fn an_alert_of_the_most_signals_fits_in_a_kafka_message() {
+    let mut report = create();
+    let long = || Some("x".repeat(10_000));
+    report.signals = (0..MAX_REPORTED_SIGNALS)
+        .map(|index| {
+            let mut evidence = event(index as i64, &"s".repeat(10_000), &"o".repeat(10_000));
+            evidence.resource = Some(format!("{index:02}{}", "r".repeat(10_000)));
+            evidence.credential = Some(format!("{index:02}{}", "c".repeat(10_000)));
+            (evidence.client, evidence.session, evidence.network) = (long(), long(), long());
+            (evidence.region, evidence.country, evidence.error_code) = (long(), long(), long());
+            signal(new_service(), 0, 1.0, evidence)
+        })
+        .collect();
+    let bytes = Alert::from_report(&report).to_bytes().unwrap();
+    assert!(bytes.len() < 200_000, "{} bytes", bytes.len());
+}
+
+#[test]
+fn a_sub_technique_without_its_parents_name_stands_alone() {
+    let mut report = create();
+    report.signals.truncate(1);
+    report.signals[0].detector =
+        detector("x", "X", Severity::Low, vec![technique("T1098.001", "Additional Cloud Credentials")]);
+    let attacks = Alert::from_report(&report).finding_info.attacks;
+    assert_eq!(attacks[0].technique, None);
+    assert_eq!(attacks[0].sub_technique.as_ref().unwrap().uid, "T1098.001");
+}
+
+#[test]
+fn a_report_without_signals_is_still_an_alert() {
+    let mut report = create();
+    report.signals.clear();
+    let alert = Alert::from_report(&report);
+    assert_eq!(alert.finding_info.title, "Unusual behaviour: settlement");
+    assert!(alert.anomaly_analyses.is_empty() && alert.remediation.is_none());
+}
