@@ -116,7 +116,7 @@ fn event(index: u64, who: u64, what: u64, operation: &'static str) -> Event<'sta
         }),
         service: "s3".into(),
         operation: operation.into(),
-        read_only: Some(what % 3 != 0),
+        read_only: Some(!what.is_multiple_of(3)),
         resource: Some(format!("arn:aws:s3:::bucket-{:03}", what % 300).into()),
         outcome: Outcome::Success,
         error_code: None,
