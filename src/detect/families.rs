@@ -65,16 +65,6 @@ pub fn run(detector: &Arc<Detector>, subject: Subject<'_>) -> Option<Signal> {
     })
 }
 
-/// Bits that an action's sensitivity adds to its surprise: an order of magnitude or two of prior odds that such a
-/// first use is an attack and not a change.
-const fn sensitivity_bits(level: Level) -> f32 {
-    match level {
-        Level::Low => 0.0,
-        Level::Medium => 3.0,
-        Level::High => 6.0,
-    }
-}
-
 fn novelty(
     dimensions: &[Dimension],
     least: Option<Level>,
@@ -92,7 +82,7 @@ fn novelty(
     let level = sensitivity(&event.service, &event.operation).map(|known| known.level);
     let level = level.filter(|level| least.is_some_and(|least| *level >= least));
     if least.is_some() {
-        bits += sensitivity_bits(level?);
+        bits += level?.weight_bits();
     }
     (bits >= min_bits).then(|| Match {
         bits,

@@ -82,6 +82,8 @@ fn is_single_sign_on(aws: &AwsPrincipal<'_>) -> bool {
 fn by_workload(event: &Event<'_>) -> Option<Verdict> {
     let (runtime, name) = event.workload.as_deref()?.split_once(':')?;
     let kind = match runtime {
+        // A session's name that fits no known runtime.
+        "session" => return None,
         "github" | "codebuild" => Kind::Automation,
         "bedrock" => Kind::AiAgent,
         _ if words::hint(name) == Some(Hint::AiAgent) => Kind::AiAgent,

@@ -19,7 +19,7 @@
 
 use crate::activity::{Event, Identity};
 use crate::normalize::linux::LinuxPrincipal;
-use crate::normalize::{AwsPrincipal, Error, Principal};
+use crate::normalize::{AwsPrincipal, Error, Principal, identity_center_id};
 use crate::text::Text;
 
 use super::classify::classify;
@@ -54,7 +54,7 @@ fn aws_id<'a>(aws: &AwsPrincipal<'a>, event: &Event<'a>) -> Option<Text<'a>> {
     match aws.principal_type.as_str() {
         "AWSService" => service_id(aws, event),
         "AWSAccount" => account_id(aws),
-        "IdentityCenterUser" => identity_center_id(aws).or_else(|| named_id(aws)),
+        "IdentityCenterUser" => person_id(aws).or_else(|| named_id(aws)),
         "WebIdentityUser" => web_identity_id(aws),
         "SAMLUser" => saml_id(aws),
         "IAMUser" | "Root" => arn_id(aws).or_else(|| iam_id(aws, event)),
@@ -98,10 +98,8 @@ fn account_id<'a>(aws: &AwsPrincipal<'a>) -> Option<Text<'a>> {
     })
 }
 
-fn identity_center_id<'a>(aws: &AwsPrincipal<'a>) -> Option<Text<'a>> {
-    let user = aws.on_behalf_of.as_ref()?;
-    let store = last_segment(aws.identity_store.as_ref()?);
-    Some(format!("aws-identity-center:{store}:{user}").into())
+fn person_id<'a>(aws: &AwsPrincipal<'a>) -> Option<Text<'a>> {
+    Some(identity_center_id(aws.identity_store.as_ref()?, aws.on_behalf_of.as_ref()?).into())
 }
 
 /// GitHub puts the branch or pull request into the subject: only the repository is lasting.
@@ -150,7 +148,7 @@ fn partition_of(region: &str) -> &'static str {
 
 /// What is left to go by where the type is unknown and there is no ARN.
 fn other_id<'a>(aws: &AwsPrincipal<'a>, event: &Event<'a>) -> Option<Text<'a>> {
-    identity_center_id(aws)
+    person_id(aws)
         .or_else(|| named_id(aws))
         .or_else(|| aws_unique_id(aws).and_then(|_| account_id(aws)))
         .or_else(|| aws.invoked_by.as_ref().and_then(|_| service_id(aws, event)))
@@ -167,8 +165,4 @@ fn aws_unique_id<'a>(aws: &AwsPrincipal<'a>) -> Option<Text<'a>> {
     let candidate = aws.issuer_principal_id.as_ref().or(aws.principal_id.as_ref())?;
     let id = candidate.map_part(|text| text.split(':').next().unwrap_or_default());
     (id.starts_with("AROA") || id.starts_with("AIDA")).then_some(id)
-}
-
-fn last_segment(arn: &str) -> &str {
-    arn.rsplit('/').next().unwrap_or(arn)
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use std::sync::{Mutex, PoisonError};
 
+use crate::detect::finding::IncidentReport;
+
 /// Which stage a report is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StageKind {
@@ -42,8 +44,8 @@ pub trait Observer: Send + Sync {
     fn monitored(&self, records: u64) {}
     /// Records were published, by kind: `alert`, `last_seen`, `state`, `frame`, `dead_letter`.
     fn published(&self, kind: &'static str, records: u64, bytes: u64) {}
-    /// A published alert, by its bounded labels.
-    fn alert(&self, detector: &str, kind: &'static str, severity: &'static str) {}
+    /// A published alert.
+    fn alert(&self, report: &IncidentReport) {}
     /// A transaction was committed; `duration` is from the end of processing to the broker's answer.
     fn committed(&self, stage: StageKind, duration: Duration, records: u64) {}
     /// A transaction was aborted, by bounded reason; its input is read again.
@@ -122,19 +124,34 @@ impl TopicCounters {
     }
 }
 
+/// What a worker owns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Assignment {
+    /// Partitions.
+    pub(crate) owned: usize,
+    /// Those whose state is not restored yet.
+    pub(crate) restoring: usize,
+}
+
 /// Counts, and passes every report on to another observer.
 pub(crate) struct Counting {
     counters: Mutex<Counters>,
+    assignments: Mutex<BTreeMap<(StageKind, usize), Assignment>>,
     next: std::sync::Arc<dyn Observer>,
 }
 
 impl Counting {
     pub(crate) fn new(next: std::sync::Arc<dyn Observer>) -> Self {
-        Self { counters: Mutex::default(), next }
+        Self { counters: Mutex::default(), assignments: Mutex::default(), next }
     }
 
     pub(crate) fn counters(&self) -> Counters {
         self.counters.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What the workers own that heard from their group.
+    pub(crate) fn assignments(&self) -> Vec<Assignment> {
+        self.assignments.lock().unwrap_or_else(PoisonError::into_inner).values().copied().collect()
     }
 
     fn count(&self, add: impl FnOnce(&mut Counters)) {
@@ -184,8 +201,8 @@ impl Observer for Counting {
         self.next.published(kind, records, bytes);
     }
 
-    fn alert(&self, detector: &str, kind: &'static str, severity: &'static str) {
-        self.next.alert(detector, kind, severity);
+    fn alert(&self, report: &IncidentReport) {
+        self.next.alert(report);
     }
 
     fn committed(&self, stage: StageKind, duration: Duration, records: u64) {
@@ -219,6 +236,9 @@ impl Observer for Counting {
     }
 
     fn assigned(&self, stage: StageKind, worker: usize, owned: usize, restoring: usize) {
+        let mut assignments = self.assignments.lock().unwrap_or_else(PoisonError::into_inner);
+        assignments.insert((stage, worker), Assignment { owned, restoring });
+        drop(assignments);
         self.next.assigned(stage, worker, owned, restoring);
     }
 

@@ -73,7 +73,7 @@ fn read_line<'a>(line: &Line<'a>) -> Reading<'a> {
         Cow::Owned(message) => read(&line.program, &message).into_owned(),
     };
     match reading {
-        Reading::Act(_) if is_forged(&line.program, &line.writer) => Reading::Skip(FORGED),
+        Reading::Act(act) if is_forged(&act, &line.program, &line.writer) => Reading::Skip(FORGED),
         reading => reading,
     }
 }
@@ -120,11 +120,13 @@ fn logind(message: &str) -> Reading<'_> {
 
 /// Whether journald knows that another process wrote this: any account may log under any name (`logger -t sshd`).
 ///
-/// What root writes is believed. Others must at least run the command they speak for, and sshd's verdicts come from root only.
-fn is_forged(program: &str, writer: &Writer<'_>) -> bool {
+/// What root writes is believed. Others must at least run the command they speak for; and verdicts on logins come from the part
+/// of sshd that runs as root, while its part that runs as the account tells of sessions.
+fn is_forged(act: &Act<'_>, program: &str, writer: &Writer<'_>) -> bool {
     let (Some(uid), Some(command)) = (writer.uid, &writer.command) else { return false };
     let is_own = program.eq_ignore_ascii_case(command) || program.strip_suffix(['d', 'D']) == Some(command);
-    uid != 0 && (program.starts_with("sshd") || !is_own)
+    let is_verdict = act.service == "sshd" && act.operation == "login";
+    uid != 0 && (is_verdict || !is_own)
 }
 
 fn activity<'a>(act: Act<'a>, line: Line<'a>, context: &Context<'a>) -> Normalized<'a> {

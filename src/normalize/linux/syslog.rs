@@ -3,7 +3,7 @@
 use crate::decode::Envelope;
 use crate::normalize::{Context, Error};
 use crate::text::Text;
-use crate::time::EventTime;
+use crate::time::{EventTime, ProcessingTime};
 
 use super::timestamp;
 
@@ -62,7 +62,7 @@ pub(super) fn parse<'a>(
     let (pri, rest) = split_pri(skip_frame_length(text));
     let header = match rest.strip_prefix("1 ") {
         Some(rest) if pri => parse_5424(rest)?,
-        _ => parse_3164(rest, context),
+        _ => parse_3164(rest, stamped(envelope, context)),
     };
     let time = header.time.or(envelope.time).ok_or(Error::MissingField("timestamp"))?;
     let host = host(header.host.map(Text::from)).or_else(|| host(envelope.host.clone()));
@@ -121,9 +121,14 @@ fn split_pri(text: &str) -> (bool, &str) {
     }
 }
 
+/// When the line was taken in, by which a missing year is inferred: the collector saw it sooner than we did.
+fn stamped(envelope: &Envelope<'_>, context: &Context<'_>) -> ProcessingTime {
+    envelope.time.map_or(context.received, |time| ProcessingTime::from_millis(time.millis()))
+}
+
 /// `TIME HOST PROGRAM[PID]: MESSAGE`, where busybox leaves the host out and stripped lines leave the time out too.
-fn parse_3164<'a>(text: &'a str, context: &Context<'_>) -> Header<'a> {
-    let (time, rest) = match timestamp::split(text, context.received) {
+fn parse_3164(text: &str, stamped: ProcessingTime) -> Header<'_> {
+    let (time, rest) = match timestamp::split(text, stamped) {
         Some((time, rest)) => (Some(time), rest.trim_start_matches(' ')),
         None => (None, text),
     };

@@ -414,6 +414,15 @@ fn the_envelope_fills_in_what_the_line_lacks() {
 }
 
 #[test]
+fn the_collectors_time_tells_the_year() {
+    let envelope = Envelope { host: None, time: EventTime::parse_rfc3339("2024-01-01T00:00:10Z") };
+    let text = "Dec 31 23:59:59 web-1 sshd[42]: Accepted password for svc from 203.0.113.9 port 5 ssh2";
+    let result = normalize(&RawRecord { format: Format::Syslog, text, envelope }, &context());
+    let Ok(Normalized::Activity(_, event)) = result else { panic!("{result:?}") };
+    assert_eq!(event.time.to_rfc3339(), "2023-12-31T23:59:59.000Z");
+}
+
+#[test]
 fn a_clock_that_is_ahead_is_clamped() {
     let text = "2027-03-10T11:00:00Z web-1 sshd[4]: Accepted password for svc from 203.0.113.9 port 5 ssh2";
     check_header(Format::Syslog, text, "2026-03-10T12:00:00.000Z web-1/svc linux:web-1");
@@ -456,6 +465,12 @@ fn journald_tells_forged_entries() {
     let check = |fields: &str, expected: &str| check_header(Format::Journald, &journal(fields), expected);
     check(&format!(r#"{login},"_UID":"1000","_COMM":"logger""#), "skipped forged");
     check(&format!(r#"{login},"_UID":"1000","_COMM":"sshd""#), "skipped forged");
+    let shell = r#""MESSAGE":"Starting session: shell on pts/0 for svc from 203.0.113.9 port 5 id 0""#;
+    check(
+        &format!(r#"{shell},"_UID":"1000","_COMM":"sshd""#),
+        "2026-03-10T11:59:58.000Z web-1/svc linux:web-1",
+    );
+    check(&format!(r#"{shell},"_UID":"1000","_COMM":"logger""#), "skipped forged");
     let sudo = |comm: &str| {
         format!(
             r#"{{"__REALTIME_TIMESTAMP":"1773143998000000","_HOSTNAME":"web-1","SYSLOG_IDENTIFIER":"sudo","_UID":"1000","_COMM":"{comm}",
