@@ -11,7 +11,7 @@ use crate::time::{DAY_MS, EventTime, HOUR_MS, MINUTE_MS};
 /// so that it can be cut with ordinary tools too.
 pub(super) fn table(headings: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_preset(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(headings.iter().map(|heading| heading.to_uppercase()));
     table
 }
