@@ -3,9 +3,12 @@
 mod config;
 mod detectors;
 mod exit;
+mod run;
 mod scan;
 mod settings;
 mod table;
+mod topics;
+mod unused;
 
 use std::process::ExitCode;
 
@@ -41,14 +44,21 @@ sets kafka.brokers; see `nhi-monitor config --help`.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the service: read logs from Kafka, write alerts and last-seen records to Kafka.
+    Run(run::Args),
     /// Look through log files and folders, and report; the same detection as with Kafka.
     Scan(scan::Args),
+    /// List identities that nobody uses, from the inventory topic.
+    Unused(unused::Args),
     /// List, explain or test the detectors.
     #[command(subcommand)]
     Detectors(detectors::Command),
     /// Check settings, or print the defaults or their schema.
     #[command(subcommand, after_help = config::ENVIRONMENT, after_long_help = config::ENVIRONMENT)]
     Config(config::Command),
+    /// Create or check the Kafka topics.
+    #[command(subcommand)]
+    Topics(topics::Command),
 }
 
 /// Runs the command; errors go to standard error in one line each.
@@ -59,6 +69,9 @@ pub fn main(cli: Cli) -> ExitCode {
 
 fn dispatch(command: Command) -> Result<Exit, Failure> {
     match command {
+        Command::Run(args) => run::run(&args),
+        Command::Unused(args) => unused::run(&args),
+        Command::Topics(command) => topics::run(&command),
         Command::Scan(args) => scan::run(&args),
         Command::Detectors(command) => detectors::run(&command),
         Command::Config(command) => config::run(&command),
