@@ -184,6 +184,8 @@ pub enum Evidence {
 pub struct Event<'a> {
     /// When it happened by the log's clock, held to at most the clock skew allowed after `received`.
     pub time: EventTime,
+    /// Whether the log's clock ran so far ahead that `time` had to be held back.
+    pub time_clamped: bool,
     /// When the record reached its input topic.
     pub received: ProcessingTime,
     /// What the record says about use.
@@ -258,10 +260,12 @@ pub enum Usage {
     AuthenticatedOnly,
     /// A correction of an earlier record (CloudTrail `addendum`): not a use of its own.
     Correction,
+    /// Somebody claimed to be the identity and did not prove it (a wrong password): no use, and no sign of life.
+    Unproven,
 }
 
 /// Whether the action worked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It worked.

@@ -1,8 +1,10 @@
 //! Bytes to activities: decode, normalise, resolve the identity, and account for every record.
 
-use crate::activity::Activity;
+use crate::activity::{Activity, Provenance};
 use crate::config::Limits;
-use crate::decode::FormatHint;
+use crate::decode::{Decoder, FormatHint, Outcome, Piece, RawRecord, Reply};
+use crate::identity;
+use crate::normalize::{self, Context, Normalized};
 use crate::time::ProcessingTime;
 
 /// One payload: a Kafka message's value, or a line or chunk of a file.
@@ -35,9 +37,9 @@ pub trait Sink {
 /// A record that could not be understood.
 #[derive(Clone, Debug)]
 pub struct Rejected<'a> {
-    /// Bounded label: `bad_json`, `too_large`, …
+    /// Bounded label: `bad_json`, `record_too_large`, …
     pub reason: &'static str,
-    /// What was wrong, for a person; holds no payload.
+    /// What was wrong, for a person.
     pub detail: String,
     /// The bytes of the record, or of the whole payload where no record could be told apart.
     pub bytes: &'a [u8],
@@ -48,26 +50,82 @@ pub struct Rejected<'a> {
 /// Buffers that one worker reuses from payload to payload.
 #[derive(Default)]
 pub struct Ingest {
-    _limits: Limits,
+    decoder: Decoder,
+    clock_skew_ms: i64,
 }
 
 impl Ingest {
     /// An ingest with these limits.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { _limits: limits }
+        let clock_skew_ms = i64::try_from(limits.clock_skew.as_millis()).unwrap_or(i64::MAX);
+        Self { decoder: Decoder::new(limits), clock_skew_ms }
     }
 
     /// Turns one payload into activities, and accounts for each of its records in `sink`.
     ///
     /// Returns how many records the payload held: `activities + skipped + rejected`, at least 1.
     pub fn ingest(&mut self, payload: Payload<'_>, sink: &mut dyn Sink) -> u32 {
-        sink.rejected(Rejected {
-            reason: "unsupported",
-            detail: String::new(),
-            bytes: payload.bytes,
-            index: 0,
-        });
-        1
+        let clock_skew_ms = self.clock_skew_ms;
+        self.decoder.decode(payload.bytes, payload.format, &mut |piece| {
+            let context = context(&payload, piece.index, clock_skew_ms);
+            account(piece, &context, sink)
+        })
     }
 }
+
+fn context<'a>(payload: &Payload<'a>, index: u32, clock_skew_ms: i64) -> Context<'a> {
+    let Payload { source, partition, offset, received, .. } = *payload;
+    let provenance = Provenance { source: source.into(), partition, offset, index };
+    Context { received, provenance, clock_skew_ms }
+}
+
+/// Sees that `sink` hears of one piece exactly once, unless it comes again.
+fn account(piece: Piece<'_>, context: &Context<'_>, sink: &mut dyn Sink) -> Reply {
+    let Piece { index, bytes, outcome } = piece;
+    match outcome {
+        Outcome::Skipped(reason) => sink.skipped(reason),
+        Outcome::Rejected(error) => {
+            sink.rejected(Rejected { reason: error.kind(), detail: error.to_string(), bytes, index });
+        }
+        Outcome::Guess(record) => match understand(&record, context) {
+            Ok(understood) => understood.tell(sink),
+            Err(_) => return Reply::LookAgain,
+        },
+        Outcome::Record(record) => match understand(&record, context) {
+            Ok(understood) => understood.tell(sink),
+            Err(error) => {
+                sink.rejected(Rejected { reason: error.kind(), detail: error.to_string(), bytes, index });
+            }
+        },
+    }
+    Reply::Taken
+}
+
+/// What became of a record.
+enum Understood<'a> {
+    Activity(Activity<'a>),
+    Skipped(&'static str),
+}
+
+impl Understood<'_> {
+    fn tell(self, sink: &mut dyn Sink) {
+        match self {
+            Self::Activity(activity) => sink.activity(activity),
+            Self::Skipped(reason) => sink.skipped(reason),
+        }
+    }
+}
+
+fn understand<'a>(record: &RawRecord<'a>, context: &Context<'a>) -> Result<Understood<'a>, normalize::Error> {
+    match normalize::normalize(record, context)? {
+        Normalized::Skipped(reason) => Ok(Understood::Skipped(reason)),
+        Normalized::Activity(principal, event) => {
+            let identity = identity::resolve(principal, &event)?;
+            Ok(Understood::Activity(Activity { identity, event: *event }))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

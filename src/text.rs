@@ -32,6 +32,15 @@ impl<'a> Text<'a> {
         Text(Cow::Borrowed(&self.0))
     }
 
+    /// A part of the text, borrowed from the same input where the text is.
+    #[must_use]
+    pub fn map_part(&self, part: impl FnOnce(&str) -> &str) -> Text<'a> {
+        match &self.0 {
+            Cow::Borrowed(text) => Text(Cow::Borrowed(part(text))),
+            Cow::Owned(text) => Text(Cow::Owned(part(text).to_owned())),
+        }
+    }
+
     /// The inner `Cow`.
     #[must_use]
     pub fn into_cow(self) -> Cow<'a, str> {

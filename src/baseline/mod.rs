@@ -1,7 +1,19 @@
 //! What an identity normally does, and when it was last seen.
 
+pub mod behaviour;
+pub mod coverage;
+pub mod dimension;
+pub mod hours;
 pub mod last_seen;
+pub mod novelty;
 pub mod profile;
+pub mod rate;
+pub mod recent;
+pub mod terms;
+pub mod usage;
 
+pub use behaviour::{Behaviour, Sighting};
+pub use coverage::CoverageMap;
+pub use dimension::Dimension;
 pub use last_seen::LastSeen;
 pub use profile::Profile;

@@ -1,4 +1,22 @@
 //! Settings: what can be set, with its default and its reason. Reading files and the environment is the caller's.
+//!
+//! A settings file (TOML or YAML) is read key by key against the schema of [`Config`], so that every mistake in it
+//! is reported at once, each with its line: a key that does not exist, a value of the wrong type, a value out of
+//! range. Environment variables override single keys; see [`environment`].
+
+pub mod environment;
+mod lines;
+mod load;
+mod problem;
+mod render;
+mod schema;
+mod unknown;
+mod validate;
+
+pub use load::ConfigFormat;
+pub use problem::{Error, Fault, Origin, Problem};
+pub use render::default_toml;
+pub use schema::json_schema;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

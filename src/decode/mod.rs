@@ -1,6 +1,29 @@
 //! Bytes to records: recognises the transport shape by content and unwraps it, within limits.
+//!
+//! ```text
+//!  payload ─► gzip? base64? ─► UTF-8 once ─► documents and lines ─► shape of each ─► records
+//!                  ▲                                                   │
+//!                  └──────────── the text inside a wrapper ◄───────────┘
+//! ```
+//!
+//! Every byte that is not white space ends up in exactly one [`Piece`]: a record, something skipped, or something
+//! rejected. `serde_json` alone decides what a field means; the few places that look at raw text only decide
+//! where a damaged record ends, or guess at what `serde_json` then confirms.
+
+mod document;
+mod error;
+mod gunzip;
+mod keys;
+mod line;
+mod shape;
+mod split;
+mod utf8;
+mod walk;
 
 use serde::{Deserialize, Serialize};
+
+use crate::config::Limits;
+pub use error::Error;
 
 /// One record as it came, in one log format.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +45,13 @@ pub struct Envelope<'a> {
     pub time: Option<crate::time::EventTime>,
 }
 
+impl Envelope<'_> {
+    /// This envelope, filled up with what `outer` says besides.
+    fn or(self, outer: &Self) -> Self {
+        Self { host: self.host.or_else(|| outer.host.clone()), time: self.time.or(outer.time) }
+    }
+}
+
 /// The log formats that can be normalised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Format {
@@ -33,6 +63,19 @@ pub enum Format {
     Syslog,
     /// A journald entry (JSON with `MESSAGE`).
     Journald,
+}
+
+impl Format {
+    /// Its name, for people.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::CloudTrail => "CloudTrail",
+            Self::OcsfApiActivity => "OCSF API Activity",
+            Self::Syslog => "syslog",
+            Self::Journald => "journald",
+        }
+    }
 }
 
 /// What the operator says an input carries.
@@ -47,3 +90,79 @@ pub enum FormatHint {
     /// Linux auth logs: syslog or journald, in any transport shape.
     LinuxAuth,
 }
+
+impl FormatHint {
+    /// Whether records of `format` belong into an input of this kind.
+    #[must_use]
+    pub const fn accepts(self, format: Format) -> bool {
+        match self {
+            Self::Auto => true,
+            Self::Cloudtrail => matches!(format, Format::CloudTrail | Format::OcsfApiActivity),
+            Self::LinuxAuth => matches!(format, Format::Syslog | Format::Journald),
+        }
+    }
+}
+
+/// A part of a payload that is accounted for on its own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Piece<'a> {
+    /// Index within the payload, from 0.
+    pub index: u32,
+    /// Its bytes as they came. Decoded again on their own they give the same outcome: wrappers are part of them.
+    pub bytes: &'a [u8],
+    /// What it is.
+    pub outcome: Outcome<'a>,
+}
+
+/// What a piece of a payload is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome<'a> {
+    /// One record; its text is delimited exactly.
+    Record(RawRecord<'a>),
+    /// A line that begins and ends like one record. Spares the hot path a parse: the receiver parses it anyway,
+    /// and answers [`Reply::LookAgain`] where the text is not exactly one valid record.
+    Guess(RawRecord<'a>),
+    /// Known and of no interest; the label is bounded.
+    Skipped(&'static str),
+    /// Not understood.
+    Rejected(Error),
+}
+
+/// What the receiver says to a piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// Accounted for.
+    Taken,
+    /// The guess was wrong: it is not accounted for, and comes again, delimited exactly. Only for [`Outcome::Guess`].
+    LookAgain,
+}
+
+/// Takes payloads apart, with buffers that it reuses from payload to payload.
+#[derive(Default)]
+pub struct Decoder {
+    limits: Limits,
+    gunzip: gunzip::Gunzip,
+}
+
+impl Decoder {
+    /// A decoder with these limits.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, gunzip: gunzip::Gunzip::default() }
+    }
+
+    /// Gives each piece of `payload` to `take`, in order, and returns how many there were; at least 1.
+    pub fn decode(
+        &mut self,
+        payload: &[u8],
+        hint: FormatHint,
+        take: &mut dyn FnMut(Piece<'_>) -> Reply,
+    ) -> u32 {
+        let mut walk = walk::Walk::new(&self.limits, hint, &mut self.gunzip, take);
+        walk.payload(payload);
+        walk.count()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::baseline::Dimension;
+
 use super::finding::Severity;
+use super::sensitivity::Level;
+use super::testing::Expect;
 
 /// One detector, as its file states it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -42,6 +46,60 @@ pub struct Detector {
     pub tests: Vec<super::testing::Case>,
 }
 
+/// Why a detector's file is not one.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Not YAML, or not of a detector's shape.
+    #[error("{file}: {reason}")]
+    Invalid {
+        /// File.
+        file: String,
+        /// What is wrong, with line and column where known.
+        reason: String,
+    },
+    /// Two detectors have one id.
+    #[error("{file}: another detector has the id `{id}` already")]
+    Duplicate {
+        /// File.
+        file: String,
+        /// The id.
+        id: String,
+    },
+}
+
+impl Detector {
+    /// A detector from the text of its file; `file` is named in errors.
+    ///
+    /// # Errors
+    /// Where the text is not YAML, has unknown or missing fields, or lacks one of the three embedded tests.
+    pub fn parse(file: &str, text: &str) -> Result<Self, Error> {
+        let invalid = |reason: String| Error::Invalid { file: file.to_owned(), reason };
+        let detector: Self = serde_saphyr::from_str(text).map_err(|error| invalid(error.to_string()))?;
+        detector.check().map_err(invalid)?;
+        Ok(detector)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let is_id = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if self.id.is_empty() || !self.id.chars().all(is_id) {
+            return Err(format!("`id`: `{}` is not lower-case letters, digits and dashes", self.id));
+        }
+        if let Rule::Novelty { dimensions, .. } = &self.rule
+            && dimensions.is_empty()
+        {
+            return Err("`rule.dimensions`: name at least one dimension".into());
+        }
+        let count = |expect| self.tests.iter().filter(|case| case.expect == expect).count();
+        if count(Expect::Fires) < 1 || count(Expect::Quiet) < 2 {
+            return Err(
+                "`tests`: at least one that fires and two that stay quiet (one of them at the boundary)"
+                    .into(),
+            );
+        }
+        Ok(())
+    }
+}
+
 /// Whether a detector alerts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -73,6 +131,74 @@ pub struct Technique {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "family", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Rule {
-    /// Placeholder until the families land.
-    None {},
+    /// A value never seen before, in all of the dimensions at once; their surprise adds up.
+    Novelty {
+        /// Dimensions that must all be new in one event.
+        dimensions: Vec<Dimension>,
+        /// Only actions at least this sensitive; they bring bits of their own.
+        #[serde(default)]
+        sensitivity: Option<Level>,
+        /// Least surprise that is a signal, in bits.
+        min_bits: f32,
+    },
+    /// Many more events in an hour than in this identity's usual active hour.
+    Burst {
+        /// Which events count.
+        events: BurstOf,
+        /// Fewest events in the hour.
+        min_events: u32,
+        /// Fewest times the mean of an active hour.
+        min_ratio: f32,
+        /// Least surprise that is a signal, in bits.
+        min_bits: f32,
+    },
+    /// A person uses what only machines used before.
+    HumanUse {
+        /// Weight in bits.
+        bits: f32,
+    },
+    /// The credential of one workload comes from a network in which that identity never was.
+    DisplacedCredential {
+        /// Workloads whose credentials cannot leave them: prefixes such as `ec2:`.
+        workloads: Vec<String>,
+        /// Weight in bits, to which the surprise of the network is added.
+        bits: f32,
+    },
+    /// An identity wakes up after a pause far beyond its own longest.
+    Dormancy {
+        /// Shortest pause in days.
+        min_days: u32,
+        /// Weight in bits; each doubling of the pause adds one.
+        bits: f32,
+    },
+    /// Posture: not used within its window, with the log source covered for all of it.
+    Unused {},
+    /// Posture: declared, older than its window, and never seen, with the log source covered.
+    NeverUsed {},
+}
+
+/// Which events a burst counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BurstOf {
+    /// All events.
+    All,
+    /// Denied events.
+    Denied,
+}
+
+impl Rule {
+    /// The family's name.
+    #[must_use]
+    pub const fn family(&self) -> &'static str {
+        match self {
+            Self::Novelty { .. } => "novelty",
+            Self::Burst { .. } => "burst",
+            Self::HumanUse { .. } => "human_use",
+            Self::DisplacedCredential { .. } => "displaced_credential",
+            Self::Dormancy { .. } => "dormancy",
+            Self::Unused {} => "unused",
+            Self::NeverUsed {} => "never_used",
+        }
+    }
 }

@@ -1,4 +1,6 @@
-//! Embedded tests of detectors.
+//! Embedded tests of detectors: a history, what happens then, and whether the detector fires.
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -8,4 +10,100 @@ use serde::{Deserialize, Serialize};
 pub struct Case {
     /// What it shows.
     pub name: String,
+    /// Whether the detector fires in `then`.
+    pub expect: Expect,
+    /// What the identity did before; what fires here does not count.
+    #[serde(default)]
+    pub history: Vec<Step>,
+    /// What happens then.
+    #[serde(default)]
+    pub then: Vec<Step>,
+}
+
+/// Whether a detector fires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Expect {
+    /// At least one signal.
+    Fires,
+    /// No signal.
+    Quiet,
+}
+
+/// One step; steps follow one another in time, beginning on a Monday at midnight UTC.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Step {
+    /// What is done; absent, time only passes.
+    pub activity: Option<Sample>,
+    /// How many times, `every` apart.
+    pub times: Option<u32>,
+    /// Time between two activities.
+    #[serde(with = "humantime_serde::option")]
+    #[schemars(with = "Option<String>")]
+    pub every: Option<Duration>,
+    /// Time that the step takes; with `every`, it says how many times.
+    #[serde(rename = "for", with = "humantime_serde::option")]
+    #[schemars(with = "Option<String>")]
+    pub lasting: Option<Duration>,
+    /// Whether the log source reports nothing meanwhile.
+    pub source_silent: bool,
+    /// Declares the identity in the inventory, made at this point in time.
+    pub declare: bool,
+}
+
+/// An activity, with plain values where nothing is said.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sample {
+    /// `service:Operation`.
+    pub action: String,
+    /// Source address.
+    pub ip: String,
+    /// Client family.
+    pub client: String,
+    /// Region.
+    pub region: String,
+    /// Workload.
+    pub workload: Option<String>,
+    /// Public id of the credential.
+    pub credential: Option<String>,
+    /// `success`, `denied` or `failed`.
+    pub outcome: crate::activity::Outcome,
+    /// Whether it shows signs of a person (a console session).
+    pub console: bool,
+}
+
+impl Default for Sample {
+    fn default() -> Self {
+        Self {
+            action: "s3:GetObject".into(),
+            ip: "192.0.2.10".into(),
+            client: "Boto3".into(),
+            region: "eu-west-1".into(),
+            workload: None,
+            credential: None,
+            outcome: crate::activity::Outcome::Success,
+            console: false,
+        }
+    }
+}
+
+/// How one embedded test went.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CaseResult {
+    /// Its name.
+    pub name: String,
+    /// What was expected.
+    pub expected: Expect,
+    /// How many signals the detector raised in `then`.
+    pub signals: u64,
+}
+
+impl CaseResult {
+    /// Whether it went as expected.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        (self.signals > 0) == (self.expected == Expect::Fires)
+    }
 }

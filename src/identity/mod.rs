@@ -1,5 +1,11 @@
 //! Who acted: from the principal that a log names to a stable identity with kind and class.
 
+pub mod classify;
 pub mod declared;
+pub mod names;
+mod resolve;
+mod words;
 
+pub use classify::classify;
 pub use declared::{Declared, DeclaredChange};
+pub use resolve::resolve;

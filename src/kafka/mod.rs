@@ -1,1 +1,13 @@
-//! Edge.
+//! Kafka: the real log behind the stages, its topics, and the embedded broker of the demo.
+
+pub mod client;
+mod context;
+pub mod embedded;
+mod failure;
+mod lag;
+mod log;
+mod restore;
+pub mod topics;
+mod transaction;
+
+pub use log::{KafkaLog, Worker};

@@ -1,6 +1,15 @@
 //! Records to events: one file per log format.
 
+pub mod client;
+mod cloudtrail;
+mod fold;
 pub mod linux;
+mod loose;
+mod ocsf;
+pub mod origin;
+
+pub use fold::fold;
+pub use loose::{MAX_TEXT_BYTES, capped};
 
 use crate::activity::{Event, Provenance};
 use crate::decode::{Format, RawRecord};
@@ -59,6 +68,17 @@ pub struct AwsPrincipal<'a> {
     pub issuer_principal_id: Option<Text<'a>>,
     /// `sessionContext.webIdFederationData.federatedProvider` or `identityProvider`.
     pub identity_provider: Option<Text<'a>>,
+    /// `onBehalfOf.userId`: the Identity Center user behind the call.
+    pub on_behalf_of: Option<Text<'a>>,
+    /// `onBehalfOf.identityStoreArn`.
+    pub identity_store: Option<Text<'a>>,
+}
+
+/// The id of an Identity Center user: `aws-identity-center:<store>:<user id>`, from the store's ARN.
+#[must_use]
+pub fn identity_center_id(store_arn: &str, user_id: &str) -> String {
+    let store = store_arn.rsplit('/').next().unwrap_or(store_arn);
+    format!("aws-identity-center:{store}:{user_id}")
 }
 
 /// Why a record could not be normalised.
@@ -97,7 +117,8 @@ impl Error {
 /// Where the record does not hold what its format promises.
 pub fn normalize<'a>(record: &RawRecord<'a>, context: &Context<'a>) -> Result<Normalized<'a>, Error> {
     match record.format {
-        Format::CloudTrail | Format::OcsfApiActivity => Err(Error::MissingField("eventName")),
+        Format::CloudTrail => cloudtrail::normalize(record, context),
+        Format::OcsfApiActivity => ocsf::normalize(record, context),
         Format::Syslog | Format::Journald => linux::normalize(record, context),
     }
 }

@@ -124,19 +124,34 @@ impl TopicCounters {
     }
 }
 
+/// What a worker owns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Assignment {
+    /// Partitions.
+    pub(crate) owned: usize,
+    /// Those whose state is not restored yet.
+    pub(crate) restoring: usize,
+}
+
 /// Counts, and passes every report on to another observer.
 pub(crate) struct Counting {
     counters: Mutex<Counters>,
+    assignments: Mutex<BTreeMap<(StageKind, usize), Assignment>>,
     next: std::sync::Arc<dyn Observer>,
 }
 
 impl Counting {
     pub(crate) fn new(next: std::sync::Arc<dyn Observer>) -> Self {
-        Self { counters: Mutex::default(), next }
+        Self { counters: Mutex::default(), assignments: Mutex::default(), next }
     }
 
     pub(crate) fn counters(&self) -> Counters {
         self.counters.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What the workers own that heard from their group.
+    pub(crate) fn assignments(&self) -> Vec<Assignment> {
+        self.assignments.lock().unwrap_or_else(PoisonError::into_inner).values().copied().collect()
     }
 
     fn count(&self, add: impl FnOnce(&mut Counters)) {
@@ -221,6 +236,9 @@ impl Observer for Counting {
     }
 
     fn assigned(&self, stage: StageKind, worker: usize, owned: usize, restoring: usize) {
+        let mut assignments = self.assignments.lock().unwrap_or_else(PoisonError::into_inner);
+        assignments.insert((stage, worker), Assignment { owned, restoring });
+        drop(assignments);
         self.next.assigned(stage, worker, owned, restoring);
     }
 

@@ -13,7 +13,7 @@ use crate::time::{EventTime, ProcessingTime};
 use super::catalog::{self, Label, Type};
 use super::families::Families;
 use super::metrics::Metrics;
-use crate::runtime::observer::{Observer, StageKind};
+use crate::runtime::{Observer, StageKind};
 
 const NOW: ProcessingTime = ProcessingTime::from_millis(1_800_000_000_000);
 

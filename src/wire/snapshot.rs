@@ -1,6 +1,21 @@
-//! The monitor's state as changelog records.
+//! The monitor's state as changelog records: one per identity and one per log source.
+//!
+//! Keys are `identity:<identity id>` and `scope:<log source>`. Values begin with one version byte; the rest is
+//! postcard (<https://postcard.jamesmunns.com/wire-format>). A version that is newer than this program is refused,
+//! so that a roll-back never overwrites what it cannot read.
 
+use serde::{Deserialize, Serialize};
+
+use crate::baseline::coverage::ScopeCoverage;
 use crate::monitor::Monitor;
+
+use super::snapshot_identity::IdentitySnapshot;
+
+/// Version of the values written.
+pub const VERSION: u8 = 1;
+
+const IDENTITY_PREFIX: &str = "identity:";
+const SCOPE_PREFIX: &str = "scope:";
 
 /// One changelog record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,27 +27,56 @@ pub struct Change {
 }
 
 /// Why a changelog record could not be taken.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// Written by a newer version.
     #[error(
-        "state record of version {found}, this program reads up to {known}: run the newer program, or reset the application"
+        "state record of version {found}, this program reads up to {VERSION}: run the newer program, or reset the application"
     )]
     TooNew {
         /// Version found.
         found: u8,
-        /// Newest version known.
-        known: u8,
     },
     /// Not a state record.
     #[error("state record is damaged: {0}")]
     Damaged(String),
 }
 
+impl Error {
+    /// Bounded label for metrics.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::TooNew { .. } => "too_new",
+            Self::Damaged(_) => "damaged",
+        }
+    }
+}
+
 /// Everything that changed in `monitor` since the last call, as changelog records.
-pub fn take_changes(monitor: &mut Monitor) -> Vec<Change> {
-    let _ = monitor;
-    Vec::new()
+///
+/// # Errors
+/// Where a state cannot be written down, which no input brings about.
+pub fn take_changes(monitor: &mut Monitor) -> Result<Vec<Change>, Error> {
+    let changes = monitor.take_changes();
+    let shared = monitor.shared();
+    let mut out = Vec::with_capacity(changes.identities.len() + changes.scopes.len() + changes.dropped.len());
+    for id in &changes.identities {
+        if let Some(state) = shared.identities.get(id) {
+            let value = encode(&IdentitySnapshot::of(&state))?;
+            out.push(Change { key: key(IDENTITY_PREFIX, id.as_str()), value: Some(value) });
+        }
+    }
+    out.extend(
+        changes.dropped.iter().map(|id| Change { key: key(IDENTITY_PREFIX, id.as_str()), value: None }),
+    );
+    let coverage = shared.coverage();
+    for scope in &changes.scopes {
+        if let Some(known) = coverage.get(scope) {
+            out.push(Change { key: key(SCOPE_PREFIX, scope), value: Some(encode(known)?) });
+        }
+    }
+    Ok(out)
 }
 
 /// Puts one changelog record into a monitor that is being restored.
@@ -40,6 +84,108 @@ pub fn take_changes(monitor: &mut Monitor) -> Vec<Change> {
 /// # Errors
 /// Where the record was written by a newer version or is damaged.
 pub fn restore(monitor: &mut Monitor, key: &[u8], value: Option<&[u8]>) -> Result<(), Error> {
-    let _ = (monitor, key, value);
+    let key = std::str::from_utf8(key).map_err(damaged)?;
+    if let Some(id) = key.strip_prefix(IDENTITY_PREFIX) {
+        let (terms, detectors) = monitor.vocabulary();
+        let state = value
+            .map(|bytes| decode::<IdentitySnapshot<'_>>(bytes)?.restore(terms, detectors))
+            .transpose()?;
+        monitor.restore_identity(id, state);
+        return Ok(());
+    }
+    let Some(scope) = key.strip_prefix(SCOPE_PREFIX) else {
+        return Err(Error::Damaged(format!("unknown key `{}`", key.chars().take(80).collect::<String>())));
+    };
+    if let Some(bytes) = value {
+        let coverage: ScopeCoverage = decode(bytes)?;
+        monitor.shared().coverage_mut().restore(scope.to_owned(), coverage);
+    }
     Ok(())
+}
+
+fn key(prefix: &str, name: &str) -> Vec<u8> {
+    [prefix.as_bytes(), name.as_bytes()].concat()
+}
+
+fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, Error> {
+    postcard::to_extend(value, vec![VERSION]).map_err(damaged)
+}
+
+fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Error> {
+    match bytes.split_first() {
+        Some((&VERSION, rest)) => postcard::from_bytes(rest).map_err(damaged),
+        Some((&found, _)) if found > VERSION => Err(Error::TooNew { found }),
+        _ => Err(Error::Damaged("no version".into())),
+    }
+}
+
+pub(super) fn damaged(error: impl std::fmt::Display) -> Error {
+    Error::Damaged(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::detect::Detectors;
+    use crate::monitor::fixture;
+    use crate::term::Interner;
+
+    fn restored(changes: &[Change]) -> Monitor {
+        restored_with(changes, &Arc::new(Detectors::builtin().unwrap()))
+    }
+
+    fn restored_with(changes: &[Change], detectors: &Arc<Detectors>) -> Monitor {
+        let detectors = Arc::clone(detectors);
+        let mut monitor = Monitor::new(&Config::default(), detectors, Arc::new(Interner::new()));
+        for change in changes {
+            restore(&mut monitor, &change.key, change.value.as_deref()).unwrap();
+        }
+        monitor
+    }
+
+    #[test]
+    fn a_restored_monitor_is_the_one_that_was_written_and_goes_on_like_it() {
+        let mut original = fixture::busy_monitor(60);
+        let changes = take_changes(&mut original).unwrap();
+        let mut copy = restored(&changes);
+        assert_eq!(copy.stats().identities, original.stats().identities);
+        assert_eq!(copy.stats().open_incidents, original.stats().open_incidents);
+        assert!(original.stats().open_incidents > 0, "the test must cover an open incident");
+        let (ours, theirs) = (fixture::go_on(&mut original), fixture::go_on(&mut copy));
+        assert_eq!(format!("{ours:#?}"), format!("{theirs:#?}"));
+        assert_eq!(take_changes(&mut original).unwrap(), take_changes(&mut copy).unwrap());
+    }
+
+    #[test]
+    fn what_a_newer_version_wrote_is_refused() {
+        let mut monitor = restored(&[]);
+        let error = restore(&mut monitor, b"identity:a", Some(&[VERSION + 1, 0])).unwrap_err();
+        assert_eq!(error, Error::TooNew { found: VERSION + 1 });
+    }
+
+    #[test]
+    fn damage_is_an_error_and_never_a_panic() {
+        let changes = take_changes(&mut fixture::busy_monitor(20)).unwrap();
+        let detectors = Arc::new(Detectors::builtin().unwrap());
+        for change in &changes {
+            let value = change.value.as_deref().unwrap();
+            for end in 0..value.len().min(400) {
+                let mut monitor = restored_with(&[], &detectors);
+                assert!(restore(&mut monitor, &change.key, Some(&value[..end])).is_err());
+            }
+        }
+        assert!(restore(&mut restored(&[]), b"other:key", None).is_err());
+    }
+
+    #[test]
+    fn a_tombstone_drops_the_identity() {
+        let mut changes = take_changes(&mut fixture::busy_monitor(5)).unwrap();
+        let full = restored(&changes).view().len();
+        let key = changes[0].key.clone();
+        changes.push(Change { key, value: None });
+        assert_eq!(restored(&changes).view().len(), full - 1);
+    }
 }

@@ -23,6 +23,7 @@ fn activity(is_full: bool) -> Activity<'static> {
         },
         event: Event {
             time: EventTime::from_millis(1_769_850_000_250),
+            time_clamped: false,
             received: ProcessingTime::from_millis(1_769_850_600_000),
             usage: Usage::Used,
             credential: is_full

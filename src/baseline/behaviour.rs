@@ -1,0 +1,254 @@
+//! What an identity normally does: values by dimension, rates and rhythm, and how surprising an event is against them.
+
+use crate::activity::{Event, Outcome};
+use crate::config;
+use crate::term::Interner;
+use crate::time::{DAY_MS, EventTime};
+
+use super::dimension::Dimension;
+use super::hours::HourProfile;
+use super::novelty::{Innovation, decay_active_days};
+use super::rate::HourlyRate;
+use super::terms::{Prior, Retention, TermSet};
+
+/// Active days before novelty means anything: with fewer, everything is new.
+const MIN_ACTIVE_DAYS: f32 = 3.0;
+
+/// Weight of the newest event in the decayed error rate.
+const ERROR_RATE_WEIGHT: f32 = 0.01;
+
+/// What an identity normally does.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Behaviour {
+    /// Events learned from.
+    pub activities: u64,
+    /// Decayed count of active days.
+    pub active_days: f32,
+    /// Newest active day (days since 1970).
+    pub last_day: u32,
+    /// Longest pause between active days so far, in days.
+    pub longest_pause_days: u32,
+    /// Values by dimension, in the order of [`Dimension::ALL`].
+    pub terms: [TermSet; 8],
+    /// Habit of bringing new values, by dimension.
+    pub innovation: [Innovation; 8],
+    /// All events.
+    pub rate: HourlyRate,
+    /// Denied events.
+    pub denied_rate: HourlyRate,
+    /// Hours of the week.
+    pub hours: HourProfile,
+    /// Decayed share of events that were denied or failed.
+    pub error_rate: f32,
+    /// Hour in which a burst raised an alert, which therefore teaches nothing.
+    pub burst_hour: u32,
+    /// First use with signs of a person.
+    pub human_since: Option<EventTime>,
+    /// Whether use by a person is part of the baseline.
+    pub is_human_use_known: bool,
+}
+
+/// What is known of an identity when an event comes, and what in the event is new.
+#[derive(Clone, Debug, Default)]
+pub struct Sighting {
+    /// Surprise of the event's value by dimension, in bits; `None` where it is known or there is none.
+    pub new_bits: [Option<f32>; 8],
+    /// Whether the identity is known for long enough for novelty to mean anything.
+    pub is_settled: bool,
+    /// Whole days since the identity was last active; 0 for late events.
+    pub pause_days: u32,
+    /// Longest pause before this one.
+    pub longest_pause_days: u32,
+    /// Events of this hour, and surprise of that many.
+    pub burst: Burst,
+    /// Denied events of this hour, and surprise of that many.
+    pub denied_burst: Burst,
+    /// Whether the event has signs of a person that the baseline does not know of.
+    pub is_new_human_use: bool,
+    /// Days of observed life before this event.
+    pub age_days: u32,
+    /// Values that had to go for new ones.
+    pub evictions: u32,
+}
+
+impl Sighting {
+    /// Whether anything in the event could interest a detector: most events are wholly as usual.
+    #[must_use]
+    pub fn is_notable(&self) -> bool {
+        self.is_new_human_use
+            || self.pause_days > 0
+            || self.burst.count > 0
+            || self.denied_burst.count > 0
+            || self.new_bits.iter().any(Option::is_some)
+    }
+}
+
+/// How many events an hour has, and how surprising that is.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Burst {
+    /// Events in the current hour; 0 where nothing was judged.
+    pub count: u32,
+    /// Mean of an active hour.
+    pub mean: f32,
+    /// Surprise in bits.
+    pub bits: f32,
+}
+
+/// Settings of a baseline, in the units used here.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    learning_days: u32,
+    memory_ms: i64,
+    quarantine_ms: i64,
+}
+
+impl Settings {
+    /// From the configuration.
+    #[must_use]
+    pub fn new(baseline: &config::Baseline, detection: &config::Detection) -> Self {
+        Self {
+            learning_days: baseline.learning_days,
+            memory_ms: i64::from(baseline.memory_days) * DAY_MS,
+            quarantine_ms: i64::from(detection.quarantine_days) * DAY_MS,
+        }
+    }
+
+    fn retention(self, dimension: Dimension) -> Retention {
+        Retention {
+            capacity: dimension.capacity(),
+            memory_ms: self.memory_ms,
+            quarantine_ms: self.quarantine_ms,
+        }
+    }
+}
+
+impl Behaviour {
+    /// Learns from an event, and says what was surprising about it before it was learned.
+    ///
+    /// `first_seen` is the identity's first use. What is learned here and then raises an alert is held
+    /// out again by [`Self::quarantine`].
+    pub fn observe(
+        &mut self,
+        event: &Event<'_>,
+        first_seen: Option<EventTime>,
+        settings: Settings,
+        terms: &Interner,
+    ) -> Sighting {
+        let age_days = first_seen.map_or(0, |first| event.time.day().saturating_sub(first.day()));
+        let pause_days = self.pass_days(event.time);
+        let is_settled = age_days >= settings.learning_days && self.active_days >= MIN_ACTIVE_DAYS;
+        let mut sighting = Sighting {
+            is_settled,
+            pause_days,
+            longest_pause_days: self.longest_pause_days,
+            is_new_human_use: self.observe_human_use(event, is_settled, settings.quarantine_ms),
+            age_days,
+            ..Sighting::default()
+        };
+        self.longest_pause_days = self.longest_pause_days.max(pause_days);
+        self.activities += 1;
+        self.observe_terms(event, settings, terms, &mut sighting);
+        self.observe_rates(event, &mut sighting);
+        sighting
+    }
+
+    /// Counts an attempt by somebody who did not prove to be the identity. It teaches nothing but the rate of denials.
+    pub fn observe_unproven(&mut self, event: &Event<'_>) -> Sighting {
+        let denied_burst = counted(&mut self.denied_rate, event.time.hour(), self.burst_hour);
+        Sighting { denied_burst, is_settled: true, ..Sighting::default() }
+    }
+
+    /// Holds the new values of an event that raised an alert out of the baseline.
+    pub fn quarantine(&mut self, event: &Event<'_>, sighting: &Sighting) {
+        for dimension in Dimension::ALL {
+            if sighting.new_bits[dimension as usize].is_some() {
+                let set = &mut self.terms[dimension as usize];
+                dimension.value_of(event, |value| set.quarantine(value, event.time));
+            }
+        }
+        if sighting.burst.bits > 0.0 || sighting.denied_burst.bits > 0.0 {
+            self.burst_hour = event.time.hour();
+        }
+    }
+
+    /// The values of one dimension.
+    #[must_use]
+    pub fn values(&self, dimension: Dimension) -> &TermSet {
+        &self.terms[dimension as usize]
+    }
+
+    /// Moves on to the event's day. Returns the whole days without activity in between.
+    fn pass_days(&mut self, time: EventTime) -> u32 {
+        let day = time.day();
+        if day <= self.last_day {
+            return 0;
+        }
+        let pause = if self.last_day == 0 { 0 } else { day - self.last_day - 1 };
+        self.last_day = day;
+        self.active_days = decay_active_days(self.active_days);
+        self.innovation.iter_mut().for_each(Innovation::pass_day);
+        pause
+    }
+
+    /// Whether signs of a person are new. They are learned while the identity is young, or when the first has aged.
+    fn observe_human_use(&mut self, event: &Event<'_>, is_settled: bool, quarantine_ms: i64) -> bool {
+        if event.interactive.is_empty() {
+            return false;
+        }
+        let since = *self.human_since.get_or_insert(event.time);
+        self.is_human_use_known |= !is_settled || event.time.millis_since(since) >= quarantine_ms;
+        !self.is_human_use_known
+    }
+
+    fn observe_terms(
+        &mut self,
+        event: &Event<'_>,
+        settings: Settings,
+        terms: &Interner,
+        sighting: &mut Sighting,
+    ) {
+        for dimension in Dimension::ALL {
+            let index = dimension as usize;
+            let set = &mut self.terms[index];
+            let touched = dimension
+                .value_of(event, |value| set.touch(value, event.time, settings.retention(dimension), terms));
+            let Some((prior, evicted)) = touched else { continue };
+            sighting.evictions += u32::from(evicted);
+            if prior == Prior::Known {
+                continue;
+            }
+            let innovation = &mut self.innovation[index];
+            sighting.new_bits[index] = Some(innovation.surprise_bits(self.active_days));
+            if prior == Prior::New {
+                innovation.note_new(event.time.day(), !sighting.is_settled);
+            }
+        }
+    }
+
+    fn observe_rates(&mut self, event: &Event<'_>, sighting: &mut Sighting) {
+        let hour = event.time.hour();
+        if hour > self.rate.current_hour() {
+            self.hours.note(event.time.hour_of_week());
+        }
+        let is_error = if event.outcome == Outcome::Success { 0.0 } else { 1.0 };
+        self.error_rate += ERROR_RATE_WEIGHT * (is_error - self.error_rate);
+        let burst = counted(&mut self.rate, hour, self.burst_hour);
+        if self.rate.is_settled() {
+            sighting.burst = burst;
+        }
+        if event.outcome == Outcome::Denied {
+            let burst = counted(&mut self.denied_rate, hour, self.burst_hour);
+            if sighting.is_settled {
+                sighting.denied_burst = burst;
+            }
+        }
+    }
+}
+
+/// Counts an event; judges the hour when its count reaches a power of two or a multiple of 256, so that bursts cost little.
+fn counted(rate: &mut HourlyRate, hour: u32, burst_hour: u32) -> Burst {
+    let count = rate.count(hour, rate.current_hour() == burst_hour);
+    let is_judged =
+        hour == rate.current_hour() && count >= 8 && (count.is_power_of_two() || count % 256 == 0);
+    if is_judged { Burst { count, mean: rate.mean(), bits: rate.surprise_bits() } } else { Burst::default() }
+}

@@ -1,0 +1,271 @@
+//! Which hours of which log source have reached us: without that, silence proves nothing.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::{EventTime, HOUR_MS};
+
+use super::last_seen::Coverage;
+
+/// Runs of covered hours kept per log source.
+///
+/// A run ends where a source was silent for longer than allowed; 128 such gaps are years of a healthy
+/// source. Beyond that the oldest run goes, and what lies before counts as not covered.
+pub const MAX_RUNS: usize = 128;
+
+/// Log sources known to one partition: accounts × regions, hosts, clusters.
+///
+/// Beyond it new sources are not recorded, so their identities are `unknown`, never falsely `unused`.
+pub const MAX_SCOPES: usize = 100_000;
+
+/// Gaps named in one record.
+const MAX_NAMED_GAPS: usize = 8;
+
+/// The covered hours of one log source, as runs in which no silence was longer than allowed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScopeCoverage {
+    /// First and last hour (inclusive, since 1970) of each run, ascending.
+    runs: Vec<(u32, u32)>,
+    /// Newest event time.
+    until: EventTime,
+}
+
+impl ScopeCoverage {
+    /// Notes that the source reported in `hour`. Order and repetition do not matter.
+    fn note_hour(&mut self, hour: u32, max_silence_hours: u32) {
+        if let Some((start, end)) = self.runs.last_mut()
+            && *start <= hour
+            && hour <= end.saturating_add(max_silence_hours)
+        {
+            *end = (*end).max(hour);
+            return;
+        }
+        let reach = |run: &(u32, u32)| {
+            run.0 <= hour.saturating_add(max_silence_hours) && hour <= run.1.saturating_add(max_silence_hours)
+        };
+        let (mut start, mut end) = (hour, hour);
+        for run in self.runs.iter().filter(|run| reach(run)) {
+            start = start.min(run.0);
+            end = end.max(run.1);
+        }
+        self.runs.retain(|run| !reach(run));
+        let place = self.runs.partition_point(|run| run.0 < start);
+        self.runs.insert(place, (start, end));
+        if self.runs.len() > MAX_RUNS {
+            self.runs.remove(0);
+        }
+    }
+
+    /// Newest event time of the source.
+    #[must_use]
+    pub const fn until(&self) -> EventTime {
+        self.until
+    }
+}
+
+/// The covered hours of all log sources.
+#[derive(Clone, Debug)]
+pub struct CoverageMap {
+    scopes: HashMap<String, ScopeCoverage>,
+    max_silence_hours: u32,
+}
+
+impl CoverageMap {
+    /// An empty map, in which a silence of up to `max_silence_ms` still counts as covered.
+    #[must_use]
+    pub fn new(max_silence_ms: i64) -> Self {
+        Self { scopes: HashMap::new(), max_silence_hours: (max_silence_ms / HOUR_MS).max(1) as u32 }
+    }
+
+    /// Notes hours (since 1970) in which a source reported, and its newest event time. `false` where it is one too many.
+    pub fn note(&mut self, scope: &str, hours: &[u32], until: EventTime) -> bool {
+        if !self.scopes.contains_key(scope) {
+            if self.scopes.len() >= MAX_SCOPES {
+                return false;
+            }
+            self.scopes.insert(scope.to_owned(), ScopeCoverage::default());
+        }
+        let Some(coverage) = self.scopes.get_mut(scope) else { return false };
+        for hour in hours {
+            coverage.note_hour(*hour, self.max_silence_hours);
+        }
+        coverage.until = coverage.until.max(until);
+        true
+    }
+
+    /// Coverage common to `scopes` over the `window_ms` before `now`.
+    ///
+    /// Silence up to now counts as covered as long as it is no longer than allowed.
+    #[must_use]
+    pub fn over<'a>(
+        &self,
+        scopes: impl Iterator<Item = &'a str>,
+        now: EventTime,
+        window_ms: i64,
+    ) -> Coverage {
+        let known: Option<Vec<&ScopeCoverage>> = scopes.map(|scope| self.scopes.get(scope)).collect();
+        let Some(known) = known.filter(|known| !known.is_empty()) else {
+            return Coverage::default();
+        };
+        let window = (now.plus_millis(-window_ms).hour(), now.hour());
+        let missing = self.uncovered(&known, window);
+        let hours_missing: u32 = missing.iter().map(|gap| gap.1 - gap.0).sum();
+        let length = (window.1 - window.0).max(1);
+        Coverage {
+            since: known.iter().filter_map(|scope| scope.runs.first()).map(|run| run.0).max().map(hour_start),
+            until: known.iter().map(|scope| scope.until).min(),
+            gaps: missing
+                .iter()
+                .rev()
+                .take(MAX_NAMED_GAPS)
+                .map(|gap| (hour_start(gap.0), hour_start(gap.1)))
+                .collect(),
+            ratio: 1.0 - f64::from(hours_missing.min(length)) / f64::from(length),
+        }
+    }
+
+    /// Hours of `window` (start inclusive, end exclusive) in which one of the sources was silent for too long, merged, ascending.
+    fn uncovered(&self, scopes: &[&ScopeCoverage], window: (u32, u32)) -> Vec<(u32, u32)> {
+        let mut gaps: Vec<(u32, u32)> = Vec::new();
+        for scope in scopes {
+            let mut at = window.0;
+            for &(start, end) in &scope.runs {
+                if start > at {
+                    gaps.push((at, start.min(window.1)));
+                }
+                at = at.max(end.saturating_add(1));
+            }
+            let last_hour = scope.runs.last().map_or(0, |run| run.1);
+            if window.1 > last_hour.saturating_add(1 + self.max_silence_hours) {
+                gaps.push((at, window.1));
+            }
+        }
+        gaps.retain(|gap| gap.0 < gap.1);
+        merged(gaps)
+    }
+
+    /// How many sources are known.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.scopes.len()
+    }
+
+    /// Whether no source is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.scopes.is_empty()
+    }
+
+    /// How many sources have been silent for longer than allowed at `now`.
+    #[must_use]
+    pub fn silent(&self, now: EventTime) -> usize {
+        let allowed = i64::from(self.max_silence_hours) * HOUR_MS;
+        self.scopes.values().filter(|scope| now.millis_since(scope.until) > allowed).count()
+    }
+
+    /// One source, for a snapshot.
+    #[must_use]
+    pub fn get(&self, scope: &str) -> Option<&ScopeCoverage> {
+        self.scopes.get(scope)
+    }
+
+    /// Puts back one source from a snapshot.
+    pub fn restore(&mut self, scope: String, coverage: ScopeCoverage) {
+        self.scopes.insert(scope, coverage);
+    }
+
+    /// Every source that belongs to `account` of `provider`: `aws:111122223333:…`.
+    pub fn scopes_of<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
+        self.scopes.keys().map(String::as_str).filter(move |scope| scope.starts_with(prefix))
+    }
+}
+
+fn merged(mut gaps: Vec<(u32, u32)>) -> Vec<(u32, u32)> {
+    gaps.sort_unstable();
+    let mut out: Vec<(u32, u32)> = Vec::with_capacity(gaps.len());
+    for gap in gaps {
+        match out.last_mut() {
+            Some(last) if gap.0 <= last.1 => last.1 = last.1.max(gap.1),
+            _ => out.push(gap),
+        }
+    }
+    out
+}
+
+fn hour_start(hour: u32) -> EventTime {
+    EventTime::from_millis(i64::from(hour) * HOUR_MS)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn map_of(hours: &[u32]) -> CoverageMap {
+        let mut map = CoverageMap::new(24 * HOUR_MS);
+        for hour in hours {
+            map.note("aws:111122223333:eu-west-1", &[*hour], hour_start(*hour));
+        }
+        map
+    }
+
+    fn over(map: &CoverageMap, now: u32, days: i64) -> Coverage {
+        map.over(["aws:111122223333:eu-west-1"].into_iter(), hour_start(now), days * 24 * HOUR_MS)
+    }
+
+    #[test]
+    fn a_source_that_speaks_daily_is_covered_throughout() {
+        let coverage =
+            over(&map_of(&(0..90).map(|day| 10_000 + day * 24).collect::<Vec<_>>()), 10_000 + 89 * 24, 30);
+        assert_eq!((coverage.ratio, coverage.gaps.len()), (1.0, 0));
+    }
+
+    #[test]
+    fn a_longer_silence_is_a_gap_and_late_data_closes_it() {
+        let mut map = map_of(&[10_000, 10_020, 10_100, 10_120]);
+        let coverage = over(&map, 10_120, 5);
+        assert_eq!(coverage.gaps, vec![(hour_start(10_021), hour_start(10_100))]);
+        for hour in [10_040, 10_060, 10_080] {
+            map.note("aws:111122223333:eu-west-1", &[hour], hour_start(hour));
+        }
+        assert_eq!(over(&map, 10_120, 5).gaps, vec![]);
+    }
+
+    #[test]
+    fn an_unknown_source_covers_nothing() {
+        let map = map_of(&[10_000]);
+        let now = hour_start(10_000);
+        assert_eq!(map.over(["aws:444455556666:eu-west-1"].into_iter(), now, HOUR_MS), Coverage::default());
+        assert_eq!(map.over(std::iter::empty(), now, HOUR_MS), Coverage::default());
+    }
+
+    #[test]
+    fn a_source_that_fell_silent_leaves_a_gap_up_to_now() {
+        let map = map_of(&[10_000, 10_020]);
+        assert_eq!(over(&map, 10_044, 1).gaps, vec![]);
+        assert_eq!(over(&map, 10_046, 1).gaps, vec![(hour_start(10_022), hour_start(10_046))]);
+    }
+
+    #[test]
+    fn of_several_sources_the_worst_decides() {
+        let mut map = map_of(&[10_000, 10_020, 10_040, 10_060]);
+        map.note("linux:web", &[10_000, 10_020], hour_start(10_020));
+        let scopes = ["aws:111122223333:eu-west-1", "linux:web"].into_iter();
+        let coverage = map.over(scopes, hour_start(10_060), 40 * HOUR_MS);
+        assert_eq!(coverage.until, Some(hour_start(10_020)));
+        assert_eq!(coverage.gaps, vec![(hour_start(10_021), hour_start(10_060))]);
+    }
+
+    proptest! {
+        #[test]
+        fn order_and_repetition_of_hours_do_not_matter(mut hours in prop::collection::vec(9_000_u32..10_000, 1..60)) {
+            let first = map_of(&hours);
+            hours.reverse();
+            hours.extend(hours.clone());
+            let second = map_of(&hours);
+            prop_assert_eq!(first.scopes, second.scopes);
+        }
+    }
+}

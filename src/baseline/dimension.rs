@@ -1,0 +1,121 @@
+//! The dimensions of behaviour that a baseline remembers values of.
+
+use crate::activity::{CredentialKind, Event};
+
+/// One dimension of behaviour.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum Dimension {
+    /// `s3:GetObject`.
+    Action,
+    /// `s3`.
+    Service,
+    /// `eu-west-1`.
+    Region,
+    /// `203.0.113.0/24`, an AS number, or the provider service that called.
+    Network,
+    /// Client family: `Boto3`.
+    Client,
+    /// Public id of a long-lived credential; all temporary ones count as one value.
+    Credential,
+    /// `ec2:i-*`, `lambda:resize`.
+    Workload,
+    /// Identity that assumed this one.
+    Caller,
+}
+
+impl Dimension {
+    /// All dimensions, in storage order.
+    pub const ALL: [Self; 8] = [
+        Self::Action,
+        Self::Service,
+        Self::Region,
+        Self::Network,
+        Self::Client,
+        Self::Credential,
+        Self::Workload,
+        Self::Caller,
+    ];
+
+    /// The name used in records and explanations.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Action => "action",
+            Self::Service => "service",
+            Self::Region => "region",
+            Self::Network => "network",
+            Self::Client => "client",
+            Self::Credential => "credential",
+            Self::Workload => "workload",
+            Self::Caller => "caller",
+        }
+    }
+
+    /// Most values that one identity's baseline keeps in this dimension.
+    ///
+    /// Well above what a healthy identity shows, so that only churn (random user agents, spoofed hosts)
+    /// reaches it; then the value unseen for longest goes. 8 dimensions at their caps are about 30 KB.
+    #[must_use]
+    pub const fn capacity(self) -> usize {
+        match self {
+            Self::Action => 256,
+            Self::Network => 128,
+            Self::Service | Self::Workload | Self::Caller => 64,
+            Self::Region | Self::Client | Self::Credential => 32,
+        }
+    }
+
+    /// Hands this dimension's value of `event` to `take`, where it has one.
+    pub fn value_of<R>(self, event: &Event<'_>, take: impl FnOnce(&str) -> R) -> Option<R> {
+        match self {
+            Self::Action => Some(with_action(event, take)),
+            Self::Service => Some(take(&event.service)),
+            Self::Region => event.region.as_deref().map(take),
+            Self::Network => {
+                event.origin.network.as_deref().or(event.origin.provider_service.as_deref()).map(take)
+            }
+            Self::Client => event.client.as_ref().map(|client| take(&client.family)),
+            Self::Credential => event.credential.as_ref().map(|credential| {
+                take(if credential.kind == CredentialKind::Temporary { TEMPORARY } else { &credential.id })
+            }),
+            Self::Workload => event.workload.as_deref().map(take),
+            Self::Caller => event.caller.as_deref().map(take),
+        }
+    }
+}
+
+/// The one value under which all temporary credentials count: each lives for hours, and there is no end of them.
+pub const TEMPORARY: &str = "temporary";
+
+/// Longest action put together on the stack; longer ones are allocated.
+const INLINE_ACTION_BYTES: usize = 96;
+
+fn with_action<R>(event: &Event<'_>, take: impl FnOnce(&str) -> R) -> R {
+    let (service, operation) = (event.service.as_bytes(), event.operation.as_bytes());
+    let length = service.len() + 1 + operation.len();
+    let mut inline = [0_u8; INLINE_ACTION_BYTES];
+    let Some(buffer) = inline.get_mut(..length) else {
+        return take(&event.action());
+    };
+    buffer[..service.len()].copy_from_slice(service);
+    buffer[service.len()] = b':';
+    buffer[service.len() + 1..].copy_from_slice(operation);
+    match std::str::from_utf8(buffer) {
+        Ok(action) => take(action),
+        Err(_) => take(&event.action()),
+    }
+}

@@ -1,0 +1,68 @@
+//! When an identity was used: facts that come out the same in whatever order events arrive.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::activity::{Event, Outcome};
+use crate::time::{EventTime, ProcessingTime};
+
+/// Times of use. Each is a maximum or a minimum, so order and duplicates do not matter, and none goes back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// First authenticated attempt.
+    pub first_seen: Option<EventTime>,
+    /// Last authenticated attempt.
+    pub last_seen: Option<EventTime>,
+    /// Last attempt that worked.
+    pub last_success: Option<EventTime>,
+    /// Last attempt that was denied.
+    pub last_denied: Option<EventTime>,
+    /// Last use with signs of a person.
+    pub last_human_use: Option<EventTime>,
+    /// Last use by a provider service on its behalf.
+    pub last_via_service: Option<EventTime>,
+    /// Action of the last use; of several at one instant the greatest in text order.
+    pub last_action: Option<Arc<str>>,
+    /// Newest reception.
+    pub last_received: Option<ProcessingTime>,
+}
+
+impl Usage {
+    /// Takes one event in.
+    pub fn note(&mut self, event: &Event<'_>) {
+        let time = event.time;
+        self.note_action(event);
+        self.first_seen = Some(self.first_seen.map_or(time, |first| first.min(time)));
+        self.last_seen = self.last_seen.max(Some(time));
+        match event.outcome {
+            Outcome::Success => self.last_success = self.last_success.max(Some(time)),
+            Outcome::Denied => self.last_denied = self.last_denied.max(Some(time)),
+            Outcome::Failed => {}
+        }
+        if !event.interactive.is_empty() {
+            self.last_human_use = self.last_human_use.max(Some(time));
+        }
+        if event.via_service.is_some() {
+            self.last_via_service = self.last_via_service.max(Some(time));
+        }
+        self.last_received = self.last_received.max(Some(event.received));
+    }
+
+    fn note_action(&mut self, event: &Event<'_>) {
+        if Some(event.time) < self.last_seen {
+            return;
+        }
+        let is_tie = Some(event.time) == self.last_seen;
+        let known = self.last_action.as_deref();
+        if known.is_some_and(|known| is_action(known, event) || (is_tie && known > event.action().as_str())) {
+            return;
+        }
+        self.last_action = Some(event.action().into());
+    }
+}
+
+/// Whether `action` is the event's action, without building it.
+fn is_action(action: &str, event: &Event<'_>) -> bool {
+    action.strip_prefix(&*event.service).and_then(|rest| rest.strip_prefix(':')) == Some(&*event.operation)
+}

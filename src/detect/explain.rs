@@ -1,0 +1,124 @@
+//! Words for signals: what was expected, what was seen, in which event.
+
+use crate::activity::Event;
+use crate::baseline::{Behaviour, Dimension};
+
+use super::finding::EventEvidence;
+use super::sensitivity::Level;
+
+/// Usual values named in one explanation.
+const USUAL_VALUES: usize = 4;
+
+/// Longest text taken from a log into an explanation, in characters: an attacker chooses some of them.
+const MAX_VALUE_CHARS: usize = 160;
+
+/// The event behind a signal, as far as an analyst needs it to find the original.
+#[must_use]
+pub fn evidence(event: &Event<'_>) -> EventEvidence {
+    let text = |value: Option<&str>| value.map(shortened);
+    EventEvidence {
+        event_id: text(event.event_id.as_deref()),
+        service: shortened(&event.service),
+        operation: shortened(&event.operation),
+        outcome: event.outcome.as_str().to_owned(),
+        error_code: text(event.error_code.as_deref()),
+        resource: text(event.resource.as_deref()),
+        ip: text(event.origin.ip.as_deref()),
+        network: text(event.origin.network.as_deref().or(event.origin.provider_service.as_deref())),
+        country: text(event.origin.country.as_deref()),
+        client: event.client.as_ref().map(|client| match &client.version {
+            Some(version) => shortened(&format!("{}/{version}", client.family)),
+            None => shortened(&client.family),
+        }),
+        region: text(event.region.as_deref()),
+        account: text(event.account.as_deref()),
+        credential: text(event.credential.as_ref().map(|credential| &*credential.id)),
+        session: text(event.session.as_deref()),
+        source: event.provenance.source.to_string(),
+        partition: event.provenance.partition,
+        offset: event.provenance.offset,
+        index: event.provenance.index,
+    }
+}
+
+/// Why a first use matters, in a sentence.
+#[must_use]
+pub fn novelty_reason(dimensions: &[Dimension], event: &Event<'_>, level: Option<Level>) -> String {
+    let action = shortened(&event.action());
+    match level {
+        Some(Level::High) => format!("first use ever of {action}, which can give away control"),
+        Some(_) => format!("first use ever of {action}, a sensitive action"),
+        None => {
+            let names =
+                dimensions.iter().map(|dimension| dimension.as_str()).collect::<Vec<_>>().join(" and ");
+            let together = if dimensions.len() > 1 { " together" } else { "" };
+            format!("new {names}{together}: {}", values(dimensions, event))
+        }
+    }
+}
+
+/// The event's values in these dimensions.
+#[must_use]
+pub fn values(dimensions: &[Dimension], event: &Event<'_>) -> String {
+    let values = dimensions.iter().filter_map(|dimension| dimension.value_of(event, shortened));
+    values.collect::<Vec<_>>().join(" with ")
+}
+
+/// The usual values in these dimensions.
+#[must_use]
+pub fn usual(dimensions: &[Dimension], behaviour: &Behaviour) -> String {
+    let each = dimensions.iter().map(|dimension| {
+        let set = behaviour.values(*dimension);
+        let usual = set.usual(USUAL_VALUES);
+        let rest = set.len().saturating_sub(usual.len());
+        let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+        let values = usual.into_iter().map(shortened).collect::<Vec<_>>().join(", ");
+        if values.is_empty() {
+            format!("no {} so far", dimension.as_str())
+        } else {
+            format!("{values}{more}")
+        }
+    });
+    each.collect::<Vec<_>>().join("; ")
+}
+
+/// Where an event came from, as exactly as the log says.
+#[must_use]
+pub fn origin(event: &Event<'_>) -> String {
+    let origin = &event.origin;
+    let place = origin.ip.as_deref().or(origin.network.as_deref()).or(origin.provider_service.as_deref());
+    shortened(place.unwrap_or("an unknown place"))
+}
+
+/// A rate for people: whole from 10 up, one decimal below.
+#[must_use]
+pub fn rate(value: f32) -> String {
+    if value >= 10.0 { format!("{value:.0}") } else { format!("{value:.1}") }
+}
+
+/// Log text that is safe to show: control characters out, length held.
+#[must_use]
+pub fn shortened(value: &str) -> String {
+    let clean = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    let mut out: String = value.chars().take(MAX_VALUE_CHARS).map(clean).collect();
+    if value.chars().nth(MAX_VALUE_CHARS).is_some() {
+        out.push('…');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_text_is_cleaned_and_shortened() {
+        assert_eq!(shortened("a\u{1b}[31m\nb"), "a\u{fffd}[31m\u{fffd}b");
+        assert_eq!(shortened(&"x".repeat(1_000)).chars().count(), MAX_VALUE_CHARS + 1);
+    }
+
+    #[test]
+    fn rates_read_well() {
+        assert_eq!((rate(0.04).as_str(), rate(3.26).as_str(), rate(128.4).as_str()), ("0.0", "3.3", "128"));
+    }
+}

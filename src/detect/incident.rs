@@ -1,0 +1,212 @@
+//! Incidents: the signals of one identity, grouped in time, weighed, and reported as they grow.
+
+use thin_vec::ThinVec;
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::config;
+use crate::identity::declared::Criticality;
+use crate::term::stable_hash;
+use crate::time::{EventTime, ProcessingTime};
+
+use super::finding::{IncidentReport, MAX_REPORTED_SIGNALS, Severity, Signal, Stage, Subject};
+
+/// Bits that make a risk of 50: about the surprise of a one-in-a-thousand event.
+const HALF_RISK_BITS: f32 = 10.0;
+
+/// Bits by which an incident must grow before it is reported again: a thousandfold.
+const UPDATE_BITS: f32 = 10.0;
+
+/// Reports of one incident's growth. Beyond it the incident only closes: whoever works on it knows by now.
+const MAX_UPDATES: u32 = 10;
+
+/// Distinct signals told apart within one incident; further ones count as repeats of what is known.
+const MAX_DISTINCT: usize = 256;
+
+/// Settings of incidents, in the units used here.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    open_risk: u8,
+    quiet_ms: i64,
+}
+
+impl Settings {
+    /// From the configuration.
+    #[must_use]
+    pub fn new(detection: &config::Detection) -> Self {
+        let quiet_ms = i64::try_from(detection.incident_quiet.as_millis()).unwrap_or(i64::MAX);
+        Self { open_risk: detection.incident_risk, quiet_ms }
+    }
+}
+
+/// Signals of one identity that belong together.
+#[derive(Clone, Debug)]
+pub struct Incident {
+    /// Deterministic id.
+    pub uid: u128,
+    /// Event time of the first signal.
+    pub first_seen: EventTime,
+    /// Event time of the last signal.
+    pub last_seen: EventTime,
+    /// Reception of the newest signal's record.
+    pub received: ProcessingTime,
+    /// Weightiest signals, heaviest first.
+    pub signals: ThinVec<Signal>,
+    /// How many signals there were.
+    pub signal_count: u32,
+    /// Weight of the distinct signals, in bits.
+    pub bits: f32,
+    /// Fingerprints of the signals told apart.
+    pub distinct: ThinVec<u64>,
+    /// Reports made.
+    pub sequence: u32,
+    /// Weight at the last report.
+    pub reported_bits: f32,
+    /// Severity at the last report.
+    pub reported_severity: Option<Severity>,
+}
+
+impl Incident {
+    /// An incident that `signal` begins; `event_key` is the dedupe key of its event.
+    #[must_use]
+    pub fn begin(identity_id: &str, signal: &Signal, event_key: u128, received: ProcessingTime) -> Self {
+        let mut seed = identity_id.as_bytes().to_vec();
+        seed.extend_from_slice(&event_key.to_be_bytes());
+        Self {
+            uid: xxh3_128(&seed),
+            first_seen: signal.time,
+            last_seen: signal.time,
+            received,
+            signals: ThinVec::new(),
+            signal_count: 0,
+            bits: 0.0,
+            distinct: ThinVec::new(),
+            sequence: 0,
+            reported_bits: 0.0,
+            reported_severity: None,
+        }
+    }
+
+    /// Takes in a signal. One that says the same as an earlier one adds to the count and not to the weight.
+    pub fn add(&mut self, signal: Signal, received: ProcessingTime) {
+        self.signal_count = self.signal_count.saturating_add(1);
+        self.first_seen = self.first_seen.min(signal.time);
+        self.last_seen = self.last_seen.max(signal.time);
+        self.received = self.received.max(received);
+        let fingerprint = fingerprint(&signal);
+        if self.distinct.contains(&fingerprint) || self.distinct.len() >= MAX_DISTINCT {
+            return;
+        }
+        self.distinct.push(fingerprint);
+        self.bits += signal.bits;
+        let place = self.signals.partition_point(|other| other.bits >= signal.bits);
+        if place < MAX_REPORTED_SIGNALS {
+            self.signals.truncate(MAX_REPORTED_SIGNALS - 1);
+            self.signals.insert(place, signal);
+        }
+    }
+
+    /// Risk, 0 to 100: 50 at 10 bits, 75 at 20, nearing 100.
+    #[must_use]
+    pub fn risk(&self) -> u8 {
+        (100.0 * (1.0 - (-self.bits / HALF_RISK_BITS).exp2())).round() as u8
+    }
+
+    /// Whether it was ever reported.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        self.sequence > 0
+    }
+
+    /// Whether nothing was added for the quiet time before `now`.
+    #[must_use]
+    pub fn is_over(&self, now: ProcessingTime, settings: Settings) -> bool {
+        now >= self.over_at(settings)
+    }
+
+    /// When it is over, if nothing is added.
+    #[must_use]
+    pub fn over_at(&self, settings: Settings) -> ProcessingTime {
+        self.received.plus_millis(settings.quiet_ms)
+    }
+
+    /// The report that is due now, if any: when it opens, and when it has grown enough.
+    pub fn next_report(&mut self, subject: &Subject, settings: Settings) -> Option<IncidentReport> {
+        let severity = self.severity(subject.criticality);
+        let stage = match self.sequence {
+            0 if self.risk() >= settings.open_risk => Stage::Create,
+            0 => return None,
+            sequence if sequence > MAX_UPDATES => return None,
+            _ if self.bits >= self.reported_bits + UPDATE_BITS => Stage::Update,
+            _ if Some(severity) > self.reported_severity => Stage::Update,
+            _ => return None,
+        };
+        Some(self.report(stage, subject.clone(), self.received))
+    }
+
+    /// The report that ends it; `None` where it was never opened.
+    pub fn close(&mut self, subject: &Subject, settings: Settings) -> Option<IncidentReport> {
+        self.is_open().then(|| self.report(Stage::Close, subject.clone(), self.over_at(settings)))
+    }
+
+    /// Severity: of the gravest detector in it, up one at risk 75 and up one more at risk 90, and up or down one by
+    /// how much depends on the identity.
+    fn severity(&self, criticality: Criticality) -> Severity {
+        let base = self.signals.iter().map(|signal| signal.detector.severity).max().unwrap_or(Severity::Low);
+        let risk = self.risk();
+        let steps = i32::from(risk >= 75) + i32::from(risk >= 90);
+        let by_criticality = match criticality {
+            Criticality::Low => -1,
+            Criticality::Medium => 0,
+            Criticality::High | Criticality::Critical => 1,
+        };
+        let level = base as i32 + steps + by_criticality;
+        Severity::ALL[level.clamp(Severity::Low as i32, Severity::Critical as i32) as usize]
+    }
+
+    fn report(&mut self, stage: Stage, subject: Subject, found_at: ProcessingTime) -> IncidentReport {
+        let severity = self.severity(subject.criticality);
+        self.sequence += 1;
+        self.reported_bits = self.bits;
+        self.reported_severity = Some(severity);
+        IncidentReport {
+            uid: format!("{:032x}", self.uid),
+            stage,
+            sequence: self.sequence,
+            found_at,
+            first_seen: self.first_seen,
+            last_seen: self.last_seen,
+            signals: self.signals.to_vec(),
+            signal_count: self.signal_count,
+            risk: self.risk(),
+            severity,
+            confidence: self.confidence(),
+            message: super::message::of_incident(self, &subject, stage),
+            subject,
+        }
+    }
+
+    /// Confidence that it is not benign: independent detectors that agree raise it.
+    fn confidence(&self) -> u8 {
+        let mut detectors: Vec<&str> =
+            self.signals.iter().map(|signal| signal.detector.id.as_str()).collect();
+        detectors.sort_unstable();
+        detectors.dedup();
+        match detectors.len() {
+            0 | 1 => 40,
+            2 => 65,
+            3 => 80,
+            _ => 90,
+        }
+    }
+}
+
+/// What makes two signals say the same: the detector and what it saw, but for bursts only the detector.
+fn fingerprint(signal: &Signal) -> u64 {
+    use super::detector::Rule;
+    match signal.detector.rule {
+        Rule::Burst { .. } | Rule::HumanUse { .. } | Rule::Dormancy { .. } => {
+            stable_hash(&signal.detector.id)
+        }
+        _ => stable_hash(&format!("{}\0{}", signal.detector.id, signal.observed)),
+    }
+}

@@ -1,0 +1,85 @@
+//! The message of a report: one or two sentences that stand alone.
+
+use super::finding::{Signal, Stage, Subject};
+use super::incident::Incident;
+
+/// Signals spelled out in a message; the rest are counted.
+const SPELLED_OUT: usize = 2;
+
+/// The message of an incident's report.
+#[must_use]
+pub fn of_incident(incident: &Incident, subject: &Subject, stage: Stage) -> String {
+    let who = who(subject);
+    let distinct = incident.distinct.len();
+    if stage == Stage::Close {
+        return format!("{who}: quiet again after {distinct} kind{} of unusual activity.", plural(distinct));
+    }
+    let reasons: Vec<&str> =
+        incident.signals.iter().take(SPELLED_OUT).map(|s: &Signal| s.reason.as_str()).collect();
+    let rest = distinct.saturating_sub(reasons.len());
+    let more = if rest > 0 { format!("; and {rest} more sign{}", plural(rest)) } else { String::new() };
+    let place = incident.signals.first().and_then(origin).unwrap_or_default();
+    format!("{who}: {}{more}{place}.", reasons.join("; "))
+}
+
+/// The message of an unused finding.
+#[must_use]
+pub fn of_unused(subject: &Subject, unused_days: u32, last_seen: Option<&str>) -> String {
+    match last_seen {
+        Some(last) => format!(
+            "{}: not used for {unused_days} days (last use {last}), and its log source was covered throughout.",
+            who(subject)
+        ),
+        None => format!("{}: declared and never used in {unused_days} covered days.", who(subject)),
+    }
+}
+
+/// The message of an unused finding that ends.
+#[must_use]
+pub fn of_use_again(subject: &Subject) -> String {
+    format!("{}: in use again.", who(subject))
+}
+
+/// The identity as a person reads it: kind and name, then its owner.
+fn who(subject: &Subject) -> String {
+    let kind = subject.kind.as_str().replace('_', " ");
+    let kind = if kind == "unknown" { "identity" } else { &kind };
+    let owner = subject.owner.as_ref().map(|owner| format!(" (owner {owner})")).unwrap_or_default();
+    format!("{} {}{owner}", capitalised(kind), short_name(&subject.identity_id))
+}
+
+/// The last part of an ARN with its account, or the id as it is.
+fn short_name(identity_id: &str) -> String {
+    let mut parts = identity_id.splitn(6, ':');
+    match (parts.next(), parts.nth(3), parts.next()) {
+        (Some("arn"), Some(account), Some(resource)) => format!("{resource} in {account}"),
+        _ => identity_id.to_owned(),
+    }
+}
+
+fn origin(signal: &Signal) -> Option<String> {
+    let evidence = &signal.evidence;
+    let ip = evidence.ip.as_deref().filter(|ip| !signal.reason.contains(*ip))?;
+    let client = evidence.client.as_ref().map(|client| format!(" with {client}")).unwrap_or_default();
+    Some(format!(", from {ip}{client}"))
+}
+
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
+const fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_short_and_still_tell_accounts_apart() {
+        assert_eq!(short_name("arn:aws:iam::111122223333:role/ci/deploy"), "role/ci/deploy in 111122223333");
+        assert_eq!(short_name("linux:web:deploy"), "linux:web:deploy");
+    }
+}

@@ -1,0 +1,67 @@
+//! What an error of the client library means to a stage.
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use crate::runtime::log::Error;
+
+/// The stage cannot go on after this.
+pub(crate) fn fatal(action: &'static str) -> impl FnOnce(KafkaError) -> Error {
+    move |error| Error::Fatal { action, detail: words(&error) }
+}
+
+/// It may be tried again.
+pub(crate) fn transient(action: &'static str) -> impl FnOnce(KafkaError) -> Error {
+    move |error| Error::Transient { action, detail: words(&error) }
+}
+
+/// Trouble while reading: the library goes on by itself, except where it says that it cannot.
+pub(crate) fn consumer(action: &'static str, error: &KafkaError) -> Error {
+    match error {
+        KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::FencedInstanceId) => {
+            Error::Fenced { action, detail: words(error) }
+        }
+        KafkaError::MessageConsumptionFatal(_) => Error::Fatal { action, detail: words(error) },
+        _ => Error::Transient { action, detail: words(error) },
+    }
+}
+
+/// Trouble within a transaction: fenced, beyond repair, or to be aborted.
+pub(crate) fn transaction(action: &'static str, error: &KafkaError) -> Error {
+    let detail = words(error);
+    if is_fenced(error) {
+        return Error::Fenced { action, detail };
+    }
+    match error {
+        KafkaError::Transaction(inner) if inner.is_fatal() => Error::Fatal { action, detail },
+        _ => Error::Abortable { action, detail },
+    }
+}
+
+/// Whether the same call may be repeated.
+pub(crate) fn is_retriable(error: &KafkaError) -> bool {
+    matches!(error, KafkaError::Transaction(inner) if inner.is_retriable() && !inner.txn_requires_abort())
+}
+
+fn is_fenced(error: &KafkaError) -> bool {
+    let code = match error {
+        KafkaError::Transaction(inner) => Some(inner.code()),
+        other => other.rdkafka_error_code(),
+    };
+    matches!(
+        code,
+        Some(
+            RDKafkaErrorCode::Fenced
+                | RDKafkaErrorCode::ProducerFenced
+                | RDKafkaErrorCode::InvalidProducerEpoch
+                | RDKafkaErrorCode::TransactionCoordinatorFenced
+        )
+    )
+}
+
+/// The library's words, with those of the broker where there are any.
+fn words(error: &KafkaError) -> String {
+    match error {
+        KafkaError::Transaction(inner) => format!("{} ({})", inner.string(), inner.name()),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,367 @@
+//! Topics: created where they are missing, checked where they exist.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use rdkafka::admin::{AdminClient, AdminOptions, ConfigEntry, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::FromClientConfig;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::Metadata;
+
+use super::client;
+use crate::config::{Config, Topics};
+
+/// How long the brokers may take to answer an administrative request.
+const ADMIN_TIMEOUT: Duration = Duration::from_secs(30);
+/// Activities are read within minutes; a day leaves room for an outage of the monitor over a night.
+const ACTIVITY_RETENTION_MS: &str = "86400000";
+/// The changelog's segments are compacted while small, so that a restore reads little that is outdated.
+const STATE_SEGMENT_BYTES: &str = "67108864";
+/// With three replicas a write counts once two have it.
+const MIN_INSYNC_OF_THREE: i32 = 2;
+
+/// How a topic is cleaned up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cleanup {
+    /// Old records are deleted.
+    Delete,
+    /// The newest record of each key stays.
+    Compact,
+}
+
+impl Cleanup {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Delete => "delete",
+            Self::Compact => "compact",
+        }
+    }
+}
+
+/// A topic as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Name.
+    pub name: String,
+    /// Cleanup policy; `None` leaves it to its owner (inputs).
+    pub cleanup: Option<Cleanup>,
+    /// Partitions where it is created.
+    pub partitions: i32,
+    /// Further properties where it is created.
+    pub properties: Vec<(&'static str, &'static str)>,
+}
+
+/// What was found out about one topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// Name.
+    pub name: String,
+    /// How it stands.
+    pub state: TopicState,
+    /// Partitions, where it exists.
+    pub partitions: i32,
+}
+
+/// How a topic stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TopicState {
+    /// It is as it should be.
+    Fine,
+    /// It was missing, and was created.
+    Created,
+    /// It is missing.
+    Missing,
+    /// It exists, and is not as it should be.
+    Wrong(String),
+    /// It works, but not as well as it could.
+    Doubtful(String),
+}
+
+/// The topics, as found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// One entry per topic, in the order of the flow.
+    pub topics: Vec<Checked>,
+}
+
+/// Why the topics cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The brokers did not answer.
+    #[error("Kafka at {brokers} does not answer: {source}")]
+    Unreachable {
+        /// Brokers as configured.
+        brokers: String,
+        /// The client's words.
+        source: KafkaError,
+    },
+    /// A topic could not be created.
+    #[error("topic `{name}` cannot be created: {reason}")]
+    NotCreated {
+        /// Topic.
+        name: String,
+        /// The broker's words.
+        reason: String,
+    },
+    /// The machine has no threads or files left.
+    #[error("topics cannot be looked at: {0}")]
+    Runtime(std::io::Error),
+    /// Topics are missing or not as they should be.
+    #[error("topics are not as they should be:\n{0}")]
+    Unfit(Report),
+}
+
+impl Report {
+    /// Whether nothing is missing or wrong.
+    #[must_use]
+    pub fn is_fit(&self) -> bool {
+        let is_unfit = |topic: &Checked| matches!(topic.state, TopicState::Missing | TopicState::Wrong(_));
+        !self.topics.iter().any(is_unfit)
+    }
+
+    /// Partitions of a topic.
+    #[must_use]
+    pub fn partitions(&self, name: &str) -> Option<i32> {
+        self.topics.iter().find(|topic| topic.name == name).map(|topic| topic.partitions)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Checked { name, state, partitions } in &self.topics {
+            match state {
+                TopicState::Fine => writeln!(f, "  {name}: ok, {partitions} partitions")?,
+                TopicState::Created => writeln!(f, "  {name}: created, {partitions} partitions")?,
+                TopicState::Missing => {
+                    writeln!(f, "  {name}: missing; create it, or set topics.create = true")?;
+                }
+                TopicState::Wrong(why) => writeln!(f, "  {name}: wrong: {why}")?,
+                TopicState::Doubtful(why) => {
+                    writeln!(f, "  {name}: ok, {partitions} partitions; but {why}")?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The topics as they should be, in the order of the flow.
+#[must_use]
+pub fn wanted(topics: &Topics) -> Vec<Wanted> {
+    let own = |name: &str, cleanup, properties: &[(&'static str, &'static str)]| Wanted {
+        name: name.to_owned(),
+        cleanup: Some(cleanup),
+        partitions: topics.partitions,
+        properties: properties.to_vec(),
+    };
+    let input = |name: &str| Wanted {
+        name: name.to_owned(),
+        cleanup: None,
+        partitions: topics.partitions,
+        properties: Vec::new(),
+    };
+    let mut wanted: Vec<_> = topics.inputs.iter().map(|entry| input(&entry.topic)).collect();
+    wanted.extend([
+        own(&topics.activity, Cleanup::Delete, &[("retention.ms", ACTIVITY_RETENTION_MS)]),
+        own(&topics.state, Cleanup::Compact, &[("segment.bytes", STATE_SEGMENT_BYTES)]),
+        own(&topics.alerts, Cleanup::Delete, &[]),
+        own(&topics.inventory, Cleanup::Compact, &[]),
+        own(&topics.dead_letter, Cleanup::Delete, &[]),
+    ]);
+    wanted
+}
+
+/// Looks at all topics; creates missing ones where `create` says so. Blocks until the brokers answered.
+///
+/// # Errors
+/// Where the brokers do not answer, or refuse to create a topic.
+pub fn examine(config: &Config, create: bool) -> Result<Report, Error> {
+    // A thread of its own, so that it may be called from within a runtime too.
+    std::thread::scope(|scope| {
+        let asking = scope.spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(Error::Runtime)?;
+            runtime.block_on(ask(config, create))
+        });
+        asking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+async fn ask(config: &Config, create: bool) -> Result<Report, Error> {
+    let admin: AdminClient<DefaultClientContext> =
+        AdminClient::from_config(&client::probe(&config.kafka)).map_err(unreachable(config))?;
+    let wanted = wanted(&config.topics);
+    let found = metadata(&admin, config)?;
+    let missing: Vec<_> = wanted.iter().filter(|topic| partitions(&found, &topic.name) == 0).collect();
+    if create && !missing.is_empty() {
+        create_topics(&admin, &missing, config.topics.replication_factor).await?;
+    }
+    let found = if create && !missing.is_empty() { metadata(&admin, config)? } else { found };
+    let policies = policies(&admin, &wanted, &found).await;
+    let created = |topic: &Wanted| create && missing.iter().any(|other| other.name == topic.name);
+    let check = |topic: &Wanted| {
+        let state = state(topic, &found, policies.get(&topic.name));
+        let state = if state == TopicState::Fine && created(topic) { TopicState::Created } else { state };
+        Checked { name: topic.name.clone(), state, partitions: partitions(&found, &topic.name) }
+    };
+    let mut report = Report { topics: wanted.iter().map(check).collect() };
+    compare_counts(&mut report, &config.topics);
+    Ok(report)
+}
+
+/// Examines the topics, and refuses to go on with unfit ones.
+///
+/// # Errors
+/// As [`examine`], and where a topic is missing or wrong.
+pub fn ensure(config: &Config) -> Result<Report, Error> {
+    let report = examine(config, config.topics.create)?;
+    if report.is_fit() { Ok(report) } else { Err(Error::Unfit(report)) }
+}
+
+fn unreachable(config: &Config) -> impl FnOnce(KafkaError) -> Error {
+    let brokers = config.kafka.brokers.clone();
+    move |source| Error::Unreachable { brokers, source }
+}
+
+fn metadata(admin: &AdminClient<DefaultClientContext>, config: &Config) -> Result<Metadata, Error> {
+    admin.inner().fetch_metadata(None, ADMIN_TIMEOUT).map_err(unreachable(config))
+}
+
+fn partitions(found: &Metadata, name: &str) -> i32 {
+    let topic = found.topics().iter().find(|topic| topic.name() == name);
+    topic.map_or(0, |topic| i32::try_from(topic.partitions().len()).unwrap_or(i32::MAX))
+}
+
+async fn create_topics(
+    admin: &AdminClient<DefaultClientContext>,
+    missing: &[&Wanted],
+    replication: i32,
+) -> Result<(), Error> {
+    let min_insync = if replication >= 3 { MIN_INSYNC_OF_THREE } else { 1 }.to_string();
+    let topics: Vec<_> = missing.iter().map(|topic| new_topic(topic, replication, &min_insync)).collect();
+    let options = AdminOptions::new().operation_timeout(Some(ADMIN_TIMEOUT));
+    let refused = |name: String, reason: String| Error::NotCreated { name, reason };
+    let outcomes = admin.create_topics(&topics, &options).await;
+    for outcome in outcomes.map_err(|error| refused("(all)".into(), error.to_string()))? {
+        match outcome {
+            // Another instance starts at the same time.
+            Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((name, code)) => return Err(refused(name, code.to_string())),
+        }
+    }
+    Ok(())
+}
+
+fn new_topic<'a>(topic: &'a Wanted, replication: i32, min_insync: &'a str) -> NewTopic<'a> {
+    let new = NewTopic::new(&topic.name, topic.partitions, TopicReplication::Fixed(replication))
+        .set("min.insync.replicas", min_insync);
+    let new = match topic.cleanup {
+        Some(cleanup) => new.set("cleanup.policy", cleanup.as_str()),
+        None => new,
+    };
+    topic.properties.iter().fold(new, |new, (key, value)| new.set(key, value))
+}
+
+/// Cleanup policies of the topics that exist. Without the right to ask there are none, and nothing is held against the topics.
+async fn policies(
+    admin: &AdminClient<DefaultClientContext>,
+    wanted: &[Wanted],
+    found: &Metadata,
+) -> BTreeMap<String, String> {
+    let existing: Vec<_> = wanted.iter().filter(|topic| partitions(found, &topic.name) > 0).collect();
+    let resources: Vec<_> = existing.iter().map(|topic| ResourceSpecifier::Topic(&topic.name)).collect();
+    let described = match admin.describe_configs(&resources, &AdminOptions::new()).await {
+        Ok(described) => described,
+        Err(error) => {
+            tracing::warn!(%error, "topic settings cannot be read; cleanup policies were not checked");
+            return BTreeMap::new();
+        }
+    };
+    let policy = |config: rdkafka::admin::ConfigResource| {
+        let entries: Vec<ConfigEntry> = config.entries;
+        entries.into_iter().find(|entry| entry.name == "cleanup.policy").and_then(|entry| entry.value)
+    };
+    existing
+        .iter()
+        .zip(described)
+        .filter_map(|(topic, config)| Some((topic.name.clone(), policy(config.ok()?)?)))
+        .collect()
+}
+
+fn state(topic: &Wanted, found: &Metadata, policy: Option<&String>) -> TopicState {
+    if partitions(found, &topic.name) == 0 {
+        return TopicState::Missing;
+    }
+    match (topic.cleanup, policy) {
+        (Some(wanted), Some(policy)) => judge_policy(wanted, policy),
+        _ => TopicState::Fine,
+    }
+}
+
+fn judge_policy(wanted: Cleanup, policy: &str) -> TopicState {
+    let (deletes, compacts) = (policy.contains("delete"), policy.contains("compact"));
+    match wanted {
+        Cleanup::Compact if deletes => TopicState::Wrong(format!(
+            "cleanup.policy is `{policy}`, which loses records that are still needed; set it to `compact`"
+        )),
+        Cleanup::Delete if compacts => TopicState::Wrong(format!(
+            "cleanup.policy is `{policy}`, which drops all but the newest record of a key; set it to `delete`"
+        )),
+        Cleanup::Compact | Cleanup::Delete => TopicState::Fine,
+    }
+}
+
+/// State of a partition stands in the partition of the same number.
+fn compare_counts(report: &mut Report, topics: &Topics) {
+    let (activity, state) = (report.partitions(&topics.activity), report.partitions(&topics.state));
+    let (Some(activity), Some(state)) = (activity, state) else { return };
+    if activity == state || activity == 0 || state == 0 {
+        return;
+    }
+    let why = format!(
+        "it has {state} partitions and `{}` has {activity}; both must have the same number, since the state of a \
+         partition of activities is kept in the partition of the same number",
+        topics.activity
+    );
+    if let Some(entry) = report.topics.iter_mut().find(|entry| entry.name == topics.state) {
+        entry.state = TopicState::Wrong(why);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(name: &str, state: TopicState, partitions: i32) -> Checked {
+        Checked { name: name.to_owned(), state, partitions }
+    }
+
+    #[test]
+    fn state_in_another_number_of_partitions_is_refused() {
+        let topics = Topics::default();
+        let mut report = Report {
+            topics: vec![
+                checked(&topics.activity, TopicState::Fine, 12),
+                checked(&topics.state, TopicState::Fine, 6),
+            ],
+        };
+        compare_counts(&mut report, &topics);
+        assert!(!report.is_fit());
+        assert!(report.to_string().contains("it has 6 partitions and `nhi.activity` has 12"), "{report}");
+    }
+
+    #[test]
+    fn a_changelog_that_deletes_is_refused() {
+        assert_eq!(judge_policy(Cleanup::Compact, "compact"), TopicState::Fine);
+        assert!(matches!(judge_policy(Cleanup::Compact, "compact,delete"), TopicState::Wrong(_)));
+        assert!(matches!(judge_policy(Cleanup::Delete, "compact"), TopicState::Wrong(_)));
+    }
+
+    #[test]
+    fn a_missing_topic_says_what_to_do() {
+        let report = Report { topics: vec![checked("cloudtrail", TopicState::Missing, 0)] };
+        assert!(!report.is_fit());
+        assert!(report.to_string().contains("topics.create = true"));
+    }
+}

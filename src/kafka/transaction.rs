@@ -1,0 +1,187 @@
+//! The transactional producer of one worker.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::consumer::ConsumerGroupMetadata;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::topic_partition_list::TopicPartitionList;
+
+use super::client::{self, WorkerName};
+use super::context::ProducerNotes;
+use super::failure;
+use crate::config::{Config, Topics};
+use crate::runtime::log::{Error, OutRecord, Output};
+use crate::runtime::{Observer, StageKind};
+
+/// How long the transaction coordinator may take at start: it first ends the transaction that a former producer left open.
+const INIT_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long one step of a transaction may take before it is given up; somewhat more than the broker's transaction timeout.
+const STEP_TIMEOUT: Duration = Duration::from_secs(15);
+/// Retriable steps are tried this often.
+const MAX_ATTEMPTS: u32 = 5;
+/// Wait between looks at the producer's queue. The library's own `flush` looks every 100 ms.
+const SERVE: Duration = Duration::from_millis(1);
+/// Events that are served per poll of the consumer, so that delivery reports do not pile up.
+const DELIVERIES_PER_SERVE: u32 = 4;
+
+/// The transactional producer of one worker.
+pub(crate) struct Transactions {
+    producer: BaseProducer<ProducerNotes>,
+    topics: Topics,
+    is_open: bool,
+}
+
+impl Transactions {
+    /// Connects, and ends what a former producer of the same name left open.
+    pub(crate) fn start(
+        config: &Config,
+        stage: StageKind,
+        name: &WorkerName,
+        observer: &Arc<dyn Observer>,
+    ) -> Result<Self, Error> {
+        let notes = ProducerNotes::new(stage, Arc::clone(observer));
+        let settings = client::producer(&config.kafka, name);
+        let producer = BaseProducer::from_config_and_context(&settings, notes)
+            .map_err(failure::fatal("create producer"))?;
+        producer.init_transactions(INIT_TIMEOUT).map_err(failure::fatal("init transactions"))?;
+        Ok(Self { producer, topics: config.topics.clone(), is_open: false })
+    }
+
+    /// Takes in delivery reports without waiting.
+    pub(crate) fn serve(&self) {
+        if self.is_open {
+            for _ in 0..DELIVERIES_PER_SERVE {
+                self.producer.poll(Duration::ZERO);
+            }
+        }
+    }
+
+    pub(crate) fn begin(&mut self) -> Result<(), Error> {
+        self.producer
+            .begin_transaction()
+            .map_err(|error| failure::transaction("begin transaction", &error))?;
+        self.is_open = true;
+        Ok(())
+    }
+
+    pub(crate) fn send(&mut self, record: &OutRecord) -> Result<(), Error> {
+        let topic = topic(&self.topics, record.output);
+        let mut next = BaseRecord::<[u8], [u8]>::to(topic);
+        next.partition = record.partition;
+        next.key = record.key.as_deref();
+        next.payload = record.value.as_deref();
+        next.headers = headers(record);
+        loop {
+            match self.producer.send(next) {
+                Ok(()) => return Ok(()),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                    next = back;
+                    self.producer.poll(SERVE);
+                    self.check_deliveries()?;
+                }
+                Err((error, _)) => return Err(refused(record, &error)),
+            }
+        }
+    }
+
+    pub(crate) fn commit(
+        &mut self,
+        offsets: &TopicPartitionList,
+        group: &ConsumerGroupMetadata,
+    ) -> Result<(), Error> {
+        self.await_deliveries()?;
+        if offsets.count() > 0 {
+            let send = || self.producer.send_offsets_to_transaction(offsets, group, STEP_TIMEOUT);
+            retry(send).map_err(|error| failure::transaction("send offsets", &error))?;
+        }
+        let commit = || self.producer.commit_transaction(STEP_TIMEOUT);
+        retry(commit).map_err(|error| failure::transaction("commit transaction", &error))?;
+        self.is_open = false;
+        Ok(())
+    }
+
+    pub(crate) fn abort(&mut self) -> Result<(), Error> {
+        if !self.is_open {
+            return Ok(());
+        }
+        let abort = || self.producer.abort_transaction(STEP_TIMEOUT);
+        // What cannot even be aborted is left to the next start, which fences it.
+        retry(abort).map_err(|error| match failure::transaction("abort transaction", &error) {
+            Error::Abortable { action, detail } => Error::Fatal { action, detail },
+            other => other,
+        })?;
+        self.producer.poll(Duration::ZERO);
+        drop(self.producer.context().take_failure());
+        self.is_open = false;
+        Ok(())
+    }
+
+    /// Waits until every record was delivered; the library bounds that by `message.timeout.ms`, which is the transaction's timeout.
+    fn await_deliveries(&self) -> Result<(), Error> {
+        while self.producer.in_flight_count() > 0 {
+            self.producer.poll(SERVE);
+            self.check_deliveries()?;
+        }
+        self.check_deliveries()
+    }
+
+    fn check_deliveries(&self) -> Result<(), Error> {
+        match self.producer.context().take_failure() {
+            Some(error) => Err(failure::transaction("deliver", &error)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Repeats a step while the library says that repeating helps.
+fn retry(mut step: impl FnMut() -> KafkaResult<()>) -> KafkaResult<()> {
+    let mut attempt = 1;
+    loop {
+        match step() {
+            Err(error) if failure::is_retriable(&error) && attempt < MAX_ATTEMPTS => attempt += 1,
+            outcome => return outcome,
+        }
+    }
+}
+
+/// A record that the library itself refuses would be refused again: aborting would repeat forever.
+fn refused(record: &OutRecord, error: &KafkaError) -> Error {
+    match error {
+        KafkaError::MessageProduction(
+            RDKafkaErrorCode::MessageSizeTooLarge
+            | RDKafkaErrorCode::UnknownPartition
+            | RDKafkaErrorCode::UnknownTopic
+            | RDKafkaErrorCode::UnknownTopicOrPartition,
+        ) => {
+            let bytes = record.value.as_ref().map_or(0, Vec::len);
+            let detail = format!("{} record of {bytes} bytes: {error}", record.output.kind());
+            Error::Fatal { action: "produce", detail }
+        }
+        _ => failure::transaction("produce", error),
+    }
+}
+
+fn headers(record: &OutRecord) -> Option<OwnedHeaders> {
+    if record.headers.is_empty() {
+        return None;
+    }
+    let headers = OwnedHeaders::new_with_capacity(record.headers.len());
+    let add = |headers: OwnedHeaders, (key, value): &(&'static str, String)| {
+        headers.insert(Header { key, value: Some(value) })
+    };
+    Some(record.headers.iter().fold(headers, add))
+}
+
+fn topic(topics: &Topics, output: Output) -> &str {
+    match output {
+        Output::Activity => &topics.activity,
+        Output::Alerts => &topics.alerts,
+        Output::Inventory => &topics.inventory,
+        Output::State => &topics.state,
+        Output::DeadLetter => &topics.dead_letter,
+    }
+}

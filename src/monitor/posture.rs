@@ -1,0 +1,79 @@
+//! Whether an identity is in use, as far as the log sources can prove it.
+
+use crate::activity::{Class, Kind};
+use crate::baseline::CoverageMap;
+use crate::baseline::last_seen::{Coverage, UseStatus};
+use crate::identity::names;
+use crate::time::{DAY_MS, EventTime, ProcessingTime};
+
+use super::identity::IdentityState;
+
+/// A judgement with its grounds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judgement {
+    /// The status.
+    pub status: UseStatus,
+    /// Whole days without use, where that is proven.
+    pub unused_days: Option<u32>,
+    /// How well the log sources were covered over the window.
+    pub coverage: Coverage,
+}
+
+/// Time without use after which this identity counts as unused, in milliseconds.
+#[must_use]
+pub fn window_ms(state: &IdentityState, default_days: u32) -> i64 {
+    let declared = state.declared.as_ref().and_then(|declared| declared.unused_after_days);
+    i64::from(declared.unwrap_or(default_days).max(1)) * DAY_MS
+}
+
+/// The status alone, where the time of the last use decides it; cheap enough for every event.
+#[must_use]
+pub fn is_in_use(state: &IdentityState, now: ProcessingTime, window_ms: i64) -> bool {
+    state.usage.last_seen.is_some_and(|last| now.millis() - last.millis() < window_ms)
+}
+
+/// Whether findings about being unused are made for it: not for people, nor for the provider's own services.
+#[must_use]
+pub fn is_reported(state: &IdentityState) -> bool {
+    state.effective_class() != Class::Human && state.effective_kind() != Kind::ProviderService
+}
+
+/// Judges one identity at `now`.
+///
+/// `unused` and `never_seen` take proof: every log source that reported the identity (or could have) was
+/// covered for the whole window up to now. Without it the status is `unknown`, and the coverage names the gap.
+#[must_use]
+pub fn judge(
+    identity_id: &str,
+    state: &IdentityState,
+    coverage: &CoverageMap,
+    now: ProcessingTime,
+    window_ms: i64,
+) -> Judgement {
+    let end = EventTime::from_millis(now.millis());
+    let proof = match state.usage.last_seen {
+        Some(_) => coverage.over(state.scopes.iter().map(crate::term::Term::as_str), end, window_ms),
+        None => declared_coverage(identity_id, coverage, end, window_ms),
+    };
+    if is_in_use(state, now, window_ms) {
+        return Judgement { status: UseStatus::Active, unused_days: None, coverage: proof };
+    }
+    let idle_since = state.usage.last_seen.or_else(|| state.declared.as_ref().and_then(|d| d.created_at));
+    let idle_ms = idle_since.zip(proof.until).map(|(since, until)| until.min(end).millis_since(since));
+    let is_proven = proof.gaps.is_empty() && !state.has_more_scopes;
+    match idle_ms {
+        Some(idle_ms) if is_proven && idle_ms >= window_ms => {
+            let status =
+                if state.usage.last_seen.is_some() { UseStatus::Unused } else { UseStatus::NeverSeen };
+            Judgement { status, unused_days: Some((idle_ms / DAY_MS) as u32), coverage: proof }
+        }
+        _ => Judgement { status: UseStatus::Unknown, unused_days: None, coverage: proof },
+    }
+}
+
+/// Coverage of every source that could have reported an identity that was never seen.
+fn declared_coverage(identity_id: &str, coverage: &CoverageMap, now: EventTime, window_ms: i64) -> Coverage {
+    names::scope_prefix(identity_id)
+        .map(|prefix| coverage.over(coverage.scopes_of(&prefix), now, window_ms))
+        .unwrap_or_default()
+}

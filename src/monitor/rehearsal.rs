@@ -1,0 +1,188 @@
+//! Runs the embedded tests of detectors on a monitor of their own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::activity::{
+    Activity, Class, Classification, Client, Credential, CredentialKind, Event, Evidence, Identity,
+    Interactive, Kind, Origin, Provenance, Usage,
+};
+use crate::config::Config;
+use crate::detect::testing::{Case, CaseResult, Sample, Step};
+use crate::detect::{Detector, Detectors};
+use crate::identity::{Declared, DeclaredChange};
+use crate::term::Interner;
+use crate::text::Text;
+use crate::time::{EventTime, HOUR_MS, ProcessingTime};
+
+use super::{CoverageMark, Monitor, Record};
+
+/// The identity that the tests are about.
+const IDENTITY: &str = "arn:aws:iam::111122223333:role/rehearsal";
+
+/// Its log source.
+pub(super) const SCOPE: &str = "aws:111122223333:eu-west-1";
+
+/// Where the tests' time begins: Monday 2026-01-05, midnight UTC.
+pub(super) const START_MS: i64 = 1_767_571_200_000;
+
+/// Runs one detector's embedded tests.
+#[must_use]
+pub fn run(detector: &Arc<Detector>) -> Vec<CaseResult> {
+    let alone = Arc::new(Detectors::only(Arc::clone(detector)));
+    detector.tests.iter().map(|case| Rehearsal::new(&alone).run(&detector.id, case)).collect()
+}
+
+struct Rehearsal {
+    monitor: Monitor,
+    now_ms: i64,
+    covered_until_ms: i64,
+    count: i64,
+}
+
+impl Rehearsal {
+    fn new(detectors: &Arc<Detectors>) -> Self {
+        let monitor = Monitor::new(&Config::default(), Arc::clone(detectors), Arc::new(Interner::new()));
+        Self { monitor, now_ms: START_MS, covered_until_ms: START_MS, count: 0 }
+    }
+
+    fn run(mut self, detector_id: &str, case: &Case) -> CaseResult {
+        case.history.iter().for_each(|step| self.step(step));
+        let before = self.signals(detector_id);
+        case.then.iter().for_each(|step| self.step(step));
+        let signals = self.signals(detector_id) - before;
+        CaseResult { name: case.name.clone(), expected: case.expect, signals }
+    }
+
+    fn signals(&self, detector_id: &str) -> u64 {
+        self.monitor.stats().signals.get(detector_id).copied().unwrap_or_default()
+    }
+
+    fn step(&mut self, step: &Step) {
+        let end_ms = self.now_ms + step.lasting.map_or(0, millis);
+        if step.declare {
+            self.declare();
+        }
+        if let Some(sample) = &step.activity {
+            let every_ms = step.every.map_or(0, millis);
+            let by_time = if every_ms > 0 { (end_ms - self.now_ms) / every_ms } else { 1 };
+            for _ in 0..step.times.map_or(by_time.max(1), i64::from) {
+                self.act(sample);
+                self.pass(self.now_ms + every_ms, step.source_silent);
+            }
+        }
+        self.pass(end_ms.max(self.now_ms), step.source_silent);
+    }
+
+    fn act(&mut self, sample: &Sample) {
+        self.count += 1;
+        let event_id = format!("event-{}", self.count);
+        let activity = activity(sample, self.now_ms, &event_id);
+        self.monitor.activity(&activity, &mut Vec::new());
+    }
+
+    fn declare(&mut self) {
+        let declared =
+            Declared { created_at: Some(EventTime::from_millis(self.now_ms)), ..Declared::default() };
+        let change = DeclaredChange { identity_id: IDENTITY.into(), declared: Some(declared) };
+        self.monitor.process(&Record::Declared(Box::new(change)), &mut Vec::new());
+    }
+
+    /// Lets time pass, hour by hour, with or without reports of the log source.
+    fn pass(&mut self, to_ms: i64, is_silent: bool) {
+        while self.now_ms < to_ms {
+            self.now_ms = (self.now_ms + HOUR_MS).min(to_ms);
+            if is_silent {
+                self.covered_until_ms = self.now_ms;
+            } else {
+                let first = (self.covered_until_ms / HOUR_MS) as u32;
+                let mark = CoverageMark {
+                    scope: SCOPE.into(),
+                    hours: (first..=(self.now_ms / HOUR_MS) as u32).collect(),
+                    until_ms: self.now_ms,
+                };
+                self.covered_until_ms = self.now_ms;
+                self.monitor.process(&Record::Coverage(vec![mark]), &mut Vec::new());
+            }
+            self.monitor.tick(ProcessingTime::from_millis(self.now_ms), &mut Vec::new());
+        }
+    }
+}
+
+pub(super) fn activity<'a>(sample: &'a Sample, now_ms: i64, event_id: &'a str) -> Activity<'a> {
+    let (service, operation) = sample.action.split_once(':').unwrap_or((&sample.action, ""));
+    let network = sample.ip.rsplit_once('.').map(|(network, _)| Text::from(format!("{network}.0/24")));
+    let event = Event {
+        time: EventTime::from_millis(now_ms),
+        time_clamped: false,
+        received: ProcessingTime::from_millis(now_ms),
+        usage: Usage::Used,
+        credential: sample
+            .credential
+            .as_deref()
+            .map(|id| Credential { kind: CredentialKind::LongTerm, id: id.into() }),
+        service: service.into(),
+        operation: operation.into(),
+        read_only: None,
+        resource: None,
+        outcome: sample.outcome,
+        error_code: None,
+        origin: Origin { ip: Some(sample.ip.as_str().into()), network, ..Origin::default() },
+        client: Some(Client { family: sample.client.as_str().into(), version: None }),
+        region: Some(sample.region.as_str().into()),
+        account: None,
+        session: None,
+        workload: sample.workload.as_deref().map(Text::from),
+        caller: None,
+        interactive: if sample.console { Interactive::CONSOLE } else { Interactive::default() },
+        via_service: None,
+        event_id: Some(event_id.into()),
+        shared_event_id: None,
+        scope: SCOPE.into(),
+        provenance: Provenance::default(),
+    };
+    let identity = Identity {
+        id: IDENTITY.into(),
+        unique_id: None,
+        kind: Kind::CloudRole,
+        classification: Classification {
+            class: Class::NonHuman,
+            confidence: 50,
+            evidence: Evidence::Default,
+        },
+    };
+    Activity { identity, event }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_embedded_test_of_every_builtin_detector_passes() {
+        let detectors = Detectors::builtin().unwrap();
+        let failed: Vec<String> = detectors
+            .iter()
+            .flat_map(|detector| run(detector).into_iter().map(|result| (detector.id.clone(), result)))
+            .filter(|(_, result)| !result.passed())
+            .map(|(id, result)| format!("{id}: {result:?}"))
+            .collect();
+        assert!(failed.is_empty(), "{failed:#?}");
+    }
+
+    #[test]
+    fn every_file_in_the_detectors_folder_is_built_in() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/detectors");
+        let mut files: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        files.sort();
+        let builtin: Vec<&str> = crate::detect::builtin::FILES.iter().map(|(name, _)| *name).collect();
+        assert_eq!(files, builtin);
+    }
+}

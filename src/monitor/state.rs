@@ -1,0 +1,81 @@
+//! What the monitor of one partition shares with its readers.
+
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use dashmap::DashMap;
+use xxhash_rust::xxh3::Xxh3DefaultBuilder;
+
+use crate::baseline::CoverageMap;
+use crate::baseline::behaviour;
+use crate::config::Config;
+use crate::detect::incident;
+use crate::term::Term;
+
+use super::identity::IdentityState;
+
+/// Identities by id. The monitor writes; HTTP readers look at single identities in between.
+pub type Identities = DashMap<Term, Box<IdentityState>, Xxh3DefaultBuilder>;
+
+/// State of one partition.
+pub struct Shared {
+    /// Identities by id.
+    pub identities: Identities,
+    /// Settings, in the units of the core.
+    pub settings: Settings,
+    coverage: RwLock<CoverageMap>,
+}
+
+/// Settings of the monitor, in the units of the core.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Baselines.
+    pub behaviour: behaviour::Settings,
+    /// Incidents.
+    pub incident: incident::Settings,
+    /// `last_seen.publish_every`, in milliseconds.
+    pub publish_every_ms: i64,
+    /// `unused.after_days`.
+    pub unused_after_days: u32,
+    /// `unused.max_silence`, in milliseconds.
+    pub max_silence_ms: i64,
+    /// `baseline.max_identities`.
+    pub max_identities: usize,
+}
+
+impl Settings {
+    /// From the configuration.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        let millis = |duration: std::time::Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        Self {
+            behaviour: behaviour::Settings::new(&config.baseline, &config.detection),
+            incident: incident::Settings::new(&config.detection),
+            publish_every_ms: millis(config.last_seen.publish_every),
+            unused_after_days: config.unused.after_days,
+            max_silence_ms: millis(config.unused.max_silence),
+            max_identities: config.baseline.max_identities,
+        }
+    }
+}
+
+impl Shared {
+    /// An empty partition.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            identities: DashMap::default(),
+            coverage: RwLock::new(CoverageMap::new(settings.max_silence_ms)),
+            settings,
+        }
+    }
+
+    /// The coverage, for reading.
+    pub fn coverage(&self) -> RwLockReadGuard<'_, CoverageMap> {
+        self.coverage.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The coverage, for writing.
+    pub fn coverage_mut(&self) -> RwLockWriteGuard<'_, CoverageMap> {
+        self.coverage.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,253 @@
+//! What a monitor promises, shown on activities.
+
+use proptest::prelude::*;
+
+use super::fixture::{activity, covered, empty_monitor};
+use super::*;
+use crate::activity::Outcome;
+use crate::baseline::last_seen::UseStatus;
+use crate::detect::finding::{Severity, Stage};
+use crate::detect::testing::Sample;
+
+use super::rehearsal::START_MS;
+
+fn at(ms: i64) -> ProcessingTime {
+    ProcessingTime::from_millis(START_MS + ms)
+}
+
+fn alerts(effects: &[Effect]) -> Vec<&IncidentReport> {
+    effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Alert(report) => Some(&**report),
+            Effect::LastSeen(_) => None,
+        })
+        .collect()
+}
+
+fn published(effects: &[Effect]) -> Vec<&LastSeen> {
+    effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::LastSeen(record) => Some(&**record),
+            Effect::Alert(_) => None,
+        })
+        .collect()
+}
+
+/// A monitor in which `role/app` has read a bucket hourly for thirty days.
+fn settled() -> Monitor {
+    let mut monitor = empty_monitor();
+    for hour in 0..30 * 24 {
+        let event = activity("app", &Sample::default(), hour * HOUR_MS, &format!("h{hour}"));
+        monitor.activity(&event, &mut Vec::new());
+    }
+    monitor.process(&Record::Coverage(vec![covered(0, 30 * 24)]), &mut Vec::new());
+    monitor
+}
+
+fn theft(action: &str) -> Sample {
+    Sample { action: action.into(), ip: "198.51.100.7".into(), client: "curl".into(), ..Sample::default() }
+}
+
+#[test]
+fn one_attack_is_one_incident_that_grows_and_closes() {
+    let mut monitor = settled();
+    let mut effects = Vec::new();
+    let actions = [
+        "iam:ListUsers",
+        "iam:CreateAccessKey",
+        "ec2:DescribeInstances",
+        "secretsmanager:GetSecretValue",
+        "iam:AttachUserPolicy",
+    ];
+    for (minute, action) in (0..).zip(actions) {
+        let event = activity("app", &theft(action), 30 * DAY_MS + minute * 60_000, &format!("a{minute}"));
+        monitor.activity(&event, &mut effects);
+    }
+    monitor.tick(at(31 * DAY_MS), &mut effects);
+    let reports = alerts(&effects);
+    let stages: Vec<Stage> = reports.iter().map(|report| report.stage).collect();
+    assert_eq!((stages.first(), stages.last()), (Some(&Stage::Create), Some(&Stage::Close)), "{reports:#?}");
+    assert!(reports.iter().all(|report| report.uid == reports[0].uid));
+    assert!(reports.iter().zip(1..).all(|(report, sequence)| report.sequence == sequence));
+    assert!(reports[reports.len() - 2].severity >= Severity::High);
+    assert!(reports[0].message.contains("role/app in 111122223333"), "{}", reports[0].message);
+}
+
+#[test]
+fn usual_activity_raises_nothing() {
+    let mut monitor = settled();
+    let mut effects = Vec::new();
+    for hour in 30 * 24..60 * 24 {
+        monitor.activity(
+            &activity("app", &Sample::default(), hour * HOUR_MS, &format!("h{hour}")),
+            &mut effects,
+        );
+    }
+    assert_eq!(alerts(&effects).len(), 0);
+}
+
+#[test]
+fn what_raised_an_alert_stays_out_of_the_baseline_until_it_has_aged() {
+    let mut monitor = settled();
+    let mut count_signals = |day: i64| {
+        let before: u64 = monitor.stats().signals.values().sum();
+        let event = activity("app", &theft("iam:CreateAccessKey"), day * DAY_MS, &format!("day{day}"));
+        monitor.activity(&event, &mut Vec::new());
+        monitor.stats().signals.values().sum::<u64>() - before
+    };
+    assert!(count_signals(30) > 0);
+    assert!(count_signals(33) > 0, "still held out");
+    assert_eq!(count_signals(38), 0, "aged");
+}
+
+#[test]
+fn a_duplicate_changes_nothing() {
+    let mut monitor = settled();
+    let event = activity("app", &theft("iam:CreateAccessKey"), 30 * DAY_MS, "same");
+    let (mut first, mut second) = (Vec::new(), Vec::new());
+    monitor.activity(&event, &mut first);
+    monitor.activity(&event, &mut second);
+    assert!(!first.is_empty());
+    assert_eq!(second.len(), 0);
+    assert_eq!(monitor.stats().duplicates, 1);
+}
+
+#[test]
+fn last_seen_is_published_at_first_sight_then_seldom_and_exactly_once_quiet() {
+    let mut monitor = empty_monitor();
+    let mut effects = Vec::new();
+    for minute in 0..50 {
+        let event = activity("app", &Sample::default(), minute * 60_000, &format!("m{minute}"));
+        monitor.activity(&event, &mut effects);
+        monitor.tick(at(minute * 60_000), &mut effects);
+    }
+    assert_eq!(published(&effects).len(), 1, "first sight only");
+    monitor.tick(at(50 * 60_000 + 2 * HOUR_MS), &mut effects);
+    let records = published(&effects);
+    assert_eq!(records.len(), 2, "once more when quiet");
+    assert_eq!(records[1].last_seen, Some(EventTime::from_millis(START_MS + 49 * 60_000)));
+    monitor.tick(at(20 * HOUR_MS), &mut effects);
+    assert_eq!(published(&effects).len(), 2);
+}
+
+#[test]
+fn a_flush_publishes_what_is_newer_than_its_record() {
+    let mut monitor = empty_monitor();
+    let mut effects = Vec::new();
+    for minute in 0..3 {
+        monitor.activity(
+            &activity("app", &Sample::default(), minute * 60_000, &format!("m{minute}")),
+            &mut effects,
+        );
+    }
+    effects.clear();
+    monitor.flush(at(HOUR_MS), &mut effects);
+    assert_eq!(published(&effects)[0].last_seen, Some(EventTime::from_millis(START_MS + 2 * 60_000)));
+    effects.clear();
+    monitor.flush(at(HOUR_MS), &mut effects);
+    assert!(effects.is_empty());
+}
+
+#[test]
+fn an_unused_identity_is_found_once_and_closed_when_used_again() {
+    let mut monitor = settled();
+    let mut effects = Vec::new();
+    monitor.process(&Record::Coverage(vec![covered(30 * 24, 125 * 24)]), &mut effects);
+    for day in 30..125 {
+        monitor.tick(at(day * DAY_MS), &mut effects);
+    }
+    let found = alerts(&effects);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!(
+        published(&effects).last().map(|record| (record.status, record.unused_days)),
+        Some((UseStatus::Unused, Some(90)))
+    );
+    let uid = found[0].uid.clone();
+    effects.clear();
+    monitor.activity(&activity("app", &Sample::default(), 125 * DAY_MS, "back"), &mut effects);
+    let closing: Vec<&IncidentReport> =
+        alerts(&effects).into_iter().filter(|report| report.uid == uid).collect();
+    assert_eq!(closing.iter().map(|report| report.stage).collect::<Vec<_>>(), vec![Stage::Close]);
+}
+
+#[test]
+fn without_coverage_silence_is_unknown_and_the_gap_is_named() {
+    let mut monitor = settled();
+    let mut effects = Vec::new();
+    monitor.process(&Record::Coverage(vec![covered(60 * 24, 125 * 24)]), &mut effects);
+    for day in 30..125 {
+        monitor.tick(at(day * DAY_MS), &mut effects);
+    }
+    assert_eq!(alerts(&effects).len(), 0);
+    let record = *published(&effects).last().unwrap();
+    assert_eq!(record.status, UseStatus::Unknown);
+    assert_eq!(record.coverage.gaps.len(), 1);
+}
+
+#[test]
+fn a_role_made_again_under_its_name_is_a_new_identity() {
+    let mut monitor = empty_monitor();
+    let mut seen = |unique_id: &'static str, hour: i64| {
+        let mut event = activity("app", &Sample::default(), hour * HOUR_MS, &format!("h{hour}"));
+        event.identity.unique_id = Some(unique_id.into());
+        let mut effects = Vec::new();
+        monitor.activity(&event, &mut effects);
+        published(&effects)
+            .last()
+            .map(|record| record.first_seen.unwrap().millis_since(EventTime::from_millis(START_MS)) / HOUR_MS)
+    };
+    assert_eq!(seen("AROAOLD", 1), Some(1));
+    assert_eq!(seen("AROANEW", 10), Some(10));
+    assert_eq!(seen("AROAOLD", 4), None, "a late event of its predecessor");
+}
+
+/// The last-seen record of every identity, as it is after all events and a flush.
+fn last_words(events: &[Activity<'static>]) -> Vec<String> {
+    let mut monitor = empty_monitor();
+    let mut effects = Vec::new();
+    for event in events {
+        monitor.activity(event, &mut effects);
+    }
+    let now = at(40 * DAY_MS);
+    monitor.tick(now, &mut effects);
+    monitor.flush(now, &mut effects);
+    let everything = monitor.view().identities(&Filter::default(), None, usize::MAX, now);
+    everything.iter().map(|record| format!("{record:?}")).collect()
+}
+
+fn some_events() -> impl Strategy<Value = Vec<Activity<'static>>> {
+    let one = (0..4_u8, 0..30 * 24_i64, 0..5_u8, 0..3_u8, any::<bool>());
+    prop::collection::vec(one, 1..80).prop_map(|events| {
+        let make = |(number, (who, hour, what, outcome, console)): (usize, (u8, i64, u8, u8, bool))| {
+            let sample = Sample {
+                action: format!("svc{what}:Do{what}"),
+                outcome: [Outcome::Success, Outcome::Denied, Outcome::Failed][usize::from(outcome)],
+                console,
+                credential: Some(format!("AKIA{what}")),
+                ..Sample::default()
+            };
+            activity(&format!("role-{who}"), &sample, hour * HOUR_MS, &format!("e{number}"))
+        };
+        events.into_iter().enumerate().map(make).collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn order_and_duplicates_do_not_matter_for_last_seen(events in some_events(), seed in any::<u64>()) {
+        let mut shuffled = events.clone();
+        shuffled.extend(events.iter().take(20).cloned());
+        let mut state = seed | 1;
+        for index in (1..shuffled.len()).rev() {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            shuffled.swap(index, (state % (index as u64 + 1)) as usize);
+        }
+        prop_assert_eq!(last_words(&events), last_words(&shuffled));
+    }
+}

@@ -1,0 +1,116 @@
+//! Lets readers look at the identities of one partition while its monitor works.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::activity::Kind;
+use crate::baseline::last_seen::UseStatus;
+use crate::baseline::{LastSeen, Profile};
+use crate::term::Term;
+use crate::time::ProcessingTime;
+
+use super::identity::IdentityState;
+use super::state::Shared;
+use super::{posture, publish};
+
+/// A reader's handle on one partition. Cheap to clone.
+#[derive(Clone)]
+pub struct View {
+    pub(super) shared: Arc<Shared>,
+}
+
+/// Which identities to list.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Only this kind.
+    pub kind: Option<Kind>,
+    /// Only this status.
+    pub status: Option<UseStatus>,
+    /// Only ids that contain this text.
+    pub text: Option<String>,
+}
+
+impl View {
+    /// Up to `limit` identities with an id greater than `after`, in order of id, judged at `now`.
+    #[must_use]
+    pub fn identities(
+        &self,
+        filter: &Filter,
+        after: Option<&str>,
+        limit: usize,
+        now: ProcessingTime,
+    ) -> Vec<LastSeen> {
+        let ids = self.matching(filter, after, limit);
+        ids.iter()
+            .filter_map(|id| self.with(id.as_str(), |state| self.last_seen(id.as_str(), state, now)))
+            .collect()
+    }
+
+    /// One identity with its baseline, judged at `now`.
+    #[must_use]
+    pub fn identity(&self, id: &str, now: ProcessingTime) -> Option<(LastSeen, Profile)> {
+        self.with(id, |state| (self.last_seen(id, state, now), publish::profile(state)))
+    }
+
+    /// How many identities the partition holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.shared.identities.len()
+    }
+
+    /// Whether the partition holds none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.shared.identities.is_empty()
+    }
+
+    /// The ids to list. Keeps no more than `limit` at a time, however many match.
+    fn matching(&self, filter: &Filter, after: Option<&str>, limit: usize) -> Vec<Term> {
+        let mut first: BTreeSet<OrderedTerm> = BTreeSet::new();
+        for entry in &self.shared.identities {
+            let is_wanted = after.is_none_or(|after| entry.key().as_str() > after)
+                && filter.matches(entry.key().as_str(), entry.value());
+            if is_wanted {
+                first.insert(OrderedTerm(entry.key().clone()));
+                if first.len() > limit {
+                    first.pop_last();
+                }
+            }
+        }
+        first.into_iter().map(|ordered| ordered.0).collect()
+    }
+
+    fn with<R>(&self, id: &str, read: impl FnOnce(&IdentityState) -> R) -> Option<R> {
+        self.shared.identities.get(id).map(|state| read(&state))
+    }
+
+    fn last_seen(&self, id: &str, state: &IdentityState, now: ProcessingTime) -> LastSeen {
+        let window_ms = posture::window_ms(state, self.shared.settings.unused_after_days);
+        let judged = posture::judge(id, state, &self.shared.coverage(), now, window_ms);
+        publish::last_seen(id, state, judged, now)
+    }
+}
+
+impl Filter {
+    fn matches(&self, id: &str, state: &IdentityState) -> bool {
+        self.kind.is_none_or(|kind| state.effective_kind() == kind)
+            && self.status.is_none_or(|status| state.published.status == status)
+            && self.text.as_deref().is_none_or(|text| id.contains(text))
+    }
+}
+
+/// Orders terms by their text.
+#[derive(PartialEq, Eq)]
+struct OrderedTerm(Term);
+
+impl Ord for OrderedTerm {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.as_str().cmp(other.0.as_str())
+    }
+}
+
+impl PartialOrd for OrderedTerm {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}

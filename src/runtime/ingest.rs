@@ -1,0 +1,226 @@
+//! The ingest stage's processor: log records and declarations in, frames of activities and dead letters out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::coverage::Seen;
+use super::frames::Frames;
+use super::latency::Receptions;
+use super::log::{Message, OutRecord, Output, Source};
+use super::observer::{Observer, StageKind};
+use super::processor::{Commit, Outbox, Processor, Refusal};
+use crate::activity::Activity;
+use crate::config::Config;
+use crate::decode::FormatHint;
+use crate::ingest::{Ingest, Payload, Rejected, Sink};
+use crate::monitor::Record;
+use crate::time::ProcessingTime;
+use crate::wire::{DeadLetter, declared};
+
+/// Turns log records into activities.
+pub(crate) struct IngestProcessor {
+    ingest: Ingest,
+    topics: Vec<Topic>,
+    frames: Frames,
+    seen: Seen,
+    counts: BTreeMap<u16, Counts>,
+    receptions: Receptions,
+    observer: Arc<dyn Observer>,
+}
+
+struct Topic {
+    name: String,
+    content: Content,
+}
+
+#[derive(Clone, Copy)]
+enum Content {
+    Logs(FormatHint),
+    Inventory,
+}
+
+/// What one transaction took from one topic.
+#[derive(Default)]
+struct Counts {
+    messages: u64,
+    records: u64,
+    bytes: u64,
+    activities: u64,
+    skipped: BTreeMap<&'static str, u64>,
+    dead_lettered: BTreeMap<&'static str, u64>,
+}
+
+impl IngestProcessor {
+    /// A processor that routes to this many partitions of activities.
+    pub(crate) fn new(config: &Config, activity_partitions: i32, observer: Arc<dyn Observer>) -> Self {
+        let logs = config.topics.inputs.iter();
+        let mut topics: Vec<_> = logs
+            .map(|input| Topic { name: input.topic.clone(), content: Content::Logs(input.format) })
+            .collect();
+        topics.push(Topic { name: config.topics.inventory.clone(), content: Content::Inventory });
+        Self {
+            ingest: Ingest::new(config.limits.clone()),
+            topics,
+            frames: Frames::new(activity_partitions),
+            seen: Seen::default(),
+            counts: BTreeMap::new(),
+            receptions: Receptions::default(),
+            observer,
+        }
+    }
+
+    /// The topics that it reads, in the order of [`Source::topic`].
+    pub(crate) fn topics(config: &Config) -> Vec<String> {
+        let inputs = config.topics.inputs.iter().map(|input| input.topic.clone());
+        inputs.chain([config.topics.inventory.clone()]).collect()
+    }
+}
+
+impl Processor for IngestProcessor {
+    fn is_stateful(&self) -> bool {
+        false
+    }
+
+    fn open(&mut self, _source: Source) {}
+
+    fn restore(&mut self, _source: Source, _key: &[u8], _value: Option<&[u8]>) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn restored(&mut self, _source: Source) {}
+
+    fn process(&mut self, message: &Message<'_>, out: &mut Outbox) -> Result<u32, Refusal> {
+        let Some(topic) = self.topics.get(usize::from(message.source.topic)) else { return Ok(0) };
+        let format = match topic.content {
+            Content::Logs(format) => format,
+            Content::Inventory => FormatHint::Auto,
+        };
+        let payload = Payload {
+            bytes: message.value.unwrap_or_default(),
+            source: &topic.name,
+            partition: message.source.partition,
+            offset: message.offset,
+            received: message.timestamp,
+            format,
+        };
+        let counts = self.counts.entry(message.source.topic).or_default();
+        let mut router = Router { payload, frames: &mut self.frames, seen: &mut self.seen, counts, out };
+        let records = match (topic.content, message.value) {
+            (Content::Inventory, value) => router.inventory(message.key, value),
+            (Content::Logs(_), None) => router.tombstone(),
+            (Content::Logs(_), Some(_)) => self.ingest.ingest(payload, &mut router),
+        };
+        counts.messages += 1;
+        counts.records += u64::from(records);
+        counts.bytes += payload.bytes.len() as u64;
+        self.receptions.add(message.timestamp, u64::from(records));
+        Ok(records)
+    }
+
+    fn tick(&mut self, _source: Source, _now: ProcessingTime, _out: &mut Outbox) {}
+
+    fn drain(&mut self, _source: Source, _now: ProcessingTime, _out: &mut Outbox) {}
+
+    fn before_commit(&mut self, out: &mut Outbox) {
+        for marks in self.seen.take() {
+            self.frames.broadcast(&Record::Coverage(marks), out);
+        }
+        self.frames.flush(out);
+    }
+
+    fn committed(&mut self, commit: Commit) {
+        for (topic, counts) in std::mem::take(&mut self.counts) {
+            if let Some(topic) = self.topics.get(usize::from(topic)) {
+                counts.report(&topic.name, &*self.observer);
+            }
+        }
+        self.receptions.report(StageKind::Ingest, commit.at, &*self.observer);
+    }
+
+    fn aborted(&mut self) {
+        self.frames.clear();
+        self.seen = Seen::default();
+        self.counts.clear();
+        self.receptions.clear();
+    }
+
+    fn close(&mut self, _source: Source) {}
+}
+
+impl Counts {
+    fn report(&self, topic: &str, observer: &dyn Observer) {
+        observer.received(topic, self.messages, self.records, self.bytes);
+        observer.activities(topic, self.activities);
+        for (reason, records) in &self.skipped {
+            observer.skipped(topic, reason, *records);
+        }
+        for (reason, records) in &self.dead_lettered {
+            observer.dead_lettered(topic, reason, *records);
+        }
+    }
+}
+
+/// Sends each record of one message where it belongs.
+struct Router<'a> {
+    payload: Payload<'a>,
+    frames: &'a mut Frames,
+    seen: &'a mut Seen,
+    counts: &'a mut Counts,
+    out: &'a mut Outbox,
+}
+
+impl Router<'_> {
+    fn inventory(&mut self, key: Option<&[u8]>, value: Option<&[u8]>) -> u32 {
+        match declared::parse(key.unwrap_or_default(), value) {
+            Ok(declared::InventoryRecord::Declared(change)) => {
+                let id = change.identity_id.clone();
+                self.route(&id, &Record::Declared(Box::new(change)), 0);
+            }
+            Ok(declared::InventoryRecord::Skipped(reason)) => self.skipped(reason),
+            Err(error) => self.dead_letter(error.kind(), error.to_string(), 0),
+        }
+        1
+    }
+
+    fn tombstone(&mut self) -> u32 {
+        self.skipped("tombstone");
+        1
+    }
+
+    fn route(&mut self, identity_id: &str, record: &Record<'_>, index: u32) {
+        match self.frames.push(identity_id, record, self.out) {
+            Ok(()) => self.counts.activities += 1,
+            Err(error) => self.dead_letter(error.kind(), error.to_string(), index),
+        }
+    }
+
+    fn dead_letter(&mut self, reason: &'static str, detail: String, index: u32) {
+        let bytes = self.payload.bytes;
+        self.rejected(Rejected { reason, detail, bytes, index });
+    }
+}
+
+impl Sink for Router<'_> {
+    fn activity(&mut self, activity: Activity<'_>) {
+        self.seen.add(&activity.event.scope, activity.event.time);
+        let index = activity.event.provenance.index;
+        let identity_id = activity.identity.id.clone();
+        self.route(&identity_id, &Record::Activity(Box::new(activity)), index);
+    }
+
+    fn skipped(&mut self, reason: &'static str) {
+        *self.counts.skipped.entry(reason).or_default() += 1;
+    }
+
+    fn rejected(&mut self, rejected: Rejected<'_>) {
+        *self.counts.dead_lettered.entry(rejected.reason).or_default() += 1;
+        let letter = DeadLetter::new(&self.payload, &rejected);
+        self.out.push(OutRecord {
+            output: Output::DeadLetter,
+            partition: None,
+            key: None,
+            value: Some(letter.value),
+            headers: letter.headers,
+        });
+    }
+}

@@ -1,0 +1,235 @@
+//! The monitor stage's processor: frames of activities in, alerts, last-seen records and changed state out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::board::Board;
+use super::latency::Receptions;
+use super::log::{Message, OutRecord, Output, Source};
+use super::observer::{Observer, StageKind};
+use super::processor::{Commit, Outbox, Processor, Refusal};
+use crate::config::Config;
+use crate::detect::Detectors;
+use crate::monitor::{Effect, Monitor, Record};
+use crate::term::Interner;
+use crate::time::{MINUTE_MS, ProcessingTime};
+use crate::wire::{Alert, LastSeenRecord, frame, snapshot};
+
+/// Terms that no baseline holds any more are dropped this often.
+const SWEEP_EVERY_MS: i64 = 10 * MINUTE_MS;
+
+/// What all monitor workers of a process share.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) config: Arc<Config>,
+    pub(crate) detectors: Arc<Detectors>,
+    pub(crate) terms: Arc<Interner>,
+    pub(crate) board: Arc<Board>,
+    pub(crate) observer: Arc<dyn Observer>,
+}
+
+/// Runs the monitors of a worker's partitions.
+pub(crate) struct MonitorProcessor {
+    shared: Shared,
+    held: BTreeMap<Source, Held>,
+    effects: Vec<Effect>,
+    open: Open,
+    swept: ProcessingTime,
+}
+
+struct Held {
+    monitor: Monitor,
+    is_restored: bool,
+}
+
+/// What the open transaction holds.
+#[derive(Default)]
+struct Open {
+    records: u64,
+    receptions: Receptions,
+    alerts: Vec<AlertNote>,
+}
+
+struct AlertNote {
+    json: Arc<str>,
+    detector: String,
+    kind: &'static str,
+    severity: &'static str,
+}
+
+impl MonitorProcessor {
+    pub(crate) fn new(shared: Shared) -> Self {
+        let swept = ProcessingTime::default();
+        Self { shared, held: BTreeMap::new(), effects: Vec::new(), open: Open::default(), swept }
+    }
+
+    fn publish(&mut self, out: &mut Outbox) {
+        for effect in self.effects.drain(..) {
+            match effect {
+                Effect::Alert(report) => {
+                    let alert = Alert::from_report(&report);
+                    let detector = report.detector().map_or_else(String::new, |detector| detector.id.clone());
+                    let (kind, severity) = (report.subject.kind.as_str(), report.severity.as_str());
+                    if let Some(json) = publish(alert.to_bytes(), alert.key(), Output::Alerts, out) {
+                        self.open.alerts.push(AlertNote { json, detector, kind, severity });
+                    }
+                }
+                Effect::LastSeen(facts) => {
+                    let record = LastSeenRecord::from(&*facts);
+                    publish_quietly(record.to_bytes(), record.key(), out);
+                }
+            }
+        }
+    }
+
+    fn sweep(&mut self, now: ProcessingTime) {
+        if now.millis_since(self.swept) >= SWEEP_EVERY_MS {
+            self.swept = now;
+            let dropped = self.shared.terms.sweep();
+            tracing::debug!(dropped, held = self.shared.terms.len(), "terms swept");
+        }
+    }
+}
+
+impl Processor for MonitorProcessor {
+    fn is_stateful(&self) -> bool {
+        true
+    }
+
+    fn open(&mut self, source: Source) {
+        let Shared { config, detectors, terms, .. } = &self.shared;
+        let monitor = Monitor::new(Arc::clone(config), Arc::clone(detectors), Arc::clone(terms));
+        self.held.insert(source, Held { monitor, is_restored: false });
+    }
+
+    fn restore(&mut self, source: Source, key: &[u8], value: Option<&[u8]>) -> Result<(), Refusal> {
+        let Some(held) = self.held.get_mut(&source) else { return Ok(()) };
+        snapshot::restore(&mut held.monitor, key, value).map_err(|error| match &error {
+            snapshot::Error::TooNew { .. } => Refusal { kind: "too_new", message: error.to_string() },
+            snapshot::Error::Damaged(_) => Refusal { kind: "damaged", message: error.to_string() },
+        })
+    }
+
+    fn restored(&mut self, source: Source) {
+        if let Some(held) = self.held.get_mut(&source) {
+            held.is_restored = true;
+            self.shared.board.show(source.partition, held.monitor.view());
+        }
+    }
+
+    fn process(&mut self, message: &Message<'_>, out: &mut Outbox) -> Result<u32, Refusal> {
+        let Some(held) = self.held.get_mut(&message.source) else { return Ok(0) };
+        let (effects, open) = (&mut self.effects, &mut self.open);
+        let mut records = 0;
+        let decoded = frame::decode(message.value.unwrap_or_default(), |record| {
+            records += 1;
+            if let Record::Activity(activity) = &record {
+                open.records += 1;
+                open.receptions.add(activity.event.received, 1);
+            }
+            held.monitor.process(&record, effects);
+        });
+        self.publish(out);
+        match decoded {
+            Ok(_) => {}
+            Err(error @ frame::Error::TooNew { .. }) => {
+                return Err(Refusal { kind: error.kind(), message: error.to_string() });
+            }
+            Err(error) => out.push(damaged(message, &error, &self.shared.config.topics.activity)),
+        }
+        Ok(records)
+    }
+
+    fn tick(&mut self, source: Source, now: ProcessingTime, out: &mut Outbox) {
+        if let Some(held) = self.held.get_mut(&source) {
+            held.monitor.tick(now, &mut self.effects);
+            self.publish(out);
+        }
+    }
+
+    fn drain(&mut self, source: Source, now: ProcessingTime, out: &mut Outbox) {
+        if let Some(held) = self.held.get_mut(&source) {
+            held.monitor.flush(now, &mut self.effects);
+            self.publish(out);
+        }
+    }
+
+    fn before_commit(&mut self, out: &mut Outbox) {
+        for (source, held) in self.held.iter_mut().filter(|(_, held)| held.is_restored) {
+            for change in snapshot::take_changes(&mut held.monitor) {
+                out.placed(Output::State, source.partition, Some(change.key), change.value);
+            }
+        }
+    }
+
+    fn committed(&mut self, commit: Commit) {
+        let Open { records, mut receptions, alerts } = std::mem::take(&mut self.open);
+        let observer = &*self.shared.observer;
+        observer.monitored(records);
+        receptions.report(StageKind::Monitor, commit.at, observer);
+        for alert in alerts {
+            observer.alert(&alert.detector, alert.kind, alert.severity);
+            self.shared.board.add_alert(alert.json);
+        }
+        for (source, held) in self.held.iter().filter(|(_, held)| held.is_restored) {
+            self.shared.board.note_stats(source.partition, held.monitor.stats());
+        }
+        self.sweep(commit.at);
+    }
+
+    fn aborted(&mut self) {
+        self.effects.clear();
+        self.open = Open::default();
+    }
+
+    fn close(&mut self, source: Source) {
+        if self.held.remove(&source).is_some() {
+            self.shared.board.hide(source.partition);
+        }
+    }
+}
+
+/// Puts an alert into the outbox, and gives its JSON back.
+fn publish(
+    json: Result<Vec<u8>, serde_json::Error>,
+    key: &str,
+    output: Output,
+    out: &mut Outbox,
+) -> Option<Arc<str>> {
+    let json = json.inspect_err(|error| tracing::error!(%error, "an alert has no JSON form")).ok()?;
+    let text = String::from_utf8_lossy(&json).into();
+    out.keyed(output, key.to_owned(), json);
+    Some(text)
+}
+
+fn publish_quietly(json: Result<Vec<u8>, serde_json::Error>, key: String, out: &mut Outbox) {
+    match json {
+        Ok(json) => out.keyed(Output::Inventory, key, json),
+        Err(error) => tracing::error!(%error, "a last-seen record has no JSON form"),
+    }
+}
+
+/// A damaged frame does not stop its partition: its bytes are kept for whoever looks into it.
+fn damaged(message: &Message<'_>, error: &frame::Error, topic: &str) -> OutRecord {
+    use crate::decode::FormatHint;
+    use crate::ingest::{Payload, Rejected};
+    let bytes = message.value.unwrap_or_default();
+    let payload = Payload {
+        bytes,
+        source: topic,
+        partition: message.source.partition,
+        offset: message.offset,
+        received: message.timestamp,
+        format: FormatHint::Auto,
+    };
+    tracing::error!(%error, partition = payload.partition, offset = payload.offset, "a frame is damaged");
+    let rejected = Rejected { reason: error.kind(), detail: error.to_string(), bytes, index: 0 };
+    let letter = crate::wire::DeadLetter::new(&payload, &rejected);
+    OutRecord {
+        output: Output::DeadLetter,
+        partition: None,
+        key: None,
+        value: Some(letter.value),
+        headers: letter.headers,
+    }
+}

@@ -1,0 +1,484 @@
+//! The transactional stage: consume → process → produce outputs, changelog and offsets in one transaction.
+//!
+//! The protocol and its reasons are in `docs/adr/0001-transactional-stage.md`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::clock::Clock;
+use super::log::{Error, Event, Log, Restored, Source};
+use super::observer::{Observer, StageKind};
+use super::partitions::{Life, Partitions};
+use super::processor::{Commit, Outbox, Processor, Refusal};
+use super::tally::Tally;
+
+/// Longest wait for a message: how late a stop is noticed.
+const MAX_POLL: Duration = Duration::from_millis(100);
+/// Share of the loop that one step of restoring takes while other partitions run.
+const RESTORE_BUDGET: Duration = Duration::from_millis(50);
+/// Restoring reports its progress this often.
+const RESTORE_REPORT: Duration = Duration::from_secs(5);
+/// A transaction is committed early once it holds this much: half of the producer's queue, so that sending never waits for a commit.
+const MAX_TRANSACTION_BYTES: u64 = 32 << 20;
+/// First and longest pause after an aborted transaction or a failed look-up of offsets.
+const MIN_BACKOFF: Duration = Duration::from_millis(100);
+/// See [`MIN_BACKOFF`].
+const MAX_BACKOFF: Duration = Duration::from_secs(5);
+
+/// How a stage runs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Which stage.
+    pub kind: StageKind,
+    /// Which of its workers, from 0.
+    pub worker: usize,
+    /// Longest time between commits.
+    pub commit_interval: Duration,
+    /// Most input records between commits.
+    pub commit_records: u64,
+    /// Time between ticks.
+    pub tick_interval: Duration,
+}
+
+/// One worker: a loop over a log and a processor.
+pub struct Stage<L, P> {
+    log: L,
+    processor: P,
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    observer: Arc<dyn Observer>,
+    partitions: Partitions,
+    outbox: Outbox,
+    tally: Tally,
+    /// When the stretch of input that is not committed yet began.
+    stretch_since: Option<Duration>,
+    in_transaction: bool,
+    /// An assignment whose committed offsets are not known yet.
+    pending: Option<Vec<Source>>,
+    next_tick: Duration,
+    next_report: Duration,
+    not_before: Duration,
+    backoff: Duration,
+}
+
+impl<L: Log, P: Processor> Stage<L, P> {
+    /// A stage that owns no partitions yet.
+    pub fn new(
+        log: L,
+        processor: P,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        observer: Arc<dyn Observer>,
+    ) -> Self {
+        Self {
+            log,
+            processor,
+            settings,
+            clock,
+            observer,
+            partitions: Partitions::default(),
+            outbox: Outbox::new(),
+            tally: Tally::default(),
+            stretch_since: None,
+            in_transaction: false,
+            pending: None,
+            next_tick: Duration::ZERO,
+            next_report: Duration::ZERO,
+            not_before: Duration::ZERO,
+            backoff: MIN_BACKOFF,
+        }
+    }
+
+    /// Runs until `stop` is set, then drains, commits and leaves the group.
+    ///
+    /// # Errors
+    /// Where the stage cannot go on: it was fenced, the client failed, or the changelog may not be read.
+    pub fn run(mut self, stop: &AtomicBool) -> Result<(), Error> {
+        let mut outcome = Ok(());
+        while outcome.is_ok() && !stop.load(Ordering::Acquire) {
+            outcome = self.step();
+        }
+        if outcome.is_ok() {
+            outcome = self.drain();
+        }
+        self.log.close();
+        outcome
+    }
+
+    /// One turn of the loop: one poll, and what is due.
+    ///
+    /// # Errors
+    /// As [`Stage::run`].
+    pub fn step(&mut self) -> Result<(), Error> {
+        let turn = self.turn();
+        self.recover(turn)
+    }
+
+    /// Publishes what would have been published later, and commits.
+    ///
+    /// # Errors
+    /// Where the last transaction could not be committed; its input is read again by the next owner.
+    pub fn drain(&mut self) -> Result<(), Error> {
+        let wall = self.clock.wall();
+        let due: Vec<_> = self.tick_times(wall);
+        for (source, now) in due {
+            self.processor.drain(source, now, &mut self.outbox);
+            self.partitions.touched(source);
+            self.begin_stretch();
+        }
+        let committed = self.commit();
+        if committed.is_err() && self.in_transaction {
+            // Left open, it would hold up readers until the broker times it out.
+            if let Err(error) = self.log.abort() {
+                tracing::warn!(%error, "the last transaction could not be aborted");
+            }
+        }
+        committed
+    }
+
+    fn turn(&mut self) -> Result<(), Error> {
+        self.poll()?;
+        self.settle_assignment()?;
+        self.settle_rewinds()?;
+        self.restore()?;
+        self.tick()?;
+        self.commit_if_due()
+    }
+
+    /// Polls once, and acts on what came.
+    fn poll(&mut self) -> Result<(), Error> {
+        let mut early: Option<(Source, i64)> = None;
+        let mut refused = None;
+        let timeout = self.poll_timeout();
+        let (partitions, processor) = (&mut self.partitions, &mut self.processor);
+        let (outbox, tally) = (&mut self.outbox, &mut self.tally);
+        let event = self.log.poll(timeout, &mut |message| {
+            if !partitions.is_running(message.source) {
+                early = Some((message.source, message.offset));
+                return;
+            }
+            match processor.process(&message, outbox) {
+                Ok(records) => tally.read(records),
+                Err(refusal) => refused = Some(refusal),
+            }
+            partitions.processed(message.source, message.offset, message.timestamp);
+        });
+        if let Some(refusal) = refused {
+            return Err(Error::Fatal { action: "process", detail: refusal.to_string() });
+        }
+        match event {
+            Event::Message => self.after_message(early),
+            Event::Idle => Ok(()),
+            Event::End(source) => {
+                self.partitions.ended(source);
+                Ok(())
+            }
+            Event::Assigned(sources) => {
+                self.pending = Some(sources);
+                Ok(())
+            }
+            Event::Revoked(sources) => self.revoke(&sources),
+            Event::Lost(sources) => self.lose(&sources),
+            Event::Error(error) => Err(error),
+        }
+    }
+
+    fn after_message(&mut self, early: Option<(Source, i64)>) -> Result<(), Error> {
+        match early {
+            // Fetched before the pause took hold: it is read again once the partition runs.
+            Some((source, offset)) => self.log.seek(source, Some(offset)),
+            None => {
+                self.begin_stretch();
+                self.send()
+            }
+        }
+    }
+
+    fn begin_stretch(&mut self) {
+        if self.stretch_since.is_none() {
+            self.stretch_since = Some(self.clock.monotonic());
+        }
+    }
+
+    /// Hands everything in the outbox to the producer.
+    fn send(&mut self) -> Result<(), Error> {
+        if self.outbox.is_empty() {
+            return Ok(());
+        }
+        self.begin()?;
+        for record in self.outbox.drain() {
+            self.log.send(&record)?;
+            self.tally.sent(&record);
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self) -> Result<(), Error> {
+        if !self.in_transaction {
+            self.log.begin()?;
+            self.in_transaction = true;
+        }
+        Ok(())
+    }
+
+    fn tick(&mut self) -> Result<(), Error> {
+        let now = self.clock.monotonic();
+        if now < self.next_tick {
+            return Ok(());
+        }
+        self.next_tick = now + self.settings.tick_interval;
+        for (source, time) in self.tick_times(self.clock.wall()) {
+            self.processor.tick(source, time, &mut self.outbox);
+            self.partitions.touched(source);
+            self.begin_stretch();
+        }
+        self.send()
+    }
+
+    fn tick_times(&self, wall: crate::time::ProcessingTime) -> Vec<(Source, crate::time::ProcessingTime)> {
+        if !self.processor.is_stateful() {
+            return Vec::new();
+        }
+        let running = self.partitions.running();
+        running.filter_map(|(source, owned)| Some((source, owned.tick_time(wall)?))).collect()
+    }
+
+    fn commit_if_due(&mut self) -> Result<(), Error> {
+        let Some(since) = self.stretch_since else { return Ok(()) };
+        let is_old = self.clock.monotonic().saturating_sub(since) >= self.settings.commit_interval;
+        let is_big = self.tally.records() >= self.settings.commit_records
+            || self.tally.bytes() >= MAX_TRANSACTION_BYTES;
+        if is_old || is_big { self.commit() } else { Ok(()) }
+    }
+
+    /// Commits everything since the last commit, where there is anything.
+    fn commit(&mut self) -> Result<(), Error> {
+        let begun = self.clock.monotonic();
+        self.processor.before_commit(&mut self.outbox);
+        self.send()?;
+        if self.in_transaction || self.tally.has_read() {
+            self.begin()?;
+            self.log.commit(&self.partitions.frontier())?;
+            self.in_transaction = false;
+            self.report_commit(begun);
+        }
+        self.stretch_since = None;
+        self.partitions.committed();
+        self.backoff = MIN_BACKOFF;
+        Ok(())
+    }
+
+    fn report_commit(&mut self, begun: Duration) {
+        let took = self.clock.monotonic().saturating_sub(begun);
+        self.processor.committed(Commit { at: self.clock.wall(), took });
+        self.observer.committed(self.settings.kind, took, self.tally.records());
+        self.tally.report(&*self.observer);
+        self.tally = Tally::default();
+    }
+
+    /// Makes an assignment ours, from its committed offsets on.
+    fn settle_assignment(&mut self) -> Result<(), Error> {
+        if self.pending.is_none() || self.clock.monotonic() < self.not_before {
+            return Ok(());
+        }
+        let Some(sources) = self.pending.clone() else { return Ok(()) };
+        let Some(offsets) = self.look_up(&sources)? else { return Ok(()) };
+        self.log.take(&sources, &offsets)?;
+        self.pending = None;
+        for source in &sources {
+            self.start(*source, offsets.get(source).copied())?;
+        }
+        self.report_assignment();
+        tracing::info!(
+            stage = self.settings.kind.as_str(),
+            partitions = sources.len(),
+            "partitions assigned"
+        );
+        Ok(())
+    }
+
+    /// Brings partitions of an aborted transaction back to their committed offsets.
+    fn settle_rewinds(&mut self) -> Result<(), Error> {
+        if self.clock.monotonic() < self.not_before {
+            return Ok(());
+        }
+        let sources = self.partitions.rewinding();
+        if sources.is_empty() {
+            return Ok(());
+        }
+        let Some(offsets) = self.look_up(&sources)? else { return Ok(()) };
+        for source in sources {
+            let offset = offsets.get(&source).copied();
+            self.log.seek(source, offset)?;
+            self.start(source, offset)?;
+        }
+        self.report_assignment();
+        Ok(())
+    }
+
+    /// Committed offsets; `None` where they cannot be had now, and are asked for again later.
+    fn look_up(
+        &mut self,
+        sources: &[Source],
+    ) -> Result<Option<std::collections::BTreeMap<Source, i64>>, Error> {
+        match self.log.committed(sources) {
+            Ok(offsets) => Ok(Some(offsets)),
+            Err(error @ Error::Transient { .. }) => {
+                tracing::warn!(%error, "committed offsets are not to be had; asking again");
+                self.back_off();
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn start(&mut self, source: Source, position: Option<i64>) -> Result<(), Error> {
+        self.processor.open(source);
+        if self.processor.is_stateful() {
+            let since = self.clock.monotonic();
+            self.partitions.start(source, Life::Restoring { records: 0, since }, position);
+            self.log.restore_begin(source);
+            return Ok(());
+        }
+        self.partitions.start(source, Life::Running, position);
+        self.log.resume(&[source])
+    }
+
+    /// Takes the next part of the changelogs that are being restored.
+    fn restore(&mut self) -> Result<(), Error> {
+        if self.partitions.restores().next().is_none() {
+            return Ok(());
+        }
+        let (mut done, mut refused) = (Vec::new(), None);
+        let (partitions, processor) = (&mut self.partitions, &mut self.processor);
+        self.log.restore_next(RESTORE_BUDGET, &mut |source, restored| match restored {
+            Restored::Record(key, value) => {
+                if refused.is_none() && partitions.restoring(source) {
+                    refused = processor.restore(source, key, value).err().map(|error| (source, error));
+                }
+            }
+            Restored::Done => done.push(source),
+        })?;
+        if let Some((source, error)) = refused {
+            return Err(self.refuse(source, &error));
+        }
+        self.report_restoring();
+        done.into_iter().try_for_each(|source| self.finish_restore(source))
+    }
+
+    fn refuse(&self, source: Source, error: &Refusal) -> Error {
+        self.observer.restore_failed(source.partition, error.kind);
+        let detail = format!("partition {}: {error}", source.partition);
+        Error::Fatal { action: "restore state", detail }
+    }
+
+    fn finish_restore(&mut self, source: Source) -> Result<(), Error> {
+        let Some((records, since)) = self.partitions.run(source) else { return Ok(()) };
+        let took = self.clock.monotonic().saturating_sub(since);
+        self.processor.restored(source);
+        self.observer.restored(source.partition, records, took);
+        self.report_assignment();
+        tracing::info!(partition = source.partition, records, took_ms = took.as_millis(), "state restored");
+        self.log.resume(&[source])
+    }
+
+    /// The group takes partitions back: what they led to is committed while they are ours.
+    fn revoke(&mut self, sources: &[Source]) -> Result<(), Error> {
+        let committed = self.commit();
+        self.recover(committed)?;
+        self.give_back(sources)
+    }
+
+    /// Partitions are another's already: what they led to must not be committed.
+    fn lose(&mut self, sources: &[Source]) -> Result<(), Error> {
+        tracing::warn!(stage = self.settings.kind.as_str(), partitions = sources.len(), "partitions lost");
+        if self.stretch_since.is_some() {
+            self.roll_back("lost")?;
+        }
+        self.give_back(sources)
+    }
+
+    fn give_back(&mut self, sources: &[Source]) -> Result<(), Error> {
+        self.log.restore_stop(sources);
+        for source in sources {
+            if self.partitions.remove(*source) {
+                self.processor.close(*source);
+            }
+        }
+        self.report_assignment();
+        self.log.release(sources)
+    }
+
+    /// Turns an abortable error into a roll-back; passes the others on.
+    fn recover(&mut self, outcome: Result<(), Error>) -> Result<(), Error> {
+        match outcome {
+            Ok(()) => Ok(()),
+            Err(error @ Error::Transient { .. }) => {
+                tracing::warn!(stage = self.settings.kind.as_str(), %error, "trouble with Kafka");
+                Ok(())
+            }
+            Err(error @ Error::Abortable { .. }) => {
+                tracing::warn!(stage = self.settings.kind.as_str(), %error, "transaction aborted");
+                self.roll_back(error.kind())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Aborts, and brings every changed partition back to what is committed.
+    fn roll_back(&mut self, reason: &'static str) -> Result<(), Error> {
+        self.log.abort()?;
+        self.in_transaction = false;
+        self.stretch_since = None;
+        self.outbox = Outbox::new();
+        self.tally = Tally::default();
+        let changed = self.partitions.changed();
+        self.log.pause(&changed)?;
+        self.log.restore_stop(&changed);
+        for source in changed {
+            self.processor.close(source);
+            self.partitions.start(source, Life::Rewinding, None);
+        }
+        self.processor.aborted();
+        self.observer.aborted(self.settings.kind, reason);
+        self.back_off();
+        Ok(())
+    }
+
+    fn back_off(&mut self) {
+        self.not_before = self.clock.monotonic() + self.backoff;
+        self.backoff = (self.backoff * 2).min(MAX_BACKOFF);
+    }
+
+    fn poll_timeout(&self) -> Duration {
+        if self.partitions.restores().next().is_some() {
+            return Duration::ZERO;
+        }
+        let now = self.clock.monotonic();
+        let until_tick = self.next_tick.saturating_sub(now);
+        let until_commit = match self.stretch_since {
+            Some(since) => (since + self.settings.commit_interval).saturating_sub(now),
+            None => MAX_POLL,
+        };
+        until_commit.min(until_tick.max(Duration::from_millis(1))).min(MAX_POLL)
+    }
+
+    fn report_restoring(&mut self) {
+        let now = self.clock.monotonic();
+        if now < self.next_report {
+            return;
+        }
+        self.next_report = now + RESTORE_REPORT;
+        for (source, records) in self.partitions.restores() {
+            self.observer.restoring(source.partition, records);
+            tracing::info!(partition = source.partition, records, "restoring state");
+        }
+    }
+
+    fn report_assignment(&self) {
+        let waiting = self.partitions.restores().count() + self.partitions.rewinding().len();
+        let Settings { kind, worker, .. } = self.settings;
+        self.observer.assigned(kind, worker, self.partitions.len(), waiting);
+    }
+}
