@@ -98,16 +98,13 @@ impl Processor for MonitorProcessor {
 
     fn open(&mut self, source: Source) {
         let Shared { config, detectors, terms, .. } = &self.shared;
-        let monitor = Monitor::new(Arc::clone(config), Arc::clone(detectors), Arc::clone(terms));
+        let monitor = Monitor::new(config, Arc::clone(detectors), Arc::clone(terms));
         self.held.insert(source, Held { monitor, is_restored: false });
     }
 
     fn restore(&mut self, source: Source, key: &[u8], value: Option<&[u8]>) -> Result<(), Refusal> {
         let Some(held) = self.held.get_mut(&source) else { return Ok(()) };
-        snapshot::restore(&mut held.monitor, key, value).map_err(|error| match &error {
-            snapshot::Error::TooNew { .. } => Refusal { kind: "too_new", message: error.to_string() },
-            snapshot::Error::Damaged(_) => Refusal { kind: "damaged", message: error.to_string() },
-        })
+        snapshot::restore(&mut held.monitor, key, value).map_err(|error| refusal(&error))
     }
 
     fn restored(&mut self, source: Source) {
@@ -154,12 +151,14 @@ impl Processor for MonitorProcessor {
         }
     }
 
-    fn before_commit(&mut self, out: &mut Outbox) {
+    fn before_commit(&mut self, out: &mut Outbox) -> Result<(), Refusal> {
         for (source, held) in self.held.iter_mut().filter(|(_, held)| held.is_restored) {
-            for change in snapshot::take_changes(&mut held.monitor) {
+            let changes = snapshot::take_changes(&mut held.monitor).map_err(|error| refusal(&error))?;
+            for change in changes {
                 out.placed(Output::State, source.partition, Some(change.key), change.value);
             }
         }
+        Ok(())
     }
 
     fn committed(&mut self, commit: Commit) {
@@ -187,6 +186,14 @@ impl Processor for MonitorProcessor {
             self.shared.board.hide(source.partition);
         }
     }
+}
+
+fn refusal(error: &snapshot::Error) -> Refusal {
+    let kind = match error {
+        snapshot::Error::TooNew { .. } => "too_new",
+        snapshot::Error::Damaged(_) => "damaged",
+    };
+    Refusal { kind, message: error.to_string() }
 }
 
 /// Puts an alert into the outbox, and gives its JSON back.
