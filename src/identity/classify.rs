@@ -5,11 +5,12 @@
 //!
 //! | evidence | confidence |
 //! |---|---|
-//! | principal type: `AWSService`, service-linked role, root, a system uid | 90–100 |
+//! | principal type: `AWSService`, service-linked role, root, a system uid | 85–100 |
+//! | a role named like one of AWS's own, path unknown | 70 |
 //! | session: instance, function, pod, pipeline, single sign-on | 85–95 |
 //! | session: console sign-in of a user | 80 |
 //! | name | 50–75 |
-//! | client: SDK or console | 30–40 |
+//! | client or console, where nothing else speaks | 30–40 |
 //! | default | 10–20 |
 
 use crate::activity::{Class, Classification, CredentialKind, Event, Evidence, Interactive, Kind};
