@@ -24,7 +24,7 @@ fn detector(id: &str, title: &str, severity: Severity, attack: Vec<Technique>) -
         description: "The identity uses what it has never used before.".into(),
         rationale: "A stolen credential is used for other things than its owner's.".into(),
         severity,
-        rule: Rule::Unused {},
+        rule: if id.starts_with("unused") { Rule::Unused {} } else { Rule::HumanUse { bits: 8.0 } },
         attack,
         owasp_nhi: vec!["NHI5:2025".into()],
         blind_spots: vec![],
@@ -158,7 +158,7 @@ fn update() -> IncidentReport {
 fn posture() -> IncidentReport {
     let unused = detector("unused-identity", "Unused identity", Severity::Low, vec![]);
     let none = EventEvidence { credential: Some("AKIAEXAMPLE000000001".into()), ..EventEvidence::default() };
-    let mut unused = signal(unused, 0, 10.0, none);
+    let mut unused = signal(unused, 0, 0.0, none);
     unused.reason = "Not used for 120 days; its log source was covered for all of them.".into();
     unused.expected = "a use within 90 days".into();
     unused.observed = "no use for 120 days".into();
