@@ -165,7 +165,7 @@ impl<L: Log, P: Processor> Stage<L, P> {
             partitions.processed(message.source, message.offset, message.timestamp);
         });
         if let Some(refusal) = refused {
-            return Err(Error::Fatal { action: "process", detail: refusal.to_string() });
+            return Err(fatal("process", &refusal));
         }
         match event {
             Event::Message => self.after_message(early),
@@ -255,7 +255,7 @@ impl<L: Log, P: Processor> Stage<L, P> {
     /// Commits everything since the last commit, where there is anything.
     fn commit(&mut self) -> Result<(), Error> {
         let begun = self.clock.monotonic();
-        self.processor.before_commit(&mut self.outbox);
+        self.processor.before_commit(&mut self.outbox).map_err(|refusal| fatal("store state", &refusal))?;
         self.send()?;
         if self.in_transaction || self.tally.has_read() {
             self.begin()?;
@@ -481,4 +481,8 @@ impl<L: Log, P: Processor> Stage<L, P> {
         let Settings { kind, worker, .. } = self.settings;
         self.observer.assigned(kind, worker, self.partitions.len(), waiting);
     }
+}
+
+fn fatal(action: &'static str, refusal: &Refusal) -> Error {
+    Error::Fatal { action, detail: refusal.to_string() }
 }

@@ -11,7 +11,7 @@ use crate::config::Topics;
 use crate::detect::Detectors;
 use crate::detect::finding::{IncidentReport, Stage as ReportStage};
 use crate::monitor::Stats;
-use crate::runtime::observer::{Observer, StageKind};
+use crate::runtime::{Observer, StageKind};
 use crate::time::ProcessingTime;
 
 use super::catalog;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use prometheus::{Gauge, Histogram, IntCounter, IntCounterVec, IntGauge};
 
-use crate::runtime::observer::StageKind;
+use crate::runtime::StageKind;
 use crate::time::ProcessingTime;
 
 use super::catalog;
