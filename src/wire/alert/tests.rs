@@ -250,6 +250,20 @@ fn one_event_is_one_evidence_with_all_its_reasons() {
 }
 
 #[test]
+fn a_providers_service_stands_in_for_an_address() {
+    let mut report = create();
+    report.signals.truncate(1);
+    let evidence = &mut report.signals[0].evidence;
+    (evidence.ip, evidence.network) = (None, Some("cloudformation.amazonaws.com".into()));
+    let alert = Alert::from_report(&report);
+    let endpoint = alert.evidences[0].src_endpoint.as_ref().unwrap();
+    assert_eq!(
+        (endpoint.ip.as_deref(), endpoint.name.as_deref()),
+        (None, Some("cloudformation.amazonaws.com"))
+    );
+}
+
+#[test]
 fn ids_and_captions_go_together_over_the_whole_scale() {
     assert_eq!([0, 33, 34, 66, 67, 100].map(|score| confidence(score).0), [1, 1, 2, 2, 3, 3]);
     assert_eq!([0, 19, 20, 40, 60, 79, 80, 100].map(|score| risk_level(score).0), [0, 0, 1, 2, 3, 3, 4, 4]);
