@@ -21,13 +21,17 @@ const MIN_UNPACKED: u64 = 1 << 30;
 ///
 /// # Errors
 /// Where the file cannot be opened or its first bytes cannot be read.
-pub fn open(file: &LogFile, observe: impl FnOnce(Box<dyn Read>) -> Box<dyn Read>) -> io::Result<Box<dyn Read>> {
+pub fn open(
+    file: &LogFile,
+    observe: impl FnOnce(Box<dyn Read>) -> Box<dyn Read>,
+) -> io::Result<Box<dyn Read>> {
     let raw: Box<dyn Read> = if file.is_stdin() { stdin() } else { Box::new(File::open(&file.path)?) };
     let mut buffered = BufReader::with_capacity(READ_BUFFER, observe(raw));
     if !buffered.fill_buf()?.starts_with(&GZIP_MAGIC) {
         return Ok(Box::new(buffered));
     }
-    let max_bytes = if file.is_stdin() { u64::MAX } else { MIN_UNPACKED.max(file.bytes.saturating_mul(MAX_RATIO)) };
+    let max_bytes =
+        if file.is_stdin() { u64::MAX } else { MIN_UNPACKED.max(file.bytes.saturating_mul(MAX_RATIO)) };
     Ok(Box::new(Capped { inner: MultiGzDecoder::new(buffered), left: max_bytes }))
 }
 

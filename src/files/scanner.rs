@@ -107,10 +107,11 @@ mod tests {
         assert_eq!(Scanner::default().scan(text.as_bytes()), expected, "{text}");
         // The same, byte by byte.
         let mut scanner = Scanner::default();
-        let ends: Option<usize> = text.bytes().enumerate().find_map(|(at, byte)| match scanner.scan(&[byte]) {
-            Scan::End(end) => Some(at + end),
-            Scan::More => None,
-        });
+        let ends: Option<usize> =
+            text.bytes().enumerate().find_map(|(at, byte)| match scanner.scan(&[byte]) {
+                Scan::End(end) => Some(at + end),
+                Scan::More => None,
+            });
         assert_eq!(ends.map_or(Scan::More, Scan::End), expected, "{text}, byte by byte");
     }
 

@@ -131,7 +131,9 @@ fn is_log_name(path: &Path) -> bool {
     }
     let (stem, _) = rotation(&name);
     let ending = stem.rsplit_once('.').map(|(_, ending)| ending);
-    name.ends_with(".gz") || ending.is_some_and(|ending| ENDINGS.contains(&ending)) || AUTH_LOGS.contains(&stem)
+    name.ends_with(".gz")
+        || ending.is_some_and(|ending| ENDINGS.contains(&ending))
+        || AUTH_LOGS.contains(&stem)
 }
 
 /// Parts `auth.log.2` into `auth.log` and how many times it was rotated; 0 for what was not.
@@ -179,10 +181,10 @@ fn stamp_in_name(name: &str) -> Option<String> {
 fn date_in_folders(path: &Path) -> Option<String> {
     let folders: Vec<String> =
         path.parent()?.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
-    let is_number = |text: &str, digits: usize| text.len() == digits && text.bytes().all(|b| b.is_ascii_digit());
-    let is_date = |window: &&[String]| {
-        is_number(&window[0], 4) && is_number(&window[1], 2) && is_number(&window[2], 2)
-    };
+    let is_number =
+        |text: &str, digits: usize| text.len() == digits && text.bytes().all(|b| b.is_ascii_digit());
+    let is_date =
+        |window: &&[String]| is_number(&window[0], 4) && is_number(&window[1], 2) && is_number(&window[2], 2);
     folders.windows(3).rfind(is_date).map(<[String]>::concat)
 }
 
@@ -198,9 +200,12 @@ mod tests {
 
     #[test]
     fn cloudtrail_files_come_by_time_over_accounts_and_regions() {
-        let eu_late = "AWSLogs/1/CloudTrail/eu-west-1/2026/01/31/1_CloudTrail_eu-west-1_20260131T0910Z_b.json.gz";
-        let us_early = "AWSLogs/1/CloudTrail/us-east-1/2026/01/31/1_CloudTrail_us-east-1_20260131T0905Z_a.json.gz";
-        let us_before = "AWSLogs/1/CloudTrail/us-east-1/2026/01/30/1_CloudTrail_us-east-1_20260130T2355Z_c.json.gz";
+        let eu_late =
+            "AWSLogs/1/CloudTrail/eu-west-1/2026/01/31/1_CloudTrail_eu-west-1_20260131T0910Z_b.json.gz";
+        let us_early =
+            "AWSLogs/1/CloudTrail/us-east-1/2026/01/31/1_CloudTrail_us-east-1_20260131T0905Z_a.json.gz";
+        let us_before =
+            "AWSLogs/1/CloudTrail/us-east-1/2026/01/30/1_CloudTrail_us-east-1_20260130T2355Z_c.json.gz";
         assert_eq!(sorted(&[eu_late, us_early, us_before]), [us_before, us_early, eu_late]);
     }
 

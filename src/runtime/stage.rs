@@ -486,3 +486,8 @@ impl<L: Log, P: Processor> Stage<L, P> {
 fn fatal(action: &'static str, refusal: &Refusal) -> Error {
     Error::Fatal { action, detail: refusal.to_string() }
 }
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod tests;

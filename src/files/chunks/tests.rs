@@ -51,7 +51,10 @@ fn a_document_over_several_lines_is_one_value() {
 
 #[test]
 fn a_list_is_opened() {
-    check("[{\"a\":1},\n{\"b\":2}, 3]\n[4]", &[("{\"a\":1}", 0, 1), ("{\"b\":2}", 1, 2), ("3", 2, 2), ("4", 3, 3)]);
+    check(
+        "[{\"a\":1},\n{\"b\":2}, 3]\n[4]",
+        &[("{\"a\":1}", 0, 1), ("{\"b\":2}", 1, 2), ("3", 2, 2), ("4", 3, 3)],
+    );
 }
 
 #[test]
@@ -63,7 +66,10 @@ fn a_small_records_document_stays_whole_and_a_large_one_is_opened() {
     let all = cut(text.as_bytes(), 1 << 20);
     assert_eq!(all.len(), 101);
     for (index, (text, place, line)) in all[..100].iter().enumerate() {
-        assert_eq!((text.as_deref(), *place, *line), (Some(element.as_str()), index as i64, index as u64 + 2));
+        assert_eq!(
+            (text.as_deref(), *place, *line),
+            (Some(element.as_str()), index as i64, index as u64 + 2)
+        );
     }
     assert_eq!(all[100], (Some("{\"Records\":[]}".into()), 100, 102));
 }
