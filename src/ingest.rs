@@ -83,48 +83,39 @@ fn context<'a>(payload: &Payload<'a>, index: u32, clock_skew_ms: i64) -> Context
 /// Sees that `sink` hears of one piece exactly once, unless it comes again.
 fn account(piece: Piece<'_>, context: &Context<'_>, sink: &mut dyn Sink) -> Reply {
     let Piece { index, bytes, outcome } = piece;
-    match outcome {
-        Outcome::Skipped(reason) => sink.skipped(reason),
-        Outcome::Rejected(error) => {
-            sink.rejected(Rejected { reason: error.kind(), detail: error.to_string(), bytes, index });
+    let (reason, detail) = match outcome {
+        Outcome::Skipped(reason) => {
+            sink.skipped(reason);
+            return Reply::Taken;
         }
-        Outcome::Guess(record) => match understand(&record, context) {
-            Ok(understood) => understood.tell(sink),
+        Outcome::Rejected(error) => (error.kind(), error.to_string()),
+        Outcome::Guess(record) => match understand(&record, context, sink) {
+            Ok(()) => return Reply::Taken,
             Err(_) => return Reply::LookAgain,
         },
-        Outcome::Record(record) => match understand(&record, context) {
-            Ok(understood) => understood.tell(sink),
-            Err(error) => {
-                sink.rejected(Rejected { reason: error.kind(), detail: error.to_string(), bytes, index });
-            }
+        Outcome::Record(record) => match understand(&record, context, sink) {
+            Ok(()) => return Reply::Taken,
+            Err(error) => (error.kind(), error.to_string()),
         },
-    }
+    };
+    sink.rejected(Rejected { reason, detail, bytes, index });
     Reply::Taken
 }
 
-/// What became of a record.
-enum Understood<'a> {
-    Activity(Activity<'a>),
-    Skipped(&'static str),
-}
-
-impl Understood<'_> {
-    fn tell(self, sink: &mut dyn Sink) {
-        match self {
-            Self::Activity(activity) => sink.activity(activity),
-            Self::Skipped(reason) => sink.skipped(reason),
-        }
-    }
-}
-
-fn understand<'a>(record: &RawRecord<'a>, context: &Context<'a>) -> Result<Understood<'a>, normalize::Error> {
+/// Tells `sink` what a record is. It is told nothing where the record is not understood.
+fn understand(
+    record: &RawRecord<'_>,
+    context: &Context<'_>,
+    sink: &mut dyn Sink,
+) -> Result<(), normalize::Error> {
     match normalize::normalize(record, context)? {
-        Normalized::Skipped(reason) => Ok(Understood::Skipped(reason)),
+        Normalized::Skipped(reason) => sink.skipped(reason),
         Normalized::Activity(principal, event) => {
             let identity = identity::resolve(principal, &event)?;
-            Ok(Understood::Activity(Activity { identity, event: *event }))
+            sink.activity(Activity { identity, event: *event });
         }
     }
+    Ok(())
 }
 
 #[cfg(test)]

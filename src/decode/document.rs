@@ -110,7 +110,7 @@ impl Walk<'_> {
             return self.one_value(value.get(), &scope);
         }
         match serde_json::from_str::<Text<'s>>(value.get()) {
-            Ok(text) => self.text(&text, &scope),
+            Ok(text) => self.text(&text, &scope.message()),
             Err(error) => self.reject(error.into(), scope.origin),
         }
     }

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 /// The keys that matter; every other key is left unread.
+#[expect(clippy::enum_variant_names, reason = "named as the keys are")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(field_identifier)]
 #[repr(usize)]

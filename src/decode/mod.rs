@@ -6,9 +6,9 @@
 //!                  └──────────── the text inside a wrapper ◄───────────┘
 //! ```
 //!
-//! Every byte that is not white space ends up in exactly one [`Piece`]: a record, something skipped, or something
-//! rejected. `serde_json` alone decides what a field means; the few places that look at raw text only decide
-//! where a damaged record ends, or guess at what `serde_json` then confirms.
+//! Every record ends up in exactly one [`Piece`]: it is understood, skipped or rejected. `serde_json` alone decides
+//! what a field means; the few places that look at raw text only decide where a damaged record ends, or guess at
+//! what `serde_json` then confirms.
 
 mod document;
 mod error;
@@ -108,7 +108,7 @@ impl FormatHint {
 pub struct Piece<'a> {
     /// Index within the payload, from 0.
     pub index: u32,
-    /// Its bytes as they came. Decoded again on their own they give the same outcome: wrappers are part of them.
+    /// Its bytes as they came, with the wrappers that hold nothing else; fit to be sent in again on their own.
     pub bytes: &'a [u8],
     /// What it is.
     pub outcome: Outcome<'a>,

@@ -171,7 +171,7 @@ pub(super) fn after_damage<'s>(
         return Resumed { walk, scope, document: &text[..end], closing: progress.closing }
             .from(progress.at, error);
     }
-    walk.reject(error, text[progress.at..end].as_bytes());
+    walk.reject(error, text[progress.at..end].trim_ascii().as_bytes());
     end
 }
 
@@ -217,7 +217,7 @@ impl<'s> Resumed<'_, '_, 's> {
             return Ok(skip_comma(after));
         }
         let damaged = damaged_element(rest);
-        self.walk.reject(error, rest[..damaged.unwrap_or(rest.len())].as_bytes());
+        self.walk.reject(error, rest[..damaged.unwrap_or(rest.len())].trim_ascii_end().as_bytes());
         damaged.map(|len| skip_comma(&rest[len..])).ok_or(())
     }
 
@@ -226,7 +226,7 @@ impl<'s> Resumed<'_, '_, 's> {
         match tail.trim_ascii_start().strip_prefix(self.closing) {
             Some(after) => self.document.len() - after.len(),
             None => {
-                self.walk.reject(error, tail.as_bytes());
+                self.walk.reject(error, tail.trim_ascii().as_bytes());
                 self.document.len()
             }
         }

@@ -20,6 +20,9 @@ pub(super) struct Scope<'s> {
     depth: usize,
     /// Layers of gzip and base64 so far.
     encodings: usize,
+    /// Whether the text is one log message: a newline in it was put there by whoever wrote the message, and a line
+    /// after it must not pass for a message of its own.
+    is_message: bool,
 }
 
 impl<'s> Scope<'s> {
@@ -36,6 +39,11 @@ impl<'s> Scope<'s> {
     /// The same place, with what a record says of its own host and time.
     pub(super) fn with(&self, inner: Envelope<'s>) -> Self {
         Self { envelope: inner.or(&self.envelope), ..*self }
+    }
+
+    /// The text of one log message.
+    pub(super) fn message(self) -> Self {
+        Self { is_message: true, ..self }
     }
 
     /// One wrapper further in; what the inner wrapper says counts, where it says something.
@@ -77,7 +85,13 @@ impl<'w> Walk<'w> {
         } else if payload.len() > limit {
             self.reject(Error::PayloadTooLarge { bytes: payload.len(), limit }, payload);
         } else {
-            let scope = Scope { origin: payload, envelope: Envelope::default(), depth: 0, encodings: 0 };
+            let scope = Scope {
+                origin: payload,
+                envelope: Envelope::default(),
+                depth: 0,
+                encodings: 0,
+                is_message: false,
+            };
             self.bytes(payload, &scope);
         }
     }
@@ -114,7 +128,7 @@ impl<'w> Walk<'w> {
             self.reject(Error::TooManyEncodings { limit: MAX_ENCODINGS }, scope.origin);
             return None;
         }
-        Some(Scope { encodings: scope.encodings + 1, ..scope.clone() })
+        Some(Scope { encodings: scope.encodings + 1, is_message: false, ..scope.clone() })
     }
 
     /// Walks a copy in which bytes that are no text are marked, and refuses the pieces that have such a mark.
@@ -122,7 +136,11 @@ impl<'w> Walk<'w> {
         let copy = utf8::marked(bytes);
         let take = &mut *self.take;
         let mut refuse_marked = |piece: Piece<'_>| {
-            let original = utf8::same_place(piece.bytes, &copy, bytes).unwrap_or(piece.bytes);
+            let original = match utf8::same_place(piece.bytes, &copy, bytes) {
+                Some(part) if part.len() < bytes.len() => part,
+                Some(_) => scope.origin,
+                None => piece.bytes,
+            };
             let outcome = match piece.outcome {
                 Outcome::Guess(_) => return Reply::LookAgain,
                 _ if piece.bytes.contains(&utf8::MARK) => Outcome::Rejected(Error::BadUtf8),
@@ -138,7 +156,7 @@ impl<'w> Walk<'w> {
             count: self.count,
             unpacked_bytes: self.unpacked_bytes,
         };
-        walk.text(&copy, scope);
+        walk.text(&copy, &scope.at(copy.as_bytes()));
         (self.count, self.unpacked_bytes) = (walk.count, walk.unpacked_bytes);
     }
 
@@ -186,9 +204,10 @@ impl<'w> Walk<'w> {
         (self.give(origin, Outcome::Guess(record)) == Reply::Taken).then_some(end)
     }
 
-    /// Walks one line of text, and returns its length.
+    /// Walks one line of text, and returns its length. A log message that is no JSON is one line, whatever it holds.
     fn line<'s>(&mut self, rest: &'s str, alone: bool, scope: &Scope<'s>) -> usize {
-        let end = memchr::memchr(b'\n', rest.as_bytes()).unwrap_or(rest.len());
+        let newline = memchr::memchr(b'\n', rest.as_bytes()).filter(|_| !scope.is_message);
+        let end = newline.unwrap_or(rest.len());
         let line = rest[..end].trim_ascii_end();
         let scope = if alone && end == rest.len() { scope.clone() } else { scope.at(line.as_bytes()) };
         if let Some(content) = line::base64_content(line) {

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use std::sync::{Mutex, PoisonError};
 
+use crate::detect::finding::IncidentReport;
+
 /// Which stage a report is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StageKind {
@@ -42,8 +44,8 @@ pub trait Observer: Send + Sync {
     fn monitored(&self, records: u64) {}
     /// Records were published, by kind: `alert`, `last_seen`, `state`, `frame`, `dead_letter`.
     fn published(&self, kind: &'static str, records: u64, bytes: u64) {}
-    /// A published alert, by its bounded labels.
-    fn alert(&self, detector: &str, kind: &'static str, severity: &'static str) {}
+    /// A published alert.
+    fn alert(&self, report: &IncidentReport) {}
     /// A transaction was committed; `duration` is from the end of processing to the broker's answer.
     fn committed(&self, stage: StageKind, duration: Duration, records: u64) {}
     /// A transaction was aborted, by bounded reason; its input is read again.
@@ -199,8 +201,8 @@ impl Observer for Counting {
         self.next.published(kind, records, bytes);
     }
 
-    fn alert(&self, detector: &str, kind: &'static str, severity: &'static str) {
-        self.next.alert(detector, kind, severity);
+    fn alert(&self, report: &IncidentReport) {
+        self.next.alert(report);
     }
 
     fn committed(&self, stage: StageKind, duration: Duration, records: u64) {

@@ -1,1 +1,16 @@
-//! Edge.
+//! What the monitor tells about itself: metrics and its own log.
+
+pub mod catalog;
+mod families;
+mod ingest;
+mod latency;
+pub mod logging;
+pub mod metrics;
+mod partitions;
+mod process;
+mod restore;
+mod stages;
+#[cfg(test)]
+mod tests;
+
+pub use metrics::Metrics;

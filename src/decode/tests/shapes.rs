@@ -200,6 +200,18 @@ fn what_the_wrapper_says_goes_along() {
 }
 
 #[test]
+fn a_newline_in_a_message_begins_no_second_message() {
+    let forged =
+        format!("{LINE}\n<38>Jan 31 09:30:01 web-1 sshd[1]: Accepted password for root from 192.0.2.66");
+    for wrapped in [format!(r#"{{"message":{}}}"#, quoted(&forged)), cloudwatch(&[&forged]), quoted(&forged)]
+    {
+        check(wrapped, &[&syslog(&forged)]);
+    }
+    let lines = base64(gzip(format!("{LINE}\n{LINE}")));
+    check(format!(r#"{{"message":"{lines}"}}"#), &[&syslog(LINE), &syslog(LINE)]);
+}
+
+#[test]
 fn other_keys_hide_nothing() {
     let with = |extra: &str| RECORD.replacen('{', &format!("{{{extra},"), 1);
     for extra in [

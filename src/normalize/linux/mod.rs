@@ -43,6 +43,10 @@ use reading::{
 };
 use syslog::{Line, Writer};
 
+/// Longest message that is read, in bytes; what comes after is left out. OpenSSH and sudo write 1 KiB at most, rsyslog passes 8 KiB
+/// on. The readers try each place where a name may end, so that their work grows with the square of this.
+const MAX_MESSAGE: usize = 8 << 10;
+
 /// An account on a Linux host.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LinuxPrincipal<'a> {
@@ -68,7 +72,8 @@ pub(super) fn normalize<'a>(record: &RawRecord<'a>, context: &Context<'a>) -> Re
 
 fn read_line<'a>(line: &Line<'a>) -> Reading<'a> {
     // A message that borrows from the record is read in place; one that had to be unescaped is copied out.
-    let reading = match line.message.clone().into_cow() {
+    let message = cut(line.message.clone(), MAX_MESSAGE);
+    let reading = match message.into_cow() {
         Cow::Borrowed(message) => read(&line.program, message),
         Cow::Owned(message) => read(&line.program, &message).into_owned(),
     };

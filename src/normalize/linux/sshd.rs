@@ -172,7 +172,7 @@ fn split_address<'m>(
 ) -> Option<(&'m str, &'m str)> {
     text.match_indices(separator).find_map(|(at, _)| {
         let (address, tail) = text[at + separator.len()..].split_once(" port ")?;
-        let is_address = address == "UNKNOWN" || remote::parse(address).is_some();
+        let is_address = address == "UNKNOWN" || remote::is_address(address);
         (is_address && is_tail(tail)).then_some((&text[..at], address))
     })
 }

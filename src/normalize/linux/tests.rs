@@ -510,6 +510,22 @@ fn no_argument_of_a_command_is_kept() {
     }
 }
 
+/// A line as long as a record may be, made so that each word could end a name: it costs what a short one costs.
+#[test]
+fn long_hostile_lines_cost_little() {
+    for piece in [" from 192.0.2.1", " 192.0.2.1", " ; USER=", " && cd", "[a b=\"", " for root from"] {
+        for start in [
+            "sshd: Accepted password for",
+            "sshd: Connection closed by authenticating user",
+            "sudo: a : TTY=x",
+            "CRON: (a) CMD (cd",
+        ] {
+            let line = format!("Mar 10 11:59:58 h {start}{}", piece.repeat((1 << 20) / piece.len()));
+            drop(normalized(Format::Syslog, &line));
+        }
+    }
+}
+
 fn pieces() -> impl Strategy<Value = String> {
     let words = prop::sample::select(vec![
         "<38>",

@@ -24,7 +24,7 @@ fn detector(id: &str, title: &str, severity: Severity, attack: Vec<Technique>) -
         description: "The identity uses what it has never used before.".into(),
         rationale: "A stolen credential is used for other things than its owner's.".into(),
         severity,
-        rule: Rule::None {},
+        rule: Rule::Unused {},
         attack,
         owasp_nhi: vec!["NHI5:2025".into()],
         blind_spots: vec![],

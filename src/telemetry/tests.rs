@@ -1,0 +1,206 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::activity::Kind;
+use crate::baseline::last_seen::UseStatus;
+use crate::config::Topics;
+use crate::detect::Detectors;
+use crate::detect::finding::{IncidentReport, Severity, Stage as ReportStage, Subject};
+use crate::monitor::Stats;
+use crate::time::{EventTime, ProcessingTime};
+
+use super::catalog::{self, Label, Type};
+use super::families::Families;
+use super::metrics::Metrics;
+use crate::runtime::{Observer, StageKind};
+
+const NOW: ProcessingTime = ProcessingTime::from_millis(1_800_000_000_000);
+
+fn metrics() -> Metrics {
+    Metrics::new(&Topics::default(), &Detectors::builtin().unwrap())
+}
+
+/// The value of one series; `None` where the scrape lacks it.
+fn value(metrics: &Metrics, series: &str) -> Option<f64> {
+    let text = metrics.render(NOW, true);
+    let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))?;
+    line.parse().ok()
+}
+
+fn check(metrics: &Metrics, series: &str, expected: f64) {
+    assert_eq!(value(metrics, series), Some(expected), "{series}");
+}
+
+fn report(identity: &str) -> IncidentReport {
+    IncidentReport {
+        uid: "u".into(),
+        stage: ReportStage::Create,
+        sequence: 1,
+        subject: Subject { identity_id: identity.into(), kind: Kind::CloudRole, ..Subject::default() },
+        found_at: NOW,
+        first_seen: EventTime::default(),
+        last_seen: EventTime::default(),
+        signals: Vec::new(),
+        signal_count: 0,
+        risk: 80,
+        severity: Severity::High,
+        confidence: 70,
+        message: String::new(),
+    }
+}
+
+/// Everything that the outside can name, named with what an attacker would choose.
+fn hostile() -> Metrics {
+    let metrics = metrics();
+    for index in 0..50 {
+        let evil = format!("arn:aws:iam::111122223333:role/evil-{index}");
+        metrics.received(&evil, 1, 1, 9);
+        metrics.broker_error(StageKind::Ingest, &evil);
+        metrics.aborted(StageKind::Ingest, "transient");
+        metrics.latency(StageKind::Monitor, Duration::ZERO, 3);
+        metrics.activities(&evil, 1);
+        metrics.skipped(&evil, "control_message", 1);
+        metrics.dead_lettered(&evil, "bad_json", 1);
+        metrics.lag(&evil, 0, 1);
+        metrics.alert(&report(&evil));
+        metrics.stats(index, &Stats { signals: BTreeMap::from([(evil, 1)]), ..Stats::default() });
+    }
+    metrics
+}
+
+#[test]
+fn every_declared_family_is_made_and_nothing_else() {
+    let declared: BTreeSet<_> = catalog::ALL.iter().map(|family| family.name).collect();
+    let families = Families::default();
+    let made = Arc::clone(&families.made);
+    drop(Metrics::made_of(families, &Topics::default(), &Detectors::builtin().unwrap()));
+    assert_eq!(*made.lock().unwrap(), declared);
+}
+
+#[test]
+fn identities_and_addresses_never_become_labels() {
+    let metrics = hostile();
+    let text = metrics.render(NOW, true);
+    assert!(!text.contains("evil") && !text.contains("arn:"), "{text}");
+    check(&metrics, r#"nhi_records_received_total{topic="other"}"#, 50.0);
+    check(&metrics, r#"nhi_signals_total{detector="other"}"#, 50.0);
+    check(&metrics, r#"nhi_lag_records{partition="0",topic="other"}"#, 1.0);
+}
+
+#[test]
+fn every_label_value_comes_from_a_bounded_set() {
+    let text = hostile().render(NOW, true);
+    let allowed: BTreeSet<_> = Label::ALL.iter().map(|label| label.as_str()).chain(["le"]).collect();
+    for labels in text.lines().filter_map(|line| Some(line.split_once('{')?.1.split_once('}')?.0)) {
+        for (name, value) in labels.split(',').filter_map(|label| label.split_once('=')) {
+            assert!(allowed.contains(name), "label {name}");
+            let value = value.trim_matches('"');
+            let is_plain =
+                value.len() <= 24 && value.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-+".contains(&b));
+            assert!(is_plain, "{name}={value}");
+        }
+    }
+}
+
+#[test]
+fn records_are_conserved_by_topic() {
+    let metrics = metrics();
+    metrics.received("cloudtrail", 2, 10, 999);
+    metrics.activities("cloudtrail", 7);
+    metrics.skipped("cloudtrail", "control_message", 2);
+    metrics.dead_lettered("cloudtrail", "bad_json", 1);
+    check(&metrics, r#"nhi_records_received_total{topic="cloudtrail"}"#, 10.0);
+    check(&metrics, r#"nhi_activities_total{topic="cloudtrail"}"#, 7.0);
+    check(&metrics, r#"nhi_records_skipped_total{reason="control_message",topic="cloudtrail"}"#, 2.0);
+    check(&metrics, r#"nhi_records_dead_lettered_total{reason="bad_json",topic="cloudtrail"}"#, 1.0);
+    check(&metrics, r#"nhi_records_dead_lettered_total{reason="bad_json",topic="auth.linux"}"#, 0.0);
+}
+
+#[test]
+fn alerts_count_by_severity_kind_and_report() {
+    let metrics = metrics();
+    metrics.alert(&report("x"));
+    let series = r#"nhi_alerts_total{detector="other",kind="cloud_role",report="create",severity="high"}"#;
+    check(&metrics, series, 1.0);
+}
+
+#[test]
+fn counts_of_partitions_add_up_and_survive_their_moves() {
+    let metrics = metrics();
+    let stats = |activities, identities| Stats {
+        activities,
+        identities: BTreeMap::from([((Kind::Workload, UseStatus::Unused), identities)]),
+        ..Stats::default()
+    };
+    let unused = r#"nhi_identities{kind="workload",status="unused"}"#;
+    metrics.stats(0, &stats(5, 2));
+    metrics.stats(1, &stats(7, 3));
+    metrics.stats(0, &stats(9, 2));
+    check(&metrics, "nhi_activities_learned_total", 16.0);
+    check(&metrics, unused, 5.0);
+    metrics.stats_dropped(0);
+    check(&metrics, unused, 3.0);
+    // The monitor of a partition that came back counts from 0.
+    metrics.stats(0, &stats(1, 2));
+    check(&metrics, "nhi_activities_learned_total", 17.0);
+    metrics.stats(1, &stats(2, 3));
+    check(&metrics, "nhi_activities_learned_total", 19.0);
+}
+
+#[test]
+fn lag_leaves_with_its_partition() {
+    let metrics = metrics();
+    metrics.lag("cloudtrail", 3, 42);
+    let series = r#"nhi_lag_records{partition="3",topic="cloudtrail"}"#;
+    check(&metrics, series, 42.0);
+    metrics.released("cloudtrail", 3);
+    assert_eq!(value(&metrics, series), None);
+}
+
+#[test]
+fn commits_and_latency_show_by_stage() {
+    let metrics = metrics();
+    metrics.committed(StageKind::Monitor, Duration::from_millis(4), 1_000);
+    metrics.aborted(StageKind::Ingest, "fenced");
+    metrics.latency(StageKind::Monitor, Duration::from_millis(800), 7);
+    check(&metrics, r#"nhi_commits_total{stage="monitor"}"#, 1.0);
+    check(&metrics, r#"nhi_commit_records_sum{stage="monitor"}"#, 1_000.0);
+    check(&metrics, r#"nhi_aborts_total{reason="fenced",stage="ingest"}"#, 1.0);
+    check(&metrics, r#"nhi_effect_latency_seconds_count{stage="monitor"}"#, 7.0);
+    let median =
+        value(&metrics, r#"nhi_effect_latency_percentile_seconds{percentile="50",stage="monitor"}"#).unwrap();
+    assert!((median - 0.8).abs() < 0.01, "{median}");
+}
+
+#[test]
+fn restoring_shows_over_all_workers() {
+    let metrics = metrics();
+    metrics.assigned(StageKind::Monitor, 0, 2, 1);
+    metrics.assigned(StageKind::Monitor, 1, 2, 2);
+    metrics.restoring(5, 100);
+    metrics.restoring(5, 150);
+    check(&metrics, "nhi_restore_progress_ratio", 0.25);
+    check(&metrics, "nhi_restored_records_total", 150.0);
+    metrics.restored(5, 170, Duration::from_secs(3));
+    metrics.restored(6, 30, Duration::from_secs(4));
+    metrics.assigned(StageKind::Monitor, 1, 2, 0);
+    check(&metrics, "nhi_restored_records_total", 200.0);
+    check(&metrics, "nhi_restore_duration_seconds", 4.0);
+    check(&metrics, "nhi_restore_progress_ratio", 0.75);
+}
+
+#[test]
+fn the_text_declares_type_and_help_of_each_family() {
+    let text = hostile().render(NOW, false);
+    for family in catalog::ALL.iter().filter(|family| text.contains(&format!("\n{}", family.name))) {
+        assert!(
+            text.contains(&format!("# TYPE {} {}\n", family.name, family.kind.as_str())),
+            "{}",
+            family.name
+        );
+        let never_alone = family.kind == Type::Histogram;
+        assert!(never_alone || text.contains(&format!("# HELP {} ", family.name)), "{}", family.name);
+    }
+    assert!(text.contains("\nnhi_ready 0\n"));
+}
