@@ -4,8 +4,10 @@
 
 mod support;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use nhi_monitor::detect::Detectors;
 use nhi_monitor::kafka::embedded::EmbeddedBroker;
 use nhi_monitor::runtime::{Service, Stages};
 use serde_json::{Value, json};
@@ -185,6 +187,18 @@ fn the_embedded_broker_runs_the_same_stages() {
     assert_eq!(identities(&service).len(), 10);
     service.shutdown().unwrap();
     drop(broker);
+}
+
+/// A service that is stopped before it owns anything ends at once: nothing waits for an assignment that nobody acts on.
+#[test]
+fn a_service_can_be_stopped_at_any_time_after_start() {
+    let Some(scenario) = Scenario::new("stop") else { return };
+    for pause_ms in [0, 50, 200, 500, 1_000] {
+        let config = Arc::new(scenario.config.clone());
+        let service = Service::start(config, Arc::new(Detectors::builtin()), Stages::ALL).unwrap();
+        std::thread::sleep(Duration::from_millis(pause_ms));
+        service.shutdown().unwrap();
+    }
 }
 
 /// A commit follows the last record within the commit interval, so that readers do not wait.
