@@ -3,6 +3,7 @@
 mod config;
 mod detectors;
 mod exit;
+pub mod generate;
 mod run;
 mod scan;
 mod settings;
@@ -56,6 +57,8 @@ enum Command {
     /// Check settings, or print the defaults or their schema.
     #[command(subcommand, after_help = config::ENVIRONMENT, after_long_help = config::ENVIRONMENT)]
     Config(config::Command),
+    /// Write sample logs of a made-up company, with the truth about them.
+    Generate(generate::Args),
     /// Create or check the Kafka topics.
     #[command(subcommand)]
     Topics(topics::Command),
@@ -71,6 +74,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Run(args) => run::run(&args),
         Command::Unused(args) => unused::run(&args),
+        Command::Generate(args) => generate::run(args).map(|_| Exit::Ok).map_err(Failure::from),
         Command::Topics(command) => topics::run(&command),
         Command::Scan(args) => scan::run(&args),
         Command::Detectors(command) => detectors::run(&command),
