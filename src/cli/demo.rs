@@ -22,7 +22,7 @@ use crate::config::Config;
 use crate::detect::Detectors;
 use crate::generator::{Company, Mix, Mixer, Plan, Truth, inventory};
 use crate::http::Backend;
-use crate::kafka::EmbeddedBroker;
+use crate::kafka::embedded::EmbeddedBroker;
 use crate::monitor::{Filter, View};
 use crate::runtime::clock::{self, Clock, SystemClock};
 use crate::runtime::{Service, Stages};
@@ -291,8 +291,7 @@ impl Demo {
     }
 
     fn identities(&self) -> Vec<LastSeen> {
-        let now = ProcessingTime::from_millis(self.end.millis());
-        let all = |view: &View| view.identities(&Filter::default(), None, usize::MAX, now);
+        let all = |view: &View| view.identities(&Filter::default(), None, usize::MAX);
         self.service().views().iter().flat_map(all).collect()
     }
 
