@@ -10,7 +10,7 @@ use crate::cli::table;
 use crate::wire::alert::Alert;
 
 /// Widest card: longer lines are hard to read.
-const MAX_WIDTH: usize = 100;
+pub(super) const MAX_WIDTH: usize = 100;
 
 /// The terminal, or whatever standard output is.
 pub(super) struct Screen {
