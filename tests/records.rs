@@ -6,7 +6,7 @@ use nhi_monitor::activity::Kind;
 use nhi_monitor::wire::{Alert, LastSeenRecord, declared, last_seen};
 
 fn file(path: &str) -> String {
-    std::fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+    std::fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)).expect(path)
 }
 
 /// The JSON block that follows `<!-- example: NAME -->`.

@@ -13,6 +13,7 @@
 //! | `IdentityCenterUser` | `aws-identity-center:<store>:<user id>` |
 //! | `WebIdentityUser`, `SAMLUser` | `aws-web-identity:<provider>:<subject>`, `aws-saml:<provider>:<name>` |
 //! | `Directory`, `Unknown`, none | the ARN, else `aws-user:<account>:<name>` |
+//! | any of these without what it needs | `aws-account:<account>:<unique id>` |
 //!
 //! A principal of another account is not given the name `…:root`, although policies write it so: it would be
 //! taken for that account's root user.
@@ -34,13 +35,13 @@ pub fn resolve<'a>(principal: Principal<'a>, event: &Event<'a>) -> Result<Identi
         Principal::Aws(aws) => (aws_id(aws, event), aws_unique_id(aws)),
         Principal::Linux(linux) => (linux_id(linux), None),
     };
-    let id = id.ok_or_else(|| Error::NoIdentity(type_of(&principal)))?;
+    let id = id.ok_or_else(|| Error::no_identity(&type_of(&principal)))?;
     Ok(Identity { id, unique_id, kind, classification })
 }
 
-fn type_of(principal: &Principal<'_>) -> String {
+fn type_of<'a>(principal: &Principal<'a>) -> Text<'a> {
     match principal {
-        Principal::Aws(aws) => aws.principal_type.to_string(),
+        Principal::Aws(aws) => aws.principal_type.clone(),
         Principal::Linux(_) => "linux".into(),
     }
 }
@@ -51,7 +52,7 @@ fn linux_id<'a>(linux: &LinuxPrincipal<'a>) -> Option<Text<'a>> {
 }
 
 fn aws_id<'a>(aws: &AwsPrincipal<'a>, event: &Event<'a>) -> Option<Text<'a>> {
-    match aws.principal_type.as_str() {
+    let by_type = match aws.principal_type.as_str() {
         "AWSService" => service_id(aws, event),
         "AWSAccount" => account_id(aws),
         "IdentityCenterUser" => person_id(aws).or_else(|| named_id(aws)),
@@ -59,7 +60,8 @@ fn aws_id<'a>(aws: &AwsPrincipal<'a>, event: &Event<'a>) -> Option<Text<'a>> {
         "SAMLUser" => saml_id(aws),
         "IAMUser" | "Root" => arn_id(aws).or_else(|| iam_id(aws, event)),
         _ => issuer_id(aws).or_else(|| arn_id(aws)).or_else(|| other_id(aws, event)),
-    }
+    };
+    by_type.or_else(|| aws_unique_id(aws).and_then(|_| account_id(aws)))
 }
 
 /// The role or user that issued the session.
@@ -150,7 +152,6 @@ fn partition_of(region: &str) -> &'static str {
 fn other_id<'a>(aws: &AwsPrincipal<'a>, event: &Event<'a>) -> Option<Text<'a>> {
     person_id(aws)
         .or_else(|| named_id(aws))
-        .or_else(|| aws_unique_id(aws).and_then(|_| account_id(aws)))
         .or_else(|| aws.invoked_by.as_ref().and_then(|_| service_id(aws, event)))
 }
 

@@ -68,7 +68,7 @@ const WORDS: &[(&str, Hint)] = &[
     ("robot", Hint::Service), ("rpa", Hint::Automation), ("runner", Hint::Automation), ("sa", Hint::Service),
     ("scanner", Hint::Service), ("scheduler", Hint::Automation), ("sensor", Hint::Device),
     ("service", Hint::Service), ("smtp", Hint::Service), ("spacelift", Hint::Automation), ("srv", Hint::Service),
-    ("sts", Hint::Service), ("svc", Hint::Service), ("sync", Hint::Automation), ("system", Hint::Service),
+    ("svc", Hint::Service), ("sync", Hint::Automation), ("system", Hint::Service),
     ("teamcity", Hint::Automation), ("terraform", Hint::Automation), ("tf", Hint::Automation),
     ("tfc", Hint::Automation), ("veeam", Hint::Automation), ("worker", Hint::Service), ("workflow", Hint::Automation),
 ];

@@ -7,6 +7,10 @@ pub mod linux;
 mod loose;
 mod ocsf;
 pub mod origin;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use fold::fold;
 pub use loose::{MAX_TEXT_BYTES, capped};
@@ -29,6 +33,7 @@ pub struct Context<'a> {
 
 /// What a record turned out to be.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "nearly every value is the large one, and lives for one call")]
 pub enum Normalized<'a> {
     /// Somebody did something.
     Activity(Principal<'a>, Box<Event<'a>>),
@@ -38,6 +43,7 @@ pub enum Normalized<'a> {
 
 /// The principal as the log names it; [`crate::identity`] makes a stable identity of it.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "moved once from its record to its identity")]
 pub enum Principal<'a> {
     /// CloudTrail's `userIdentity`.
     Aws(AwsPrincipal<'a>),
@@ -81,6 +87,9 @@ pub fn identity_center_id(store_arn: &str, user_id: &str) -> String {
     format!("aws-identity-center:{store}:{user_id}")
 }
 
+/// Most that an error quotes of a record: its text goes into logs, and records are hostile.
+const MAX_QUOTED_BYTES: usize = 40;
+
 /// Why a record could not be normalised.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -99,6 +108,16 @@ pub enum Error {
 }
 
 impl Error {
+    /// A time that is not understood; quotes no more of it than a time is long.
+    pub(crate) fn bad_time(text: &Text<'_>) -> Self {
+        Self::BadTime(capped(text, MAX_QUOTED_BYTES).to_string())
+    }
+
+    /// A principal that names nobody; quotes no more of its type than a type is long.
+    pub(crate) fn no_identity(principal_type: &Text<'_>) -> Self {
+        Self::NoIdentity(capped(principal_type, MAX_QUOTED_BYTES).to_string())
+    }
+
     /// Bounded label for metrics and dead letters.
     #[must_use]
     pub const fn kind(&self) -> &'static str {

@@ -26,7 +26,7 @@ fn time(activity: &ApiActivity<'_>) -> Result<Option<EventTime>, Error> {
         return Ok(Some(EventTime::from_millis(millis)));
     }
     match &activity.time_dt {
-        Some(text) => parse_time(text).map(Some).ok_or_else(|| Error::BadTime(text.to_string())),
+        Some(text) => parse_time(text).map(Some).ok_or_else(|| Error::bad_time(text)),
         None => Ok(None),
     }
 }

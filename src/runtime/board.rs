@@ -129,24 +129,45 @@ impl Board {
     }
 }
 
+/// Adds what one partition counted. Taken apart without `..`, so that a new count cannot be forgotten here.
 fn add(total: &mut Stats, stats: &Stats) {
-    total.activities += stats.activities;
-    total.duplicates += stats.duplicates;
-    total.late += stats.late;
-    total.declarations += stats.declarations;
-    for (detector, signals) in &stats.signals {
+    let Stats {
+        activities,
+        duplicates,
+        late,
+        clamped,
+        unproven,
+        corrections,
+        predecessors,
+        declarations,
+        signals,
+        evictions,
+        identities,
+        open_incidents,
+        scopes,
+        silent_scopes,
+    } = stats;
+    total.activities += activities;
+    total.duplicates += duplicates;
+    total.late += late;
+    total.clamped += clamped;
+    total.unproven += unproven;
+    total.corrections += corrections;
+    total.predecessors += predecessors;
+    total.declarations += declarations;
+    for (detector, signals) in signals {
         *total.signals.entry(detector.clone()).or_default() += signals;
     }
-    for (limit, evictions) in &stats.evictions {
+    for (limit, evictions) in evictions {
         *total.evictions.entry(limit).or_default() += evictions;
     }
-    for (kind, identities) in &stats.identities {
+    for (kind, identities) in identities {
         *total.identities.entry(*kind).or_default() += identities;
     }
-    total.open_incidents += stats.open_incidents;
+    total.open_incidents += open_incidents;
     // Every partition hears of every log source.
-    total.scopes = total.scopes.max(stats.scopes);
-    total.silent_scopes = total.silent_scopes.max(stats.silent_scopes);
+    total.scopes = total.scopes.max(*scopes);
+    total.silent_scopes = total.silent_scopes.max(*silent_scopes);
 }
 
 #[cfg(test)]

@@ -121,11 +121,12 @@ impl Processor for IngestProcessor {
 
     fn drain(&mut self, _source: Source, _now: ProcessingTime, _out: &mut Outbox) {}
 
-    fn before_commit(&mut self, out: &mut Outbox) {
+    fn before_commit(&mut self, out: &mut Outbox) -> Result<(), Refusal> {
         for marks in self.seen.take() {
             self.frames.broadcast(&Record::Coverage(marks), out);
         }
         self.frames.flush(out);
+        Ok(())
     }
 
     fn committed(&mut self, commit: Commit) {
@@ -174,7 +175,7 @@ impl Router<'_> {
         match declared::parse(key.unwrap_or_default(), value) {
             Ok(declared::InventoryRecord::Declared(change)) => {
                 let id = change.identity_id.clone();
-                self.route(&id, &Record::Declared(Box::new(change)), 0);
+                self.route(&id, &Record::Declared(change), 0);
             }
             Ok(declared::InventoryRecord::Skipped(reason)) => self.skipped(reason),
             Err(error) => self.dead_letter(error.kind(), error.to_string(), 0),

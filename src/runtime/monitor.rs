@@ -10,6 +10,7 @@ use super::observer::{Observer, StageKind};
 use super::processor::{Commit, Outbox, Processor, Refusal};
 use crate::config::Config;
 use crate::detect::Detectors;
+use crate::detect::finding::IncidentReport;
 use crate::monitor::{Effect, Monitor, Record};
 use crate::term::Interner;
 use crate::time::{MINUTE_MS, ProcessingTime};
@@ -52,9 +53,7 @@ struct Open {
 
 struct AlertNote {
     json: Arc<str>,
-    detector: String,
-    kind: &'static str,
-    severity: &'static str,
+    report: Box<IncidentReport>,
 }
 
 impl MonitorProcessor {
@@ -68,10 +67,8 @@ impl MonitorProcessor {
             match effect {
                 Effect::Alert(report) => {
                     let alert = Alert::from_report(&report);
-                    let detector = report.detector().map_or_else(String::new, |detector| detector.id.clone());
-                    let (kind, severity) = (report.subject.kind.as_str(), report.severity.as_str());
                     if let Some(json) = publish(alert.to_bytes(), alert.key(), Output::Alerts, out) {
-                        self.open.alerts.push(AlertNote { json, detector, kind, severity });
+                        self.open.alerts.push(AlertNote { json, report });
                     }
                 }
                 Effect::LastSeen(facts) => {
@@ -98,16 +95,13 @@ impl Processor for MonitorProcessor {
 
     fn open(&mut self, source: Source) {
         let Shared { config, detectors, terms, .. } = &self.shared;
-        let monitor = Monitor::new(Arc::clone(config), Arc::clone(detectors), Arc::clone(terms));
+        let monitor = Monitor::new(config, Arc::clone(detectors), Arc::clone(terms));
         self.held.insert(source, Held { monitor, is_restored: false });
     }
 
     fn restore(&mut self, source: Source, key: &[u8], value: Option<&[u8]>) -> Result<(), Refusal> {
         let Some(held) = self.held.get_mut(&source) else { return Ok(()) };
-        snapshot::restore(&mut held.monitor, key, value).map_err(|error| match &error {
-            snapshot::Error::TooNew { .. } => Refusal { kind: "too_new", message: error.to_string() },
-            snapshot::Error::Damaged(_) => Refusal { kind: "damaged", message: error.to_string() },
-        })
+        snapshot::restore(&mut held.monitor, key, value).map_err(|error| refusal(&error))
     }
 
     fn restored(&mut self, source: Source) {
@@ -154,12 +148,14 @@ impl Processor for MonitorProcessor {
         }
     }
 
-    fn before_commit(&mut self, out: &mut Outbox) {
+    fn before_commit(&mut self, out: &mut Outbox) -> Result<(), Refusal> {
         for (source, held) in self.held.iter_mut().filter(|(_, held)| held.is_restored) {
-            for change in snapshot::take_changes(&mut held.monitor) {
+            let changes = snapshot::take_changes(&mut held.monitor).map_err(|error| refusal(&error))?;
+            for change in changes {
                 out.placed(Output::State, source.partition, Some(change.key), change.value);
             }
         }
+        Ok(())
     }
 
     fn committed(&mut self, commit: Commit) {
@@ -168,7 +164,7 @@ impl Processor for MonitorProcessor {
         observer.monitored(records);
         receptions.report(StageKind::Monitor, commit.at, observer);
         for alert in alerts {
-            observer.alert(&alert.detector, alert.kind, alert.severity);
+            observer.alert(&alert.report);
             self.shared.board.add_alert(alert.json);
         }
         for (source, held) in self.held.iter().filter(|(_, held)| held.is_restored) {
@@ -187,6 +183,14 @@ impl Processor for MonitorProcessor {
             self.shared.board.hide(source.partition);
         }
     }
+}
+
+fn refusal(error: &snapshot::Error) -> Refusal {
+    let kind = match error {
+        snapshot::Error::TooNew { .. } => "too_new",
+        snapshot::Error::Damaged(_) => "damaged",
+    };
+    Refusal { kind, message: error.to_string() }
 }
 
 /// Puts an alert into the outbox, and gives its JSON back.

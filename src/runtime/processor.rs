@@ -85,7 +85,10 @@ pub trait Processor {
     fn drain(&mut self, source: Source, now: ProcessingTime, out: &mut Outbox);
 
     /// Hands out all that is still held back, and all changed state: the transaction is about to be committed.
-    fn before_commit(&mut self, out: &mut Outbox);
+    ///
+    /// # Errors
+    /// Where state has no stored form.
+    fn before_commit(&mut self, out: &mut Outbox) -> Result<(), Refusal>;
 
     /// The transaction is durable.
     fn committed(&mut self, commit: Commit);

@@ -102,8 +102,19 @@ impl<L: Log, P: Processor> Stage<L, P> {
         if outcome.is_ok() {
             outcome = self.drain();
         }
+        self.abort_the_rest();
         self.log.close();
         outcome
+    }
+
+    /// A transaction left open would hold up readers until the broker times it out.
+    fn abort_the_rest(&mut self) {
+        if !self.in_transaction {
+            return;
+        }
+        if let Err(error) = self.log.abort() {
+            tracing::warn!(%error, "the last transaction could not be aborted");
+        }
     }
 
     /// One turn of the loop: one poll, and what is due.
@@ -127,14 +138,7 @@ impl<L: Log, P: Processor> Stage<L, P> {
             self.partitions.touched(source);
             self.begin_stretch();
         }
-        let committed = self.commit();
-        if committed.is_err() && self.in_transaction {
-            // Left open, it would hold up readers until the broker times it out.
-            if let Err(error) = self.log.abort() {
-                tracing::warn!(%error, "the last transaction could not be aborted");
-            }
-        }
-        committed
+        self.commit()
     }
 
     fn turn(&mut self) -> Result<(), Error> {
@@ -165,7 +169,7 @@ impl<L: Log, P: Processor> Stage<L, P> {
             partitions.processed(message.source, message.offset, message.timestamp);
         });
         if let Some(refusal) = refused {
-            return Err(Error::Fatal { action: "process", detail: refusal.to_string() });
+            return Err(fatal("process", &refusal));
         }
         match event {
             Event::Message => self.after_message(early),
@@ -255,7 +259,7 @@ impl<L: Log, P: Processor> Stage<L, P> {
     /// Commits everything since the last commit, where there is anything.
     fn commit(&mut self) -> Result<(), Error> {
         let begun = self.clock.monotonic();
-        self.processor.before_commit(&mut self.outbox);
+        self.processor.before_commit(&mut self.outbox).map_err(|refusal| fatal("store state", &refusal))?;
         self.send()?;
         if self.in_transaction || self.tally.has_read() {
             self.begin()?;
@@ -482,3 +486,12 @@ impl<L: Log, P: Processor> Stage<L, P> {
         self.observer.assigned(kind, worker, self.partitions.len(), waiting);
     }
 }
+
+fn fatal(action: &'static str, refusal: &Refusal) -> Error {
+    Error::Fatal { action, detail: refusal.to_string() }
+}
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod tests;

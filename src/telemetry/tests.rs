@@ -18,7 +18,7 @@ use crate::runtime::{Observer, StageKind};
 const NOW: ProcessingTime = ProcessingTime::from_millis(1_800_000_000_000);
 
 fn metrics() -> Metrics {
-    Metrics::new(&Topics::default(), &Detectors::builtin())
+    Metrics::new(&Topics::default(), &Detectors::builtin().unwrap())
 }
 
 /// The value of one series; `None` where the scrape lacks it.
@@ -74,7 +74,7 @@ fn every_declared_family_is_made_and_nothing_else() {
     let declared: BTreeSet<_> = catalog::ALL.iter().map(|family| family.name).collect();
     let families = Families::default();
     let made = Arc::clone(&families.made);
-    drop(Metrics::made_of(families, &Topics::default(), &Detectors::builtin()));
+    drop(Metrics::made_of(families, &Topics::default(), &Detectors::builtin().unwrap()));
     assert_eq!(*made.lock().unwrap(), declared);
 }
 

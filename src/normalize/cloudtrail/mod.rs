@@ -16,8 +16,6 @@ mod outcome;
 mod record;
 mod resource;
 mod session;
-#[cfg(test)]
-mod tests;
 
 use super::client::client;
 use super::origin::{is_service, origin};
@@ -35,7 +33,7 @@ pub(super) use resource::{Parameters, Resource};
 pub(super) fn normalize<'a>(raw: &RawRecord<'a>, context: &Context<'a>) -> Result<Normalized<'a>, Error> {
     let record: Record<'a> = read(raw.text)?;
     let time = match &record.event_time {
-        Some(time) => parse_time(time).ok_or_else(|| Error::BadTime(time.to_string()))?,
+        Some(time) => parse_time(time).ok_or_else(|| Error::bad_time(time))?,
         None => raw.envelope.time.ok_or(Error::MissingField("eventTime"))?,
     };
     activity(&record, time, context)
@@ -49,6 +47,9 @@ pub(super) fn activity<'a>(
 ) -> Result<Normalized<'a>, Error> {
     if let Some(reason) = skip_reason(record) {
         return Ok(Normalized::Skipped(reason));
+    }
+    if is_nobody(&record.user_identity) {
+        return Err(Error::MissingField("userIdentity"));
     }
     let event = event(record, time, context)?;
     Ok(Normalized::Activity(Principal::Aws(principal(record)), Box::new(event)))
@@ -69,6 +70,12 @@ fn skip_reason(record: &Record<'_>) -> Option<&'static str> {
     }
     let is_hidden = identity.user_name.as_deref() == Some("HIDDEN_DUE_TO_SECURITY_REASONS");
     (is_hidden && identity.arn.is_none()).then_some("hidden_user")
+}
+
+/// Whether a principal is absent, or holds nothing to go by.
+fn is_nobody(identity: &UserIdentity<'_>) -> bool {
+    let UserIdentity { kind, principal_id, arn, account_id, user_name, invoked_by, .. } = identity;
+    [kind, principal_id, arn, account_id, user_name, invoked_by].into_iter().all(Option::is_none)
 }
 
 /// Whether somebody other than AWS is named.

@@ -103,7 +103,8 @@ pub(super) fn provider<'r, 'a>(record: &'r Record<'a>) -> Option<&'r Text<'a>> {
 
 /// The runtime that an SDK found itself in: `exec-env/AWS_Lambda_python3.12`.
 fn by_runtime<'a>(record: &Record<'a>, session: &Text<'a>) -> Option<Text<'a>> {
-    let (_, environment) = record.user_agent.as_ref()?.split_once("exec-env/")?;
+    let agent = record.user_agent.as_ref().filter(|agent| agent.contains("exec-env/"))?;
+    let (_, environment) = agent.split_once("exec-env/")?;
     let runtime = if environment.starts_with("AWS_Lambda") {
         "lambda"
     } else if environment.starts_with("AWS_ECS") {
@@ -132,13 +133,29 @@ fn by_name<'a>(session: &Text<'a>) -> Option<Text<'a>> {
     (!session.contains('@')).then(|| prefixed("session", &fold(session)))
 }
 
-/// EKS Pod Identity names its sessions `eks-<cluster>-<pod>-<uuid>`.
+/// EKS Pod Identity names its sessions `eks-<cluster>-<pod>-<uuid>`: `pod:<cluster>-<pod>`, without the suffixes that
+/// Kubernetes draws anew for each pod.
 fn pod_identity(cluster_and_pod: &str) -> Text<'static> {
     /// A UUID with the dash in front of it.
     const UUID_BYTES: usize = 37;
     let end = cluster_and_pod.len().saturating_sub(UUID_BYTES);
     let pod = cluster_and_pod.get(..end).filter(|_| cluster_and_pod.as_bytes().get(end) == Some(&b'-'));
-    prefixed("pod", &fold(&Text::from(pod.unwrap_or(cluster_and_pod))))
+    prefixed("pod", &fold(&without_drawn_suffix(pod.unwrap_or(cluster_and_pod)).into()))
+}
+
+/// `cart-7d9f8b6c5-x2x7q` → `cart`: the hash of a deployment's template (8 to 10 characters) and the pod's own five.
+fn without_drawn_suffix(pod: &str) -> &str {
+    let without = |name: &str, lengths: std::ops::RangeInclusive<usize>| {
+        let (rest, suffix) = name.rsplit_once('-')?;
+        (lengths.contains(&suffix.len()) && suffix.bytes().all(is_drawn)).then_some(rest.len())
+    };
+    let Some(end) = without(pod, 5..=5) else { return pod };
+    &pod[..without(&pod[..end], 8..=10).unwrap_or(end)]
+}
+
+/// Kubernetes draws suffixes from letters that form no words (`k8s.io/apimachinery/pkg/util/rand`).
+fn is_drawn(byte: u8) -> bool {
+    b"bcdfghjklmnpqrstvwxz2456789".contains(&byte)
 }
 
 fn prefixed(runtime: &str, name: &Text<'_>) -> Text<'static> {
@@ -217,7 +234,8 @@ pub(super) fn caller<'a>(record: &Record<'a>) -> Option<Text<'a>> {
         return Some(format!("source-identity:{source}").into());
     }
     let person = &identity.on_behalf_of;
-    if let (Some(store), Some(user)) = (&person.identity_store_arn, &person.user_id) {
+    let acts_itself = identity.kind.as_deref() == Some("IdentityCenterUser");
+    if let (false, Some(store), Some(user)) = (acts_itself, &person.identity_store_arn, &person.user_id) {
         return Some(identity_center_id(store, user).into());
     }
     context.web_id_federation_data.federated_provider.clone()

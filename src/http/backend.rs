@@ -1,0 +1,68 @@
+//! What the server asks of the process behind it.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::baseline::{LastSeen, Profile};
+use crate::monitor::{Filter, View};
+
+use super::alerts::{AlertQuery, RecentAlert};
+
+/// The process as HTTP sees it. Calls may block for as long as it takes to look through all identities.
+pub trait Backend: Send + Sync {
+    /// How it is.
+    fn health(&self) -> Health;
+
+    /// All metrics in the Prometheus text format 0.0.4, as they stand now.
+    fn metrics(&self) -> String;
+
+    /// A request was answered; `endpoint` is a route, never a path as it came.
+    fn answered(&self, endpoint: &'static str, code: u16);
+
+    /// Alerts published lately that fit, newest first.
+    fn alerts(&self, query: &AlertQuery) -> Vec<Arc<RecentAlert>>;
+
+    /// The identities of each partition that this instance owns.
+    fn views(&self) -> Vec<View>;
+
+    /// Up to `limit` identities with an id greater than `after`, in order of id, over all partitions.
+    fn identities(&self, filter: &Filter, after: Option<&str>, limit: usize) -> Vec<LastSeen> {
+        let lists = self.views().into_iter().flat_map(|view| view.identities(filter, after, limit));
+        let mut identities: Vec<_> = lists.collect();
+        identities.sort_by(|one, other| one.identity_id.cmp(&other.identity_id));
+        identities.truncate(limit);
+        identities
+    }
+
+    /// One identity with its baseline.
+    fn identity(&self, id: &str) -> Option<(LastSeen, Profile)> {
+        self.views().iter().find_map(|view| view.identity(id))
+    }
+}
+
+/// How the process is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// Whether it can still do its work; false asks for a restart.
+    pub is_alive: bool,
+    /// Why it is not ready; empty means that state is restored and records are consumed.
+    pub not_ready: Vec<NotReady>,
+}
+
+impl Health {
+    /// Whether state is restored and records are consumed.
+    #[must_use]
+    pub const fn is_ready(&self) -> bool {
+        self.is_alive && self.not_ready.is_empty()
+    }
+}
+
+/// One reason why the process is not ready.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NotReady {
+    /// Bounded: `starting`, `restoring`, `no_assignment`, `broker_unreachable`, `draining`.
+    pub reason: &'static str,
+    /// For a person: what is awaited, how far it is.
+    pub detail: String,
+}

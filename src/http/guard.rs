@@ -1,0 +1,79 @@
+//! What every request passes: limits, a deadline, headers, and a count.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+
+use super::backend::Backend;
+use super::problem::Problem;
+
+/// Longest time for one answer: Prometheus gives up after 10 s by default.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Longest path and query. Identity ids are up to 2 KB and percent-encoding may triple them.
+const MAX_TARGET_BYTES: usize = 8 << 10;
+
+/// Headers of every answer. Nothing here is for other sites, frames or caches; the index page has only its own style.
+const HEADERS: [(HeaderName, &str); 6] = [
+    (header::CACHE_CONTROL, "no-store"),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    ),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
+
+/// `endpoints` behind limits, with headers and counts.
+pub(super) fn guard(endpoints: Router, backend: Arc<dyn Backend>) -> Router {
+    // `route_layer` would leave out what matches no route.
+    endpoints.layer(from_fn_with_state(backend, pass))
+}
+
+async fn pass(State(backend): State<Arc<dyn Backend>>, request: Request, next: Next) -> Response {
+    let endpoint = endpoint(&request);
+    let mut response = limited(request, next).await;
+    for (name, value) in HEADERS {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    backend.answered(endpoint, response.status().as_u16());
+    response
+}
+
+async fn limited(request: Request, next: Next) -> Response {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "every endpoint is read with GET");
+        return ([(header::ALLOW, "GET, HEAD")], problem).into_response();
+    }
+    if request.uri().path_and_query().is_some_and(|target| target.as_str().len() > MAX_TARGET_BYTES) {
+        return Problem::new(StatusCode::URI_TOO_LONG, format!("at most {MAX_TARGET_BYTES} bytes"))
+            .into_response();
+    }
+    tokio::time::timeout(DEADLINE, next.run(request)).await.unwrap_or_else(|_| too_slow())
+}
+
+fn too_slow() -> Response {
+    let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no answer in time: ask for less, or later");
+    ([(header::RETRY_AFTER, "10")], problem).into_response()
+}
+
+/// The route as a bounded label.
+fn endpoint(request: &Request) -> &'static str {
+    match request.extensions().get::<MatchedPath>().map(MatchedPath::as_str) {
+        Some("/") => "/",
+        Some("/metrics") => "/metrics",
+        Some("/healthz") => "/healthz",
+        Some("/readyz") => "/readyz",
+        Some("/api/v1/identities") => "/api/v1/identities",
+        Some("/api/v1/identities/{*id}") => "/api/v1/identities/{id}",
+        Some("/api/v1/alerts") => "/api/v1/alerts",
+        _ => "other",
+    }
+}
