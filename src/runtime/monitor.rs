@@ -10,6 +10,7 @@ use super::observer::{Observer, StageKind};
 use super::processor::{Commit, Outbox, Processor, Refusal};
 use crate::config::Config;
 use crate::detect::Detectors;
+use crate::detect::finding::IncidentReport;
 use crate::monitor::{Effect, Monitor, Record};
 use crate::term::Interner;
 use crate::time::{MINUTE_MS, ProcessingTime};
@@ -52,9 +53,7 @@ struct Open {
 
 struct AlertNote {
     json: Arc<str>,
-    detector: String,
-    kind: &'static str,
-    severity: &'static str,
+    report: Box<IncidentReport>,
 }
 
 impl MonitorProcessor {
@@ -68,10 +67,8 @@ impl MonitorProcessor {
             match effect {
                 Effect::Alert(report) => {
                     let alert = Alert::from_report(&report);
-                    let detector = report.detector().map_or_else(String::new, |detector| detector.id.clone());
-                    let (kind, severity) = (report.subject.kind.as_str(), report.severity.as_str());
                     if let Some(json) = publish(alert.to_bytes(), alert.key(), Output::Alerts, out) {
-                        self.open.alerts.push(AlertNote { json, detector, kind, severity });
+                        self.open.alerts.push(AlertNote { json, report });
                     }
                 }
                 Effect::LastSeen(facts) => {
@@ -167,7 +164,7 @@ impl Processor for MonitorProcessor {
         observer.monitored(records);
         receptions.report(StageKind::Monitor, commit.at, observer);
         for alert in alerts {
-            observer.alert(&alert.detector, alert.kind, alert.severity);
+            observer.alert(&alert.report);
             self.shared.board.add_alert(alert.json);
         }
         for (source, held) in self.held.iter().filter(|(_, held)| held.is_restored) {
