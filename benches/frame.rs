@@ -108,6 +108,7 @@ fn record(index: u64) -> Record<'static> {
 fn event(index: u64, who: u64, what: u64, operation: &'static str) -> Event<'static> {
     Event {
         time: EventTime::from_millis(1_769_850_000_000 + index as i64 * 3),
+        time_clamped: false,
         received: ProcessingTime::from_millis(1_769_850_300_000 + index as i64 * 3),
         usage: Usage::Used,
         credential: Some(Credential {

@@ -1,1 +1,105 @@
-//! Edge.
+//! The command line: one file per command.
+
+mod config;
+mod detectors;
+mod exit;
+pub mod generate;
+mod run;
+mod scan;
+mod settings;
+mod table;
+mod topics;
+mod unused;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use exit::{Exit, Failure};
+
+/// Watches what non-human identities do: service accounts, roles, keys, workloads, pipelines.
+///
+/// Logs come in over Kafka or from files; every identity gets a baseline of its own; out go alerts for analysts,
+/// metrics, and when each identity was last used.
+#[derive(Debug, Parser)]
+#[command(name = "nhi-monitor", version, after_help = EXAMPLES, after_long_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  nhi-monitor scan /var/log/auth.log AWSLogs/      look into files, no Kafka needed
+  nhi-monitor config default > nhi-monitor.toml    all settings, with what they are for
+  nhi-monitor topics check -c nhi-monitor.toml     are the topics as they should be?
+  nhi-monitor unused -c nhi-monitor.toml           who has not been used for 90 days?
+
+Exit codes:
+  0  done
+  1  done, and a check found something; or it failed on the way
+  2  the command line or the settings are wrong, or nothing could be read
+
+Settings can be overridden by the environment: NHI_MONITOR__KAFKA__BROKERS=kafka-1:9092
+sets kafka.brokers; see `nhi-monitor config --help`.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service: read logs from Kafka, write alerts and last-seen records to Kafka.
+    Run(run::Args),
+    /// Look through log files and folders, and report; the same detection as with Kafka.
+    Scan(scan::Args),
+    /// List identities that nobody uses, from the inventory topic.
+    Unused(unused::Args),
+    /// List, explain or test the detectors.
+    #[command(subcommand)]
+    Detectors(detectors::Command),
+    /// Check settings, or print the defaults or their schema.
+    #[command(subcommand, after_help = config::ENVIRONMENT, after_long_help = config::ENVIRONMENT)]
+    Config(config::Command),
+    /// Write sample logs of a made-up company, with the truth about them.
+    Generate(generate::Args),
+    /// Create or check the Kafka topics.
+    #[command(subcommand)]
+    Topics(topics::Command),
+}
+
+/// Runs the command; errors go to standard error in one line each.
+#[must_use]
+pub fn main(cli: Cli) -> ExitCode {
+    exit::conclude(dispatch(cli.command))
+}
+
+fn dispatch(command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Run(args) => run::run(&args),
+        Command::Unused(args) => unused::run(&args),
+        Command::Generate(args) => generate::run(args).map(|_| Exit::Ok).map_err(Failure::from),
+        Command::Topics(command) => topics::run(&command),
+        Command::Scan(args) => scan::run(&args),
+        Command::Detectors(command) => detectors::run(&command),
+        Command::Config(command) => config::run(&command),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_explains_itself() {
+        for command in Cli::command().get_subcommands() {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{} {}", command.get_name(), argument.get_id());
+            }
+        }
+    }
+}

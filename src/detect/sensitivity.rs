@@ -6,8 +6,6 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use serde::{Deserialize, Serialize};
-
 /// What one call is good for in an attack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sensitivity {

@@ -11,7 +11,7 @@ mod ingest;
 mod latency;
 pub mod log;
 mod monitor;
-mod observer;
+pub mod observer;
 mod partitions;
 pub mod processor;
 pub mod stage;

@@ -1,0 +1,46 @@
+//! `config check|default|schema`.
+
+use std::io::{Write, stdout};
+
+use super::exit::{Exit, Failure};
+use super::settings;
+use crate::config::{default_toml, json_schema};
+
+pub(super) const ENVIRONMENT: &str = "\
+Environment:
+  NHI_MONITOR__SECTION__KEY=VALUE overrides one setting. Texts stand as they are; lists and maps are JSON or TOML:
+    NHI_MONITOR__KAFKA__BROKERS=kafka-1:9092,kafka-2:9092
+    NHI_MONITOR__TOPICS__INPUTS='[{\"topic\": \"cloudtrail\", \"format\": \"auto\"}]'
+  Below kafka.properties one underscore stands for a dot:
+    NHI_MONITOR__KAFKA__PROPERTIES__SASL_PASSWORD=...      (sasl.password)";
+
+/// Settings.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Read settings, name every problem, and exit with 2 where there is one.
+    Check(settings::Required),
+    /// Print all settings at their defaults, as TOML with comments.
+    Default,
+    /// Print the JSON Schema of the settings, for editors.
+    Schema,
+}
+
+pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
+    let mut out = stdout().lock();
+    match command {
+        Command::Check(args) => {
+            let config = settings::load(Some(&args.config))?;
+            let inputs: Vec<&str> = config.topics.inputs.iter().map(|input| input.topic.as_str()).collect();
+            writeln!(
+                out,
+                "{}: ok; reads {} at {}",
+                args.config.display(),
+                inputs.join(", "),
+                config.kafka.brokers
+            )?;
+        }
+        Command::Default => out.write_all(default_toml().as_bytes())?,
+        Command::Schema => writeln!(out, "{:#}", json_schema())?,
+    }
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,150 @@
+//! `run`: the service, until it is told to stop.
+
+mod process;
+
+use std::io;
+use std::sync::Arc;
+
+use anyhow::Context;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use super::exit::{Exit, Failure};
+use super::settings;
+use crate::config::Config;
+use crate::detect::Detectors;
+use crate::http::Server;
+use crate::runtime::{self, Stages};
+use crate::telemetry::logging;
+use process::Process;
+
+/// Run the service.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES, after_long_help = EXAMPLES)]
+pub(super) struct Args {
+    #[command(flatten)]
+    settings: settings::Required,
+    /// Run one of the stages alone; both where none is named.
+    #[arg(long, value_enum)]
+    stage: Option<Stage>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  nhi-monitor run -c nhi-monitor.toml
+  nhi-monitor run -c nhi-monitor.toml --stage ingest     beside others that run --stage monitor
+
+SIGTERM and SIGINT drain, commit and leave the consumer groups. Exit codes: 0 stopped as asked; 1 it failed;
+2 the settings are wrong.";
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Stage {
+    /// Logs to activities.
+    Ingest,
+    /// Activities to alerts and last-seen records.
+    Monitor,
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let config = Arc::new(settings::load(Some(&args.settings.config))?);
+    logging::init(&config.log).map_err(|error| Failure::Usage(error.into()))?;
+    let stages = match args.stage {
+        None => Stages::ALL,
+        Some(Stage::Ingest) => Stages { monitor: false, ..Stages::ALL },
+        Some(Stage::Monitor) => Stages { ingest: false, ..Stages::ALL },
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        // Serves HTTP and waits for signals; the stages have threads of their own.
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .context("the asynchronous runtime cannot be started")?;
+    runtime.block_on(serve(config, stages))
+}
+
+async fn serve(config: Arc<Config>, stages: Stages) -> Result<Exit, Failure> {
+    let mut stop = StopSignals::new().context("signals cannot be waited for")?;
+    let detectors = Arc::new(Detectors::builtin()?);
+    let server = bind(&config).await?;
+    let process = spawn_blocking(move || Process::start(config, detectors, stages)).await??;
+    let http = server.map(|server| Http::start(server, Arc::clone(&process)));
+    let ended = {
+        let process = Arc::clone(&process);
+        spawn_blocking(move || process.service().wait())
+    };
+    let outcome = tokio::select! {
+        result = ended => result?,
+        name = stop.received() => drain(process, name).await?,
+    };
+    if let Some(http) = http {
+        http.stop().await;
+    }
+    outcome?;
+    tracing::info!("stopped");
+    Ok(Exit::Ok)
+}
+
+async fn bind(config: &Config) -> Result<Option<Server>, Failure> {
+    if config.http.listen.is_empty() {
+        return Ok(None);
+    }
+    let server = Server::bind(&config.http.listen).await?;
+    tracing::info!(address = %server.address(), "http listens");
+    Ok(Some(server))
+}
+
+async fn drain(process: Arc<Process>, signal: &'static str) -> Result<Result<(), runtime::Error>, Failure> {
+    tracing::info!(signal, "draining");
+    process.begin_drain();
+    Ok(spawn_blocking(move || process.service().shutdown()).await?)
+}
+
+/// The HTTP server while it runs.
+struct Http {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Http {
+    fn start(server: Server, process: Arc<Process>) -> Self {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let task = tokio::spawn(async move {
+            server
+                .run(process, async {
+                    // A sender that is gone says the same.
+                    let _stopped = stopped.await;
+                })
+                .await;
+        });
+        Self { stop, task }
+    }
+
+    async fn stop(self) {
+        if self.stop.send(()).is_ok()
+            && let Err(error) = self.task.await
+        {
+            tracing::warn!(%error, "http did not end well");
+        }
+    }
+}
+
+/// The signals that ask for the end.
+struct StopSignals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl StopSignals {
+    fn new() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for one, and names it.
+    async fn received(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}

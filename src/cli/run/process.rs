@@ -1,0 +1,133 @@
+//! The running service as HTTP sees it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::config::Config;
+use crate::detect::Detectors;
+use crate::detect::finding::IncidentReport;
+use crate::http::{AlertQuery, Backend, Health, NotReady, RecentAlert, RecentAlerts};
+use crate::monitor::View;
+use crate::runtime::{self, Observer, Service, StageKind, Stages, clock};
+use crate::telemetry::Metrics;
+
+/// The service, with what is told about it.
+pub(super) struct Process {
+    service: Service,
+    reports: Arc<Reports>,
+    draining: AtomicBool,
+}
+
+impl Process {
+    /// Starts the stages.
+    ///
+    /// # Errors
+    /// Where Kafka does not answer, or topics are not as they should be.
+    pub(super) fn start(
+        config: Arc<Config>,
+        detectors: Arc<Detectors>,
+        stages: Stages,
+    ) -> Result<Arc<Self>, runtime::Error> {
+        let reports = Arc::new(Reports {
+            metrics: Metrics::new(&config.topics, &detectors),
+            alerts: RecentAlerts::new(config.http.recent_alerts),
+        });
+        let observer = Arc::clone(&reports) as Arc<dyn Observer>;
+        let service = Service::start_observed(config, detectors, stages, observer)?;
+        Ok(Arc::new(Self { service, reports, draining: AtomicBool::new(false) }))
+    }
+
+    /// The stages.
+    pub(super) const fn service(&self) -> &Service {
+        &self.service
+    }
+
+    /// From now on it is not ready: it is about to stop.
+    pub(super) fn begin_drain(&self) {
+        self.draining.store(true, Ordering::Release);
+    }
+}
+
+impl Backend for Process {
+    fn health(&self) -> Health {
+        let health = self.service.health();
+        let mut not_ready = Vec::new();
+        if self.draining.load(Ordering::Acquire) {
+            not_ready.push(NotReady { reason: "draining", detail: "stopping as asked".into() });
+        }
+        if let Some(failure) = &health.failure {
+            not_ready.push(NotReady { reason: "failed", detail: failure.clone() });
+        }
+        if !health.consuming {
+            let detail = "waits for the consumer groups to say what to read".into();
+            not_ready.push(NotReady { reason: "no_assignment", detail });
+        }
+        if health.restoring > 0 {
+            let detail =
+                format!("{} of {} partitions wait for their state", health.restoring, health.partitions);
+            not_ready.push(NotReady { reason: "restoring", detail });
+        }
+        Health { is_alive: health.failure.is_none(), not_ready }
+    }
+
+    fn metrics(&self) -> String {
+        self.reports.metrics.state_size(self.service.terms(), 0);
+        self.reports.metrics.render(clock::now(), self.health().is_ready())
+    }
+
+    fn answered(&self, endpoint: &'static str, code: u16) {
+        self.reports.metrics.http_request(endpoint, code);
+    }
+
+    fn alerts(&self, query: &AlertQuery) -> Vec<Arc<RecentAlert>> {
+        self.reports.alerts.list(query)
+    }
+
+    fn views(&self) -> Vec<View> {
+        self.service.views()
+    }
+}
+
+/// Takes the stages' reports: everything as metrics, alerts for `/api/v1/alerts` too.
+struct Reports {
+    metrics: Metrics,
+    alerts: RecentAlerts,
+}
+
+macro_rules! pass_on {
+    ($($name:ident($($argument:ident: $type:ty),*);)*) => {
+        $(fn $name(&self, $($argument: $type),*) {
+            self.metrics.$name($($argument),*);
+        })*
+    };
+}
+
+impl Observer for Reports {
+    fn alert(&self, report: &IncidentReport) {
+        self.metrics.alert(report);
+        match RecentAlert::from_report(report) {
+            Ok(alert) => self.alerts.push(alert),
+            Err(error) => tracing::warn!(%error, "an alert could not be kept for the API"),
+        }
+    }
+
+    pass_on! {
+        received(topic: &str, messages: u64, records: u64, bytes: u64);
+        activities(topic: &str, records: u64);
+        skipped(topic: &str, reason: &'static str, records: u64);
+        dead_lettered(topic: &str, reason: &'static str, records: u64);
+        monitored(records: u64);
+        published(kind: &'static str, records: u64, bytes: u64);
+        committed(stage: StageKind, duration: Duration, records: u64);
+        aborted(stage: StageKind, reason: &'static str);
+        latency(stage: StageKind, latency: Duration, records: u64);
+        restoring(partition: i32, records: u64);
+        restored(partition: i32, records: u64, duration: Duration);
+        restore_failed(partition: i32, reason: &'static str);
+        assigned(stage: StageKind, worker: usize, owned: usize, restoring: usize);
+        lag(topic: &str, partition: i32, messages: i64);
+        released(topic: &str, partition: i32);
+        broker_error(stage: StageKind, code: &str);
+    }
+}

@@ -1,0 +1,38 @@
+//! Settings from a file and the environment.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow};
+
+use super::exit::Failure;
+use crate::config::{Config, ConfigFormat};
+
+/// The settings file that a command needs.
+#[derive(Debug, clap::Args)]
+pub(super) struct Required {
+    /// Settings file, TOML or YAML.
+    #[arg(short = 'c', long = "config", value_name = "FILE")]
+    pub(super) config: PathBuf,
+}
+
+/// Reads the settings file (defaults where there is none), overridden by this process's environment.
+pub(super) fn load(path: Option<&Path>) -> Result<Config, Failure> {
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let (text, format) = match path {
+        Some(path) => (read(path).map_err(Failure::Usage)?, format_of(path).map_err(Failure::Usage)?),
+        None => (String::new(), ConfigFormat::Toml),
+    };
+    let name = path.map_or_else(|| "settings".into(), |path| path.display().to_string());
+    Config::load(&text, format, variables).map_err(|error| Failure::Usage(anyhow!("{name}: {error}")))
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    fs::read_to_string(path).with_context(|| format!("settings file {} cannot be read", path.display()))
+}
+
+fn format_of(path: &Path) -> anyhow::Result<ConfigFormat> {
+    ConfigFormat::of_name(&path.to_string_lossy())
+        .with_context(|| format!("settings file {} must end in .toml, .yaml or .yml", path.display()))
+}

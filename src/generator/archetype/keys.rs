@@ -1,0 +1,91 @@
+//! IAM users with long-term keys: old applications, suppliers, backup, mail.
+
+use super::{Archetype, Every, Job, Kind, Origin, Principal, Rhythm};
+
+pub(super) const ALL: &[Archetype] = &[
+    Archetype {
+        name: "key-legacy-app",
+        kind: Kind::ApiKey,
+        share: 8,
+        principal: Principal::User,
+        origin: Origin::DataCentre,
+        clients: &[
+            "aws-sdk-java/1.12.{} Linux/3.10.0-1160.el7.x86_64 OpenJDK_64-Bit_Server_VM/25.402-b06 java/1.8.0_402 vendor/Red_Hat,_Inc. cfg/retry-mode/legacy",
+            "aws-sdk-php/3.{}.0 ua/2.0 OS/Linux#4.18.0 lang/php#8.1.29 GuzzleHttp/7",
+            "aws-sdk-dotnet-coreclr/3.7.{}.0 ua/2.0 os/windows#10.0.20348.0 lang/.NET_Core#6.0.31",
+        ],
+        rhythm: Rhythm::Customers,
+        tasks_per_day: 12.0,
+        error_rate: 0.006,
+        usual: &[("s3:PutObject", 6), ("s3:GetObject", 8)],
+        some: &["s3:ListObjects", "sqs:SendMessage", "sqs:ReceiveMessage", "sns:Publish", "dynamodb:PutItem"],
+        jobs: &[],
+        names: &["svc-erp", "svc-crm", "svc-warehouse", "svc-intranet", "svc-archive"],
+        purpose: "lets an application in the data centre use its bucket",
+    },
+    Archetype {
+        name: "key-backup",
+        kind: Kind::Automation,
+        share: 4,
+        principal: Principal::User,
+        origin: Origin::DataCentre,
+        clients: &["rclone/v1.{}.0", "restic/0.{}.0 (linux-amd64)", "VeeamBackup/12.{}.0"],
+        rhythm: Rhythm::Night,
+        tasks_per_day: 3.0,
+        error_rate: 0.003,
+        usual: &[("s3:PutObject", 12), ("s3:ListObjects", 2), ("s3:HeadObject", 4)],
+        some: &["s3:DeleteObject"],
+        jobs: &[
+            Job {
+                every: Every::Day(1),
+                steps: &["s3:ListObjects", "s3:PutObject", "s3:PutObject", "s3:PutObject", "s3:HeadObject"],
+            },
+            Job { every: Every::Week(6, 2), steps: &["s3:ListObjects", "s3:GetObject", "s3:GetObject"] },
+        ],
+        names: &["backup-nas", "backup-db", "backup-mail"],
+        purpose: "writes backups",
+    },
+    Archetype {
+        name: "key-supplier",
+        kind: Kind::ApiKey,
+        share: 6,
+        principal: Principal::User,
+        origin: Origin::Supplier,
+        clients: &[
+            "Boto3/1.{}.0 Python/3.9.19 Linux/5.4.0-187-generic Botocore/1.{}.0",
+            "Cyberduck/8.{}.0 (Linux/5.15.0) (amd64)",
+        ],
+        rhythm: Rhythm::Staff,
+        tasks_per_day: 5.0,
+        error_rate: 0.008,
+        usual: &[("s3:GetObject", 6), ("s3:ListObjects", 3), ("s3:PutObject", 3)],
+        some: &["s3:GetBucketLocation"],
+        jobs: &[Job { every: Every::Day(20), steps: &["s3:ListObjects", "s3:GetObject"] }],
+        names: &["partner-logistics", "partner-payments", "partner-print", "partner-tax"],
+        purpose: "lets a supplier exchange files",
+    },
+    Archetype {
+        name: "key-reports",
+        kind: Kind::ApiKey,
+        share: 4,
+        principal: Principal::User,
+        origin: Origin::Nat,
+        clients: &[
+            "Boto3/1.{}.0 md/Botocore#1.{}.0 ua/2.0 os/linux#5.10.218 lang/python#3.8.18 Botocore/1.{}.0",
+        ],
+        rhythm: Rhythm::Steady,
+        tasks_per_day: 0.6,
+        error_rate: 0.005,
+        usual: &[("s3:PutObject", 2), ("ce:GetCostAndUsage", 3)],
+        some: &["ec2:DescribeInstances", "rds:DescribeDBInstances", "organizations:ListAccounts"],
+        jobs: &[
+            Job { every: Every::WorkDay(6), steps: &["ce:GetCostAndUsage", "s3:PutObject"] },
+            Job {
+                every: Every::Month(2, 3),
+                steps: &["ce:GetCostAndUsage", "ce:GetCostAndUsage", "s3:PutObject"],
+            },
+        ],
+        names: &["finops-report", "inventory-export", "licence-count"],
+        purpose: "writes reports",
+    },
+];
