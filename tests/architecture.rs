@@ -9,15 +9,38 @@ use syn::visit::Visit;
 
 /// The core's modules in the order in which data flows; each imports only from those before it.
 const CORE: [&str; 14] = [
-    "text", "time", "term", "activity", "config", "decode", "normalize", "identity", "ingest", "baseline", "detect",
-    "monitor", "wire", "generator",
+    "text",
+    "time",
+    "term",
+    "activity",
+    "config",
+    "decode",
+    "normalize",
+    "identity",
+    "ingest",
+    "baseline",
+    "detect",
+    "monitor",
+    "wire",
+    "generator",
 ];
 /// The modules that touch the world. They may import everything but the command line, which is the outermost.
 const EDGES: [&str; 6] = ["files", "kafka", "runtime", "telemetry", "http", "cli"];
 /// Where the world begins: paths that the core must not name.
 const WORLD: [&str; 13] = [
-    "tokio", "rdkafka", "axum", "prometheus", "indicatif", "tracing", "clap", "std::fs", "std::net", "std::env",
-    "std::thread", "std::process", "std::time::SystemTime",
+    "tokio",
+    "rdkafka",
+    "axum",
+    "prometheus",
+    "indicatif",
+    "tracing",
+    "clap",
+    "std::fs",
+    "std::net",
+    "std::env",
+    "std::thread",
+    "std::process",
+    "std::time::SystemTime",
 ];
 /// Lines of a file before its tests.
 const MAX_FILE_LINES: usize = 500;
@@ -113,7 +136,9 @@ fn walk(tokens: TokenStream, prefix: String, found: &mut Vec<String>) {
 
 /// The modules of this crate that `code` imports from.
 fn imports(code: &str) -> Vec<String> {
-    let module = |path: &String| path.strip_prefix("crate::").and_then(|rest| rest.split("::").next()).map(str::to_owned);
+    let module = |path: &String| {
+        path.strip_prefix("crate::").and_then(|rest| rest.split("::").next()).map(str::to_owned)
+    };
     paths(code).iter().filter_map(module).map(|name| name.trim_end_matches(':').to_owned()).collect()
 }
 
@@ -126,7 +151,10 @@ fn every_module_has_its_place() {
         .filter_map(|line| line.strip_prefix("pub mod ").map(|name| name.trim_end_matches(';').to_owned()))
         .collect();
     for name in &declared {
-        assert!(CORE.contains(&name.as_str()) || EDGES.contains(&name.as_str()), "{name} has no place in the order");
+        assert!(
+            CORE.contains(&name.as_str()) || EDGES.contains(&name.as_str()),
+            "{name} has no place in the order"
+        );
     }
 }
 
@@ -190,7 +218,11 @@ impl Functions<'_> {
         }
         if signature.inputs.len() > MAX_PARAMETERS {
             let count = signature.inputs.len();
-            self.wrong.push(format!("{}: {} has {count} parameters", self.source.path.display(), signature.ident));
+            self.wrong.push(format!(
+                "{}: {} has {count} parameters",
+                self.source.path.display(),
+                signature.ident
+            ));
         }
     }
 }
@@ -227,14 +259,19 @@ fn the_commands_that_the_readme_names_exist() {
     };
     let help = std::process::Command::new(env!("CARGO_BIN_EXE_nhi-monitor")).arg("--help").output().unwrap();
     let help = String::from_utf8_lossy(&help.stdout).into_owned();
-    let known: Vec<&str> = help.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).collect();
+    let known: Vec<&str> =
+        help.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).collect();
     for line in readme.lines() {
         let words: Vec<&str> = line.split_whitespace().map(|word| word.trim_matches('`')).collect();
-        let named = words.iter().position(|word| word.ends_with("nhi-monitor")).and_then(|at| words.get(at + 1));
-        let Some(command) = named.filter(|_| line.starts_with(['$', ' ', '`']) || line.contains("nhi-monitor ")) else {
+        let named =
+            words.iter().position(|word| word.ends_with("nhi-monitor")).and_then(|at| words.get(at + 1));
+        let Some(command) =
+            named.filter(|_| line.starts_with(['$', ' ', '`']) || line.contains("nhi-monitor "))
+        else {
             continue;
         };
-        let is_command = command.chars().all(|c| c.is_ascii_lowercase()) && line.contains(&format!("`nhi-monitor {command}"));
+        let is_command = command.chars().all(|c| c.is_ascii_lowercase())
+            && line.contains(&format!("`nhi-monitor {command}"));
         assert!(!is_command || known.contains(command), "README names `nhi-monitor {command}`");
     }
 }

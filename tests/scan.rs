@@ -24,7 +24,8 @@ fn report(arguments: &[&str]) -> Value {
 
 /// A CloudTrail record of the role, `day` days and `hour` hours after 2026-01-01.
 fn record(day: u32, hour: u32, name: &str) -> String {
-    let date = chrono::DateTime::from_timestamp(1_767_225_600 + i64::from(day * 86_400 + hour * 3_600), 0).unwrap();
+    let date =
+        chrono::DateTime::from_timestamp(1_767_225_600 + i64::from(day * 86_400 + hour * 3_600), 0).unwrap();
     let time = date.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
     format!(
         r#"{{"eventVersion":"1.10","userIdentity":{{"type":"AssumedRole","principalId":"AROAEXAMPLE:job","arn":"arn:aws:sts::111122223333:assumed-role/nightly-export/job","accountId":"111122223333","sessionContext":{{"sessionIssuer":{{"type":"Role","principalId":"AROAEXAMPLE","arn":"{ROLE}","accountId":"111122223333","userName":"nightly-export"}}}}}},"eventTime":"{time}","eventSource":"s3.amazonaws.com","eventName":"{name}","awsRegion":"eu-west-1","sourceIPAddress":"192.0.2.10","userAgent":"Boto3/1.34","readOnly":true,"eventID":"00000000-0000-4000-8000-{day:06}{hour:06}","eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111122223333"}}"#
@@ -51,7 +52,8 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 /// The counts of a report, which must add up.
 fn counts(report: &Value) -> (u64, u64, u64, u64) {
     let records = &report["records"];
-    let sum = |map: &Value, part: &dyn Fn(&Value) -> u64| map.as_object().unwrap().values().map(part).sum::<u64>();
+    let sum =
+        |map: &Value, part: &dyn Fn(&Value) -> u64| map.as_object().unwrap().values().map(part).sum::<u64>();
     let (all, activities) = (records["records"].as_u64().unwrap(), records["activities"].as_u64().unwrap());
     let skipped = sum(&records["skipped"], &|count| count.as_u64().unwrap());
     let rejected = sum(&records["rejected"], &|rejects| rejects["count"].as_u64().unwrap());
@@ -109,7 +111,11 @@ fn a_forgotten_identity_is_unused_only_where_its_logs_are_covered() {
     let mut records = days(40);
     // Another role of the same account goes on for 40 days: the log source is covered.
     records.extend((40..80).flat_map(|day| {
-        (0..24).map(move |hour| record(day, hour, "GetObject").replace("nightly-export", "other").replace("AROAEXAMPLE", "AROAOTHER"))
+        (0..24).map(move |hour| {
+            record(day, hour, "GetObject")
+                .replace("nightly-export", "other")
+                .replace("AROAEXAMPLE", "AROAOTHER")
+        })
     }));
     let path = write(folder.path(), "trail.jsonl", records.join("\n").as_bytes());
     let path = path.to_str().unwrap();
@@ -123,11 +129,19 @@ fn a_forgotten_identity_is_unused_only_where_its_logs_are_covered() {
 fn declared_identities_bring_their_owner() {
     let folder = tempfile::tempdir().unwrap();
     let logs = write(folder.path(), "trail.jsonl", days(2).join("\n").as_bytes());
-    let declared = format!("{{\"identity_id\":\"{ROLE}\",\"owner\":\"data-team\",\"kind\":\"automation\"}}\n");
+    let declared =
+        format!("{{\"identity_id\":\"{ROLE}\",\"owner\":\"data-team\",\"kind\":\"automation\"}}\n");
     let inventory = write(folder.path(), "inventory.jsonl", declared.as_bytes());
     let out = folder.path().join("last-seen.jsonl");
-    report(&["--inventory", inventory.to_str().unwrap(), "--last-seen", out.to_str().unwrap(), logs.to_str().unwrap()]);
-    let record: Value = serde_json::from_str(fs::read_to_string(out).unwrap().lines().next().unwrap()).unwrap();
+    report(&[
+        "--inventory",
+        inventory.to_str().unwrap(),
+        "--last-seen",
+        out.to_str().unwrap(),
+        logs.to_str().unwrap(),
+    ]);
+    let record: Value =
+        serde_json::from_str(fs::read_to_string(out).unwrap().lines().next().unwrap()).unwrap();
     assert_eq!((&record["kind"], &record["declared"]["owner"]), (&"automation".into(), &"data-team".into()));
 }
 
@@ -187,11 +201,16 @@ fn records_of_others_are_understood_or_named_with_a_reason() {
         eprintln!("reduced: {} is absent", fixtures.display());
         return;
     }
-    for name in ["cloudtrail_versions/events.jsonl", "panther/AWS.CloudTrail.jsonl", "traildiscover/events.jsonl"] {
+    for name in
+        ["cloudtrail_versions/events.jsonl", "panther/AWS.CloudTrail.jsonl", "traildiscover/events.jsonl"]
+    {
         let path = fixtures.join(name);
-        let lines = fs::read_to_string(&path).unwrap().lines().filter(|line| !line.trim().is_empty()).count() as u64;
+        let lines =
+            fs::read_to_string(&path).unwrap().lines().filter(|line| !line.trim().is_empty()).count() as u64;
         let (records, activities, skipped, rejected) = counts(&report(&[path.to_str().unwrap()]));
-        println!("{name}: {records} records, {activities} activities, {skipped} skipped, {rejected} rejected");
+        println!(
+            "{name}: {records} records, {activities} activities, {skipped} skipped, {rejected} rejected"
+        );
         assert!(records >= lines, "{name}");
     }
 }

@@ -29,7 +29,8 @@ pub trait Backend: Send + Sync {
 
     /// Up to `limit` identities with an id greater than `after`, in order of id, over all partitions.
     fn identities(&self, filter: &Filter, after: Option<&str>, limit: usize) -> Vec<LastSeen> {
-        let lists = self.views().into_iter().flat_map(|view| view.identities(filter, after, limit, clock::now()));
+        let lists =
+            self.views().into_iter().flat_map(|view| view.identities(filter, after, limit, clock::now()));
         let mut identities: Vec<_> = lists.collect();
         identities.sort_by(|one, other| one.identity_id.cmp(&other.identity_id));
         identities.truncate(limit);
