@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::activity::{Activity, Class, Kind, Usage};
+use crate::activity::{Activity, Usage};
 use crate::baseline::last_seen::UseStatus;
 use crate::baseline::{Dimension, LastSeen, Sighting};
 use crate::config::Config;
@@ -185,6 +185,7 @@ impl Monitor {
     /// Lets time pass to `now`: closes quiet incidents, judges unused identities, publishes what became quiet.
     pub fn tick(&mut self, now: ProcessingTime, effects: &mut Vec<Effect>) {
         let shared = Arc::clone(&self.shared);
+        shared.advance(now);
         while let Some((at, due)) = self.schedule.take_due(now) {
             for id in due {
                 let Some(mut state) = shared.identities.get_mut(&id) else { continue };
@@ -292,7 +293,7 @@ impl Monitor {
     ) {
         let event = &activity.event;
         self.close_if_over(&activity.identity.id, state, event.received, effects);
-        if !is_watched(state) {
+        if !state.is_watched() {
             return;
         }
         let mut signals = Vec::new();
@@ -553,12 +554,6 @@ impl Monitor {
             }
         }
     }
-}
-
-/// Whether behaviour detectors run on it: people are followed only as far as last-seen goes, and the provider's own
-/// services do whatever their customers start.
-fn is_watched(state: &IdentityState) -> bool {
-    state.effective_class() != Class::Human && state.effective_kind() != Kind::ProviderService
 }
 
 fn is_open(state: &IdentityState) -> bool {

@@ -43,7 +43,7 @@ fn refused(file: &str) -> Option<usize> {
         println!("reduced: no samples at ../shared/fixtures");
         return None;
     };
-    let text = std::fs::read_to_string(folder.join(file)).unwrap();
+    let text = std::fs::read_to_string(folder.join(file)).expect("a readable sample");
     let mut counts = Counts::new();
     for line in text.lines() {
         *counts.entry(outcome(line)).or_default() += 1;

@@ -109,3 +109,92 @@ fn records_look_like_cloudtrail() {
     let mean = bytes / calls.len();
     assert!((900..2_500).contains(&mean), "{mean}");
 }
+
+/// What came out of ingest, beside the truth.
+#[derive(Default)]
+struct Taken {
+    used: BTreeMap<String, Use>,
+    activities: u64,
+    skipped: BTreeMap<&'static str, u64>,
+    rejected: BTreeMap<&'static str, u64>,
+}
+
+impl crate::ingest::Sink for Taken {
+    fn activity(&mut self, activity: crate::activity::Activity<'_>) {
+        use crate::activity::Outcome;
+        self.activities += 1;
+        let id = activity.identity.id.to_string();
+        let (time, used) = (Some(activity.event.time), self.used.entry(id).or_default());
+        used.events += 1;
+        used.first_seen =
+            Some(used.first_seen.map_or(activity.event.time, |first| first.min(activity.event.time)));
+        used.last_seen = used.last_seen.max(time);
+        match activity.event.outcome {
+            Outcome::Success => used.last_success = used.last_success.max(time),
+            Outcome::Denied => used.last_denied = used.last_denied.max(time),
+            Outcome::Failed => {}
+        }
+    }
+
+    fn skipped(&mut self, reason: &'static str) {
+        *self.skipped.entry(reason).or_default() += 1;
+    }
+
+    fn rejected(&mut self, rejected: crate::ingest::Rejected<'_>) {
+        *self.rejected.entry(rejected.reason).or_default() += 1;
+    }
+}
+
+fn take(payloads: &[Payload]) -> Taken {
+    let mut ingest = crate::ingest::Ingest::new(crate::config::Limits::default());
+    let mut taken = Taken::default();
+    for (offset, payload) in payloads.iter().enumerate() {
+        let (source, format) = match payload.topic {
+            Topic::CloudTrail => ("cloudtrail", crate::decode::FormatHint::Cloudtrail),
+            Topic::Auth => ("auth.linux", crate::decode::FormatHint::LinuxAuth),
+        };
+        let records = ingest.ingest(
+            crate::ingest::Payload {
+                bytes: &payload.bytes,
+                source,
+                partition: 0,
+                offset: offset as i64,
+                received: crate::time::ProcessingTime::from_millis(payload.time.millis() + 1_000),
+                format,
+            },
+            &mut taken,
+        );
+        assert_eq!(records, payload.records, "{}", String::from_utf8_lossy(&payload.bytes));
+    }
+    taken
+}
+
+fn check_against_ingest(mix: Mix) {
+    let (out, truth) = payloads(11, mix);
+    let taken = take(&out);
+    assert_eq!(taken.activities, truth.activities + truth.repeated);
+    assert_eq!(taken.skipped.values().sum::<u64>(), truth.skippable_total(), "{:?}", taken.skipped);
+    assert_eq!(
+        taken.rejected.values().sum::<u64>(),
+        truth.broken_total(),
+        "{:?} {:?}",
+        taken.rejected,
+        truth.broken
+    );
+    let facts = |used: &Use| (used.first_seen, used.last_seen, used.last_success, used.last_denied);
+    for (id, used) in &truth.identities {
+        let seen = taken.used.get(id).unwrap_or_else(|| panic!("{id} is not known as such"));
+        assert_eq!(facts(seen), facts(used), "{id}");
+    }
+    assert_eq!(taken.used.len(), truth.identities.len());
+}
+
+#[test]
+fn ingest_reads_plain_records_as_the_truth_says() {
+    check_against_ingest(Mix::bare());
+}
+
+#[test]
+fn ingest_reads_every_transport_shape_as_the_truth_says() {
+    check_against_ingest(Mix::mixed());
+}

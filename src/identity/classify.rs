@@ -5,11 +5,12 @@
 //!
 //! | evidence | confidence |
 //! |---|---|
-//! | principal type: `AWSService`, service-linked role, root, a system uid | 90–100 |
+//! | principal type: `AWSService`, service-linked role, root, a system uid | 85–100 |
+//! | a role named like one of AWS's own, path unknown | 70 |
 //! | session: instance, function, pod, pipeline, single sign-on | 85–95 |
 //! | session: console sign-in of a user | 80 |
 //! | name | 50–75 |
-//! | client: SDK or console | 30–40 |
+//! | client or console, where nothing else speaks | 30–40 |
 //! | default | 10–20 |
 
 use crate::activity::{Class, Classification, CredentialKind, Event, Evidence, Interactive, Kind};
@@ -34,10 +35,15 @@ const fn verdict(kind: Kind, class: Class, confidence: u8, evidence: Evidence) -
 }
 
 fn classify_aws(aws: &AwsPrincipal<'_>, event: &Event<'_>) -> Verdict {
+    let role = role(aws);
     by_type(aws)
+        .or_else(|| role.as_ref().and_then(by_reserved_role))
         .or_else(|| by_workload(event))
         .or_else(|| by_provider(aws))
-        .unwrap_or_else(|| if is_role(aws) { classify_role(aws, event) } else { classify_user(aws, event) })
+        .unwrap_or_else(|| match role {
+            Some(role) => classify_role(role.name, event),
+            None => classify_user(aws, event),
+        })
 }
 
 /// What the provider itself states.
@@ -49,33 +55,44 @@ fn by_type(aws: &AwsPrincipal<'_>) -> Option<Verdict> {
         "IdentityCenterUser" => stated(Kind::Human, Class::Human, 95),
         "SAMLUser" | "Directory" => stated(Kind::Human, Class::Human, 85),
         "AWSAccount" => Some(verdict(Kind::Unknown, Class::NonHuman, 20, Evidence::Default)),
-        _ if is_service_linked(aws) => stated(Kind::ProviderService, Class::NonHuman, 100),
-        _ if is_single_sign_on(aws) => Some(verdict(Kind::Human, Class::Human, 95, Evidence::Session)),
         _ => None,
     }
 }
 
-fn is_role(aws: &AwsPrincipal<'_>) -> bool {
-    matches!(aws.principal_type.as_str(), "AssumedRole" | "Role") || role_name(aws).is_some()
+/// A role by its name and, where the record has the role's own ARN, its path (`/` or `/a/b/` without the first slash).
+struct Role<'p> {
+    path: Option<&'p str>,
+    name: &'p str,
 }
 
-/// The role's name, from the issuer or the session's ARN.
-fn role_name<'p>(aws: &'p AwsPrincipal<'_>) -> Option<&'p str> {
-    let issuer = aws.issuer_arn.as_deref().and_then(|arn| arn.split_once(":role/"));
-    if let Some((_, path_and_name)) = issuer {
-        return path_and_name.rsplit('/').next();
+/// The role behind a session; `None` for what is no role.
+fn role<'p>(aws: &'p AwsPrincipal<'_>) -> Option<Role<'p>> {
+    /// Fields of an ARN with the resource, which comes last: `arn:aws:iam::111122223333:role/app`.
+    const FIELDS: usize = 6;
+    let resource_of = |arn: &'p str| arn.splitn(FIELDS, ':').nth(FIELDS - 1);
+    let issuer = aws.issuer_arn.as_deref().and_then(resource_of);
+    let resource = issuer.or_else(|| aws.arn.as_deref().and_then(resource_of))?;
+    if let Some(session) = resource.strip_prefix("assumed-role/") {
+        return Some(Role { path: None, name: session.split('/').next()? });
     }
-    let (_, session) = aws.arn.as_deref()?.split_once(":assumed-role/")?;
-    session.split('/').next()
+    let path_and_name = resource.strip_prefix("role/")?;
+    let name_at = path_and_name.rfind('/').map_or(0, |slash| slash + 1);
+    let (path, name) = path_and_name.split_at(name_at);
+    Some(Role { path: Some(path), name })
 }
 
-fn is_service_linked(aws: &AwsPrincipal<'_>) -> bool {
-    aws.issuer_arn.as_deref().is_some_and(|arn| arn.contains(":role/aws-service-role/"))
-        || role_name(aws).is_some_and(|name| name.starts_with("AWSServiceRoleFor"))
-}
-
-fn is_single_sign_on(aws: &AwsPrincipal<'_>) -> bool {
-    role_name(aws).is_some_and(|name| name.starts_with("AWSReservedSSO_"))
+/// Roles that AWS makes. Their paths are reserved, so that nobody else can make a role look like one; by the name alone,
+/// where the path is not known, it is only likely.
+fn by_reserved_role(role: &Role<'_>) -> Option<Verdict> {
+    let confidence = |path: &str, name: &str| match role.path {
+        Some(known) => known.starts_with(path).then_some(100),
+        None => role.name.starts_with(name).then_some(70),
+    };
+    if let Some(confidence) = confidence("aws-service-role/", "AWSServiceRoleFor") {
+        return Some(verdict(Kind::ProviderService, Class::NonHuman, confidence, Evidence::PrincipalType));
+    }
+    let confidence = confidence("aws-reserved/sso.amazonaws.com/", "AWSReservedSSO_")?;
+    Some(verdict(Kind::Human, Class::Human, confidence.min(95), Evidence::Session))
 }
 
 /// What the session was bound to.
@@ -118,8 +135,8 @@ fn is_pipeline_provider(provider: &str) -> bool {
     .any(|pipeline| provider.contains(pipeline))
 }
 
-fn classify_role(aws: &AwsPrincipal<'_>, event: &Event<'_>) -> Verdict {
-    let hint = role_name(aws).and_then(words::hint);
+fn classify_role(role: &str, event: &Event<'_>) -> Verdict {
+    let hint = words::hint(role);
     let session_is_person = event.session.as_deref().is_some_and(is_mail_address);
     if session_is_person && hint.is_none_or(|hint| hint == Hint::Privileged) {
         return verdict(Kind::CloudRole, Class::Human, 70, Evidence::Session);
@@ -219,5 +236,78 @@ fn classify_login(linux: &LinuxPrincipal<'_>, event: &Event<'_>) -> Verdict {
     match linux.uid {
         Some(_) => verdict(Kind::Human, Class::Human, 40, Evidence::Default),
         None => verdict(Kind::Unknown, Class::Mixed, 10, Evidence::Default),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::Format;
+    use crate::normalize::Normalized;
+    use crate::normalize::testing::{context, record};
+
+    /// A call by a role's session, for its event.
+    const CALL: &str = r#"{"eventTime":"2026-01-31T09:30:00Z","eventSource":"s3.amazonaws.com","eventName":"GetObject",
+        "userIdentity":{"type":"AssumedRole"}}"#;
+
+    fn event() -> Event<'static> {
+        match crate::normalize::normalize(&record(Format::CloudTrail, CALL), &context()).unwrap() {
+            Normalized::Activity(_, event) => *event,
+            Normalized::Skipped(reason) => panic!("{reason}"),
+        }
+    }
+
+    fn role_session(issuer: Option<&'static str>, session: &'static str) -> Principal<'static> {
+        Principal::Aws(AwsPrincipal {
+            principal_type: "AssumedRole".into(),
+            arn: Some(session.into()),
+            issuer_arn: issuer.map(Into::into),
+            ..AwsPrincipal::default()
+        })
+    }
+
+    #[test]
+    fn a_name_like_that_of_a_service_linked_role_does_not_make_one() {
+        let session = "arn:aws:sts::111122223333:assumed-role/AWSServiceRoleForEvil/x";
+        let check = |issuer: Option<&'static str>, kind: Kind, confidence: u8| {
+            let found = classify(&role_session(issuer, session), &event());
+            assert_eq!((found.0, found.1.confidence), (kind, confidence), "{issuer:?}");
+        };
+        let real = "arn:aws:iam::111122223333:role/aws-service-role/evil.amazonaws.com/AWSServiceRoleForEvil";
+        check(Some(real), Kind::ProviderService, 100);
+        check(Some("arn:aws:iam::111122223333:role/AWSServiceRoleForEvil"), Kind::CloudRole, 60);
+        check(None, Kind::ProviderService, 70);
+    }
+
+    #[test]
+    fn a_person_in_the_session_name_outweighs_no_name_of_a_machine() {
+        let check = |role: &'static str, class: Class| {
+            let found = classify(
+                &role_session(None, role),
+                &Event { session: Some("alice@example.com".into()), ..event() },
+            );
+            assert_eq!(found.1.class, class, "{role}");
+        };
+        check("arn:aws:sts::111122223333:assumed-role/analyst/alice@example.com", Class::Human);
+        check("arn:aws:sts::111122223333:assumed-role/admin/alice@example.com", Class::Human);
+        check("arn:aws:sts::111122223333:assumed-role/github-deploy/alice@example.com", Class::NonHuman);
+    }
+
+    #[test]
+    fn linux_accounts() {
+        let check = |account: &'static str, uid: Option<u32>, kind: Kind, class: Class| {
+            let principal = LinuxPrincipal { host: "web-1".into(), account: account.into(), uid };
+            let found = classify(&Principal::Linux(principal), &event());
+            assert_eq!((found.0, found.1.class), (kind, class), "{account} {uid:?}");
+        };
+        check("root", None, Kind::ServiceAccount, Class::Mixed);
+        check("toor", Some(0), Kind::ServiceAccount, Class::Mixed);
+        check("www-data", None, Kind::ServiceAccount, Class::NonHuman);
+        check("unheard", Some(999), Kind::ServiceAccount, Class::NonHuman);
+        check("jenkins", Some(1001), Kind::Automation, Class::NonHuman);
+        check("svc_billing", None, Kind::ServiceAccount, Class::NonHuman);
+        check("WEB-1$", None, Kind::ServiceAccount, Class::NonHuman);
+        check("alice", Some(1000), Kind::Human, Class::Human);
+        check("alice", None, Kind::Unknown, Class::Mixed);
     }
 }

@@ -4,7 +4,8 @@
 #[must_use]
 pub fn provider(identity_id: &str) -> &str {
     match identity_id.split_once(':') {
-        Some(("arn" | "aws-service", _)) => "aws",
+        Some(("arn", _)) => "aws",
+        Some((prefix, _)) if prefix.starts_with("aws-") => "aws",
         Some((prefix, _)) => prefix,
         None => "unknown",
     }
@@ -16,7 +17,7 @@ pub fn account(identity_id: &str) -> Option<&str> {
     let mut parts = identity_id.split(':');
     let part = match parts.next()? {
         "arn" => parts.nth(3)?,
-        "aws-service" => return None,
+        "aws-service" | "aws-identity-center" | "aws-web-identity" | "aws-saml" => return None,
         _ => parts.next()?,
     };
     (!part.is_empty()).then_some(part)
@@ -43,6 +44,9 @@ mod tests {
         };
         check("arn:aws:iam::111122223333:role/app", ("aws", Some("111122223333"), Some("aws:111122223333:")));
         check("aws-service:ec2.amazonaws.com", ("aws", None, None));
+        let other_account = "aws-account:444455556666:AROAEXAMPLE";
+        check(other_account, ("aws", Some("444455556666"), Some("aws:444455556666:")));
+        check("aws-web-identity:idp.example:repo:example/shop", ("aws", None, None));
         check("linux:web-1:deploy", ("linux", Some("web-1"), Some("linux:web-1")));
         check("odd", ("unknown", None, None));
     }

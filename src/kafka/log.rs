@@ -35,6 +35,8 @@ pub struct KafkaLog {
     transactions: Option<Transactions>,
     restorer: Option<Restorer>,
     consumer: Option<BaseConsumer<ConsumerNotes>>,
+    /// An assignment that was told and not taken yet. The library cannot leave the group before it is answered.
+    unanswered: Option<TopicPartitionList>,
 }
 
 /// What a worker needs to know to connect.
@@ -74,11 +76,16 @@ impl KafkaLog {
             transactions: Some(transactions),
             restorer,
             consumer: Some(consumer),
+            unanswered: None,
         })
     }
 
-    fn consumer(&self) -> Result<&BaseConsumer<ConsumerNotes>, Error> {
-        self.consumer.as_ref().ok_or_else(|| closed("use the consumer"))
+    fn consumer(&self) -> Option<&BaseConsumer<ConsumerNotes>> {
+        self.consumer.as_ref()
+    }
+
+    fn open(&self) -> Result<&BaseConsumer<ConsumerNotes>, Error> {
+        self.consumer().ok_or_else(|| closed("use the consumer"))
     }
 
     fn transactions(&mut self) -> Result<&mut Transactions, Error> {
@@ -113,11 +120,32 @@ impl KafkaLog {
             .collect()
     }
 
-    fn event(&self, notice: &Notice) -> Event {
-        match notice {
-            Notice::Assign(list) => Event::Assigned(self.sources(list)),
-            Notice::Revoke(list) => Event::Revoked(self.sources(list)),
-            Notice::Lose(list) => Event::Lost(self.sources(list)),
+    fn next_notice(&mut self) -> Option<Event> {
+        let event = match self.consumer()?.context().next()? {
+            Notice::Assign(list) => {
+                let event = Event::Assigned(self.sources(&list));
+                self.unanswered = Some(list);
+                event
+            }
+            Notice::Revoke(list) => Event::Revoked(self.sources(&list)),
+            Notice::Lose(list) => Event::Lost(self.sources(&list)),
+        };
+        Some(event)
+    }
+
+    /// Answers what the group said and nobody acted on, since it cannot be left before.
+    fn answer_the_rest(&mut self) {
+        let Some(consumer) = &self.consumer else { return };
+        let assigned = self.unanswered.take().map(Notice::Assign);
+        let rest = assigned.into_iter().chain(std::iter::from_fn(|| consumer.context().next()));
+        for notice in rest {
+            let answered = match notice {
+                Notice::Assign(list) => take_over(consumer, &list),
+                Notice::Revoke(list) | Notice::Lose(list) => give_back(consumer, &list),
+            };
+            if let Err(error) = answered {
+                tracing::debug!(%error, "the group was not answered");
+            }
         }
     }
 }
@@ -127,13 +155,13 @@ impl Log for KafkaLog {
         if let Some(transactions) = &self.transactions {
             transactions.serve();
         }
-        let Ok(consumer) = self.consumer() else { return Event::Idle };
         // A poll that meets a rebalance returns nothing, so that what was noted is never behind a message.
-        if let Some(notice) = consumer.context().next() {
-            return self.event(&notice);
+        if let Some(event) = self.next_notice() {
+            return event;
         }
+        let Some(consumer) = self.consumer() else { return Event::Idle };
         match consumer.poll(timeout) {
-            None => consumer.context().next().map_or(Event::Idle, |notice| self.event(&notice)),
+            None => self.next_notice().unwrap_or(Event::Idle),
             Some(Ok(message)) => match borrow(&self.topics, &message) {
                 Some(borrowed) => {
                     on_message(borrowed);
@@ -151,7 +179,7 @@ impl Log for KafkaLog {
             return Ok(BTreeMap::new());
         }
         let list = self
-            .consumer()?
+            .open()?
             .committed_offsets(self.list(sources), COMMITTED_TIMEOUT)
             .map_err(failure::transient("ask for committed offsets"))?;
         let mut offsets = BTreeMap::new();
@@ -169,7 +197,8 @@ impl Log for KafkaLog {
         let offset = |source: &Source| from.get(source).map_or(Offset::Beginning, |at| Offset::Offset(*at));
         let offsets = sources.iter().map(|source| (*source, offset(source))).collect();
         let list = self.list_with(&offsets)?;
-        take_over(self.consumer()?, &list).map_err(failure::fatal("take partitions over"))?;
+        take_over(self.open()?, &list).map_err(failure::fatal("take partitions over"))?;
+        self.unanswered = None;
         self.pause(sources)
     }
 
@@ -177,20 +206,20 @@ impl Log for KafkaLog {
         for source in sources {
             self.observer.released(self.topic(*source), source.partition);
         }
-        give_back(self.consumer()?, &self.list(sources)).map_err(failure::fatal("give partitions back"))
+        give_back(self.open()?, &self.list(sources)).map_err(failure::fatal("give partitions back"))
     }
 
     fn pause(&mut self, sources: &[Source]) -> Result<(), Error> {
-        self.consumer()?.pause(&self.list(sources)).map_err(failure::fatal("pause"))
+        self.open()?.pause(&self.list(sources)).map_err(failure::fatal("pause"))
     }
 
     fn resume(&mut self, sources: &[Source]) -> Result<(), Error> {
-        self.consumer()?.resume(&self.list(sources)).map_err(failure::fatal("resume"))
+        self.open()?.resume(&self.list(sources)).map_err(failure::fatal("resume"))
     }
 
     fn seek(&mut self, source: Source, offset: Option<i64>) -> Result<(), Error> {
         let offset = offset.map_or(Offset::Beginning, Offset::Offset);
-        self.consumer()?
+        self.open()?
             .seek(self.topic(source), source.partition, offset, SEEK_TIMEOUT)
             .map_err(failure::transient("seek"))
     }
@@ -206,7 +235,7 @@ impl Log for KafkaLog {
     fn commit(&mut self, frontier: &BTreeMap<Source, i64>) -> Result<(), Error> {
         let offsets = frontier.iter().map(|(source, at)| (*source, Offset::Offset(*at))).collect();
         let list = self.list_with(&offsets)?;
-        let group = self.consumer()?.group_metadata().ok_or_else(|| closed("name the group"))?;
+        let group = self.open()?.group_metadata().ok_or_else(|| closed("name the group"))?;
         self.transactions()?.commit(&list, &group)
     }
 
@@ -240,6 +269,7 @@ impl Log for KafkaLog {
         if let Some(consumer) = &self.consumer {
             consumer.context().close();
         }
+        self.answer_the_rest();
         // Dropping it leaves the group, and waits until that is done.
         self.consumer = None;
         tracing::debug!(stage = self.stage.as_str(), "left the group");

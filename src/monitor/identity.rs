@@ -26,6 +26,8 @@ pub struct IdentityState {
     pub kind: Kind,
     /// Observed class, before the inventory's word.
     pub classification: Option<Classification>,
+    /// Whether it ever passed for something other than a person.
+    pub was_non_human: bool,
     /// What the inventory declares.
     pub declared: Option<Box<Declared>>,
     /// Times of use.
@@ -80,6 +82,26 @@ impl IdentityState {
         }
     }
 
+    /// Whether behaviour detectors run on it: people are followed only as far as last-seen goes, and the provider's own
+    /// services do whatever their customers start.
+    ///
+    /// Signs of a person on an identity that machines used do not end the watch: they are what it watches for. Only a
+    /// word that an attacker cannot bring about does, of the inventory or the provider.
+    #[must_use]
+    pub fn is_watched(&self) -> bool {
+        if self.effective_kind() == Kind::ProviderService {
+            return false;
+        }
+        self.effective_class() != Class::Human || (self.was_non_human && !self.is_human_for_certain())
+    }
+
+    fn is_human_for_certain(&self) -> bool {
+        let is_declared = self.declared.as_ref().is_some_and(|declared| declared.kind == Some(Kind::Human));
+        let by_type =
+            |known: Classification| matches!(known.evidence, Evidence::Inventory | Evidence::PrincipalType);
+        is_declared || self.classification.is_some_and(by_type)
+    }
+
     /// Takes over what an activity says about who acted. The surest word wins, whatever the order.
     pub fn note_who(&mut self, activity: &Activity<'_>, intern: impl Fn(&str) -> Term) -> Recreated {
         let Activity { identity, event } = activity;
@@ -89,6 +111,7 @@ impl IdentityState {
             self.classification = Some(identity.classification);
             self.kind = identity.kind;
         }
+        self.was_non_human |= self.classification.is_some_and(|known| known.class != Class::Human);
         self.note_scope(&event.scope, &intern);
         let Some(unique_id) = identity.unique_id.as_deref() else { return Recreated::No };
         match &self.unique_id {

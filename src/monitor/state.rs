@@ -1,5 +1,6 @@
 //! What the monitor of one partition shares with its readers.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use dashmap::DashMap;
@@ -10,6 +11,7 @@ use crate::baseline::behaviour;
 use crate::config::Config;
 use crate::detect::incident;
 use crate::term::Term;
+use crate::time::ProcessingTime;
 
 use super::identity::IdentityState;
 
@@ -23,6 +25,8 @@ pub struct Shared {
     /// Settings, in the units of the core.
     pub settings: Settings,
     coverage: RwLock<CoverageMap>,
+    /// Newest time that the partition was told, in milliseconds.
+    now_ms: AtomicI64,
 }
 
 /// Settings of the monitor, in the units of the core.
@@ -65,8 +69,20 @@ impl Shared {
         Self {
             identities: DashMap::default(),
             coverage: RwLock::new(CoverageMap::new(settings.max_silence_ms)),
+            now_ms: AtomicI64::new(0),
             settings,
         }
+    }
+
+    /// Newest time that the partition was told: what readers are shown is as of then, which while it catches up is
+    /// not the time on the wall.
+    pub fn now(&self) -> ProcessingTime {
+        ProcessingTime::from_millis(self.now_ms.load(Ordering::Relaxed))
+    }
+
+    /// Moves the partition's time on; it never goes back.
+    pub fn advance(&self, now: ProcessingTime) {
+        self.now_ms.fetch_max(now.millis(), Ordering::Relaxed);
     }
 
     /// The coverage, for reading.

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::fixture::{activity, covered, empty_monitor};
 use super::*;
-use crate::activity::Outcome;
+use crate::activity::{Classification, Evidence, Outcome};
 use crate::baseline::last_seen::UseStatus;
 use crate::detect::finding::{Severity, Stage};
 use crate::detect::testing::Sample;
@@ -100,6 +100,17 @@ fn what_raised_an_alert_stays_out_of_the_baseline_until_it_has_aged() {
     assert!(count_signals(30) > 0);
     assert!(count_signals(33) > 0, "still held out");
     assert_eq!(count_signals(38), 0, "aged");
+}
+
+#[test]
+fn a_person_at_the_console_is_seen_though_the_identity_now_looks_human() {
+    let mut monitor = settled();
+    let mut event = activity("app", &Sample { console: true, ..Sample::default() }, 30 * DAY_MS, "console");
+    let class = crate::activity::Class::Human;
+    event.identity.classification = Classification { class, confidence: 80, evidence: Evidence::Session };
+    let mut effects = Vec::new();
+    monitor.activity(&event, &mut effects);
+    assert_eq!(alerts(&effects).len(), 1);
 }
 
 #[test]
@@ -213,7 +224,7 @@ fn last_words(events: &[Activity<'static>]) -> Vec<String> {
     let now = at(40 * DAY_MS);
     monitor.tick(now, &mut effects);
     monitor.flush(now, &mut effects);
-    let everything = monitor.view().identities(&Filter::default(), None, usize::MAX, now);
+    let everything = monitor.view().identities(&Filter::default(), None, usize::MAX);
     everything.iter().map(|record| format!("{record:?}")).collect()
 }
 

@@ -7,7 +7,6 @@ use crate::activity::Kind;
 use crate::baseline::last_seen::UseStatus;
 use crate::baseline::{LastSeen, Profile};
 use crate::term::Term;
-use crate::time::ProcessingTime;
 
 use super::identity::IdentityState;
 use super::state::Shared;
@@ -31,25 +30,19 @@ pub struct Filter {
 }
 
 impl View {
-    /// Up to `limit` identities with an id greater than `after`, in order of id, judged at `now`.
+    /// Up to `limit` identities with an id greater than `after`, in order of id, as of the partition's time.
     #[must_use]
-    pub fn identities(
-        &self,
-        filter: &Filter,
-        after: Option<&str>,
-        limit: usize,
-        now: ProcessingTime,
-    ) -> Vec<LastSeen> {
+    pub fn identities(&self, filter: &Filter, after: Option<&str>, limit: usize) -> Vec<LastSeen> {
         let ids = self.matching(filter, after, limit);
         ids.iter()
-            .filter_map(|id| self.with(id.as_str(), |state| self.last_seen(id.as_str(), state, now)))
+            .filter_map(|id| self.with(id.as_str(), |state| self.last_seen(id.as_str(), state)))
             .collect()
     }
 
-    /// One identity with its baseline, judged at `now`.
+    /// One identity with its baseline, as of the partition's time.
     #[must_use]
-    pub fn identity(&self, id: &str, now: ProcessingTime) -> Option<(LastSeen, Profile)> {
-        self.with(id, |state| (self.last_seen(id, state, now), publish::profile(state)))
+    pub fn identity(&self, id: &str) -> Option<(LastSeen, Profile)> {
+        self.with(id, |state| (self.last_seen(id, state), publish::profile(state)))
     }
 
     /// How many identities the partition holds.
@@ -84,7 +77,8 @@ impl View {
         self.shared.identities.get(id).map(|state| read(&state))
     }
 
-    fn last_seen(&self, id: &str, state: &IdentityState, now: ProcessingTime) -> LastSeen {
+    fn last_seen(&self, id: &str, state: &IdentityState) -> LastSeen {
+        let now = self.shared.now();
         let window_ms = posture::window_ms(state, self.shared.settings.unused_after_days);
         let judged = posture::judge(id, state, &self.shared.coverage(), now, window_ms);
         publish::last_seen(id, state, judged, now)

@@ -83,9 +83,10 @@ fn browser<'a>(agent: &Text<'a>) -> Client<'a> {
 }
 
 fn telling_product<'a>(agent: &Text<'a>) -> Option<Client<'a>> {
-    let mut words = agent.split([' ', ',']);
-    let product = words.find_map(|word| {
-        let (name, _) = word.split_once('/')?;
+    let product = agent.split(' ').find_map(|word| {
+        // Looked at word by word for every record: most words are told apart by their first letter.
+        let may_tell = word.starts_with(['T', 'O', 'P', 'C']);
+        let (name, _) = may_tell.then(|| word.split_once('/')).flatten()?;
         TELLING_PRODUCTS.into_iter().find(|known| *known == name)
     })?;
     let at = agent.find(product)? + product.len() + 1;

@@ -22,7 +22,11 @@ pub fn capped<'a>(text: &Text<'a>, max: usize) -> Text<'a> {
 }
 
 fn cut(text: &str, max: usize) -> &str {
-    &text[..text.floor_char_boundary(max)]
+    let mut end = max.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 /// A string, cut to [`MAX_TEXT_BYTES`]; a number or truth value as its text; nothing for all else and for `""`.

@@ -33,6 +33,7 @@ pub struct Context<'a> {
 
 /// What a record turned out to be.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "nearly every value is the large one, and lives for one call")]
 pub enum Normalized<'a> {
     /// Somebody did something.
     Activity(Principal<'a>, Box<Event<'a>>),
@@ -42,6 +43,7 @@ pub enum Normalized<'a> {
 
 /// The principal as the log names it; [`crate::identity`] makes a stable identity of it.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "moved once from its record to its identity")]
 pub enum Principal<'a> {
     /// CloudTrail's `userIdentity`.
     Aws(AwsPrincipal<'a>),

@@ -45,7 +45,7 @@ fn canonical<'a>(source: &Text<'a>, ip: IpAddr) -> Text<'a> {
 
 fn network_v4(ip: Ipv4Addr) -> String {
     let [a, b, c, _] = ip.octets();
-    format!("{a}.{b}.{c}.0/24")
+    format!("{}/24", Ipv4Addr::new(a, b, c, 0))
 }
 
 fn network_v6(ip: Ipv6Addr) -> String {

@@ -162,11 +162,6 @@ impl Partitions {
         rewinding.map(|(source, _)| *source).collect()
     }
 
-    /// All partitions.
-    pub(crate) fn all(&self) -> Vec<Source> {
-        self.owned.keys().copied().collect()
-    }
-
     /// How many partitions are ours.
     pub(crate) fn len(&self) -> usize {
         self.owned.len()

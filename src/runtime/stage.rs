@@ -102,8 +102,19 @@ impl<L: Log, P: Processor> Stage<L, P> {
         if outcome.is_ok() {
             outcome = self.drain();
         }
+        self.abort_the_rest();
         self.log.close();
         outcome
+    }
+
+    /// A transaction left open would hold up readers until the broker times it out.
+    fn abort_the_rest(&mut self) {
+        if !self.in_transaction {
+            return;
+        }
+        if let Err(error) = self.log.abort() {
+            tracing::warn!(%error, "the last transaction could not be aborted");
+        }
     }
 
     /// One turn of the loop: one poll, and what is due.
@@ -127,14 +138,7 @@ impl<L: Log, P: Processor> Stage<L, P> {
             self.partitions.touched(source);
             self.begin_stretch();
         }
-        let committed = self.commit();
-        if committed.is_err() && self.in_transaction {
-            // Left open, it would hold up readers until the broker times it out.
-            if let Err(error) = self.log.abort() {
-                tracing::warn!(%error, "the last transaction could not be aborted");
-            }
-        }
-        committed
+        self.commit()
     }
 
     fn turn(&mut self) -> Result<(), Error> {
@@ -486,3 +490,8 @@ impl<L: Log, P: Processor> Stage<L, P> {
 fn fatal(action: &'static str, refusal: &Refusal) -> Error {
     Error::Fatal { action, detail: refusal.to_string() }
 }
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod tests;

@@ -23,10 +23,6 @@ const CLASS: (u32, &str) = (2004, "Detection Finding");
 /// The detector of silent log sources: its findings are about a scope, not an identity.
 const SOURCE_SILENT: &str = "source-silent";
 
-/// Detectors that state a fact about an identity instead of comparing its behaviour with a baseline.
-const POSTURE: [&str; 5] =
-    ["unused-identity", "never-used-identity", "unused-credential", "missed-heartbeat", SOURCE_SILENT];
-
 /// One alert: an OCSF Detection Finding, as published on `nhi.alerts`. What a person reads comes first.
 ///
 /// Parts that do not apply are left out. All lists are bounded, most of them by

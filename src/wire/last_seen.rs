@@ -120,7 +120,7 @@ pub struct CoverageRecord {
     /// Gaps between, newest first; bounded.
     #[serde(default)]
     pub gaps: Vec<GapRecord>,
-    /// Covered part of the identity's window, 0 to 1.
+    /// Covered part of the identity's window, 0 to 1 in steps of 0.0001, rounded down: 1 means all of it.
     pub ratio: f64,
 }
 
@@ -236,15 +236,20 @@ impl From<&Coverage> for CoverageRecord {
             since: since.to_rfc3339(),
             until: until.to_rfc3339(),
         };
-        // JSON has no NaN: what cannot be told counts as not covered.
-        let ratio = if coverage.ratio.is_finite() { coverage.ratio.clamp(0.0, 1.0) } else { 0.0 };
         Self {
             since: text(coverage.since),
             until: text(coverage.until),
             gaps: coverage.gaps.iter().map(gap).collect(),
-            ratio,
+            ratio: rounded_down(coverage.ratio),
         }
     }
+}
+
+/// A ratio in steps of 0.0001. Down, so that 1 means covered without a gap; JSON has no NaN, so what cannot be told
+/// counts as not covered.
+fn rounded_down(ratio: f64) -> f64 {
+    const STEPS: f64 = 10_000.0;
+    if ratio.is_nan() { 0.0 } else { (ratio.clamp(0.0, 1.0) * STEPS).floor() / STEPS }
 }
 
 fn text(time: Option<EventTime>) -> Option<String> {

@@ -367,9 +367,9 @@ pub struct AnalysisTarget {
 pub struct Observed {
     /// Detector id.
     pub observation_parameter: String,
-    /// `Surprise Analysis`.
+    /// `Surprise Analysis`, or `Rule` for a plain fact.
     pub observation_type: String,
-    /// Surprise of the strongest observation: `12.4 bits`. Absent in baselines.
+    /// Surprise of the strongest observation: `12.4 bits`. Absent in baselines and for plain facts.
     #[serde(default, skip_serializing_if = "absent")]
     pub observed_pattern: Option<String>,
     /// Each distinct thing seen or expected.

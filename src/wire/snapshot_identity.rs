@@ -31,6 +31,7 @@ pub(super) struct IdentitySnapshot<'a> {
     unique_id_since: EventTime,
     kind: Kind,
     classification: Option<Classification>,
+    was_non_human: bool,
     declared: Option<Declared>,
     usage: Usage,
     #[serde(borrow)]
@@ -106,6 +107,7 @@ impl<'a> IdentitySnapshot<'a> {
             unique_id_since: state.unique_id_since,
             kind: state.kind,
             classification: state.classification,
+            was_non_human: state.was_non_human,
             declared: state.declared.as_deref().cloned(),
             usage: state.usage.clone(),
             behaviour: BehaviourSnapshot::of(&state.behaviour),
@@ -125,6 +127,7 @@ impl<'a> IdentitySnapshot<'a> {
             unique_id_since: self.unique_id_since,
             kind: self.kind,
             classification: self.classification,
+            was_non_human: self.was_non_human,
             declared: self.declared.map(Box::new),
             usage: self.usage,
             behaviour: self.behaviour.restore(terms)?,

@@ -257,14 +257,14 @@ struct Census {
 }
 
 impl Census {
-    fn take(&mut self, view: &View, now: ProcessingTime, outputs: &mut Outputs) -> std::io::Result<()> {
+    fn take(&mut self, view: &View, outputs: &mut Outputs) -> std::io::Result<()> {
         let mut after: Option<String> = None;
         loop {
-            let page = view.identities(&Filter::default(), after.as_deref(), PAGE, now);
+            let page = view.identities(&Filter::default(), after.as_deref(), PAGE);
             let Some(last) = page.last() else { return Ok(()) };
             after = Some(last.identity_id.clone());
             for identity in page {
-                if let Some((_, profile)) = view.identity(&identity.identity_id, now) {
+                if let Some((_, profile)) = view.identity(&identity.identity_id) {
                     self.talker(&identity, &profile);
                 }
                 self.identity(identity, outputs)?;

@@ -103,7 +103,8 @@ pub(super) fn provider<'r, 'a>(record: &'r Record<'a>) -> Option<&'r Text<'a>> {
 
 /// The runtime that an SDK found itself in: `exec-env/AWS_Lambda_python3.12`.
 fn by_runtime<'a>(record: &Record<'a>, session: &Text<'a>) -> Option<Text<'a>> {
-    let (_, environment) = record.user_agent.as_ref()?.split_once("exec-env/")?;
+    let agent = record.user_agent.as_ref().filter(|agent| agent.contains("exec-env/"))?;
+    let (_, environment) = agent.split_once("exec-env/")?;
     let runtime = if environment.starts_with("AWS_Lambda") {
         "lambda"
     } else if environment.starts_with("AWS_ECS") {

@@ -55,7 +55,7 @@ fn subject(report: &IncidentReport) -> Resource {
 pub(super) fn evidences(report: &IncidentReport) -> Vec<Evidence> {
     let mut evidences: Vec<Evidence> = Vec::new();
     for signal in report.signals.iter().filter(|signal| is_event(&signal.evidence)) {
-        match evidences.iter_mut().find(|known| is_same_event(&known.data, &signal.evidence)) {
+        match evidences.iter_mut().find(|known| is_same_event(known, &signal.evidence)) {
             Some(known) => add_reason(&mut known.data, signal),
             None => evidences.push(evidence(report, signal)),
         }
@@ -68,9 +68,11 @@ fn is_event(event: &EventEvidence) -> bool {
     !event.operation.is_empty()
 }
 
-fn is_same_event(known: &EvidenceData, event: &EventEvidence) -> bool {
-    known.source == event.source
-        && (known.partition, known.offset, known.index) == (event.partition, event.offset, event.index)
+fn is_same_event(known: &Evidence, event: &EventEvidence) -> bool {
+    let place = &known.data;
+    known.uid == event.event_id.as_deref().map(clip)
+        && place.source == event.source
+        && (place.partition, place.offset, place.index) == (event.partition, event.offset, event.index)
 }
 
 fn add_reason(data: &mut EvidenceData, signal: &Signal) {
@@ -151,9 +153,10 @@ fn text(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| clip(text))
 }
 
-/// Where it came from; `None` where the log does not say.
+/// Where it came from: an address, or what the log gives in its place, such as a provider's service; `None` where it
+/// gives nothing.
 fn endpoint(event: &EventEvidence) -> Option<Endpoint> {
-    let from = event.ip.as_deref()?;
+    let from = event.ip.as_deref().or(event.network.as_deref())?;
     let is_address = from.parse::<IpAddr>().is_ok();
     Some(Endpoint {
         ip: is_address.then(|| from.to_owned()),

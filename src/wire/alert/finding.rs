@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use crate::detect::Detector;
-use crate::detect::detector::Technique;
+use crate::detect::detector::{Rule, Technique};
 use crate::detect::finding::{IncidentReport, Severity, Signal, Stage};
 
 use super::super::ocsf::{
     AnalysisTarget, Analytic, AnomalyAnalysis, Attack, AttackEntry, FindingInfo, Observation, Observed,
     Remediation, Tag,
 };
-use super::{POSTURE, clip, evidence, severity, short_name};
+use super::{clip, evidence, severity, short_name};
 
 /// Techniques in one alert, at most. A detector names one to three; more than 16 in all help nobody.
 const MAX_ATTACKS: usize = 16;
@@ -73,14 +73,25 @@ fn description(detector: &Detector) -> String {
 }
 
 fn analytic(detector: &Arc<Detector>) -> Analytic {
-    let (type_id, kind) =
-        if POSTURE.contains(&detector.id.as_str()) { (1, "Rule") } else { (2, "Behavioral") };
+    let (type_id, kind) = analytic_type(&detector.rule);
     Analytic {
         uid: detector.id.clone(),
         name: detector.title.clone(),
         type_id,
         kind: kind.to_owned(),
         version: detector.version.to_string(),
+    }
+}
+
+/// `type_id` and caption: posture families state a fact, all others compare behaviour with a baseline.
+const fn analytic_type(rule: &Rule) -> (u8, &'static str) {
+    match rule {
+        Rule::Unused {} | Rule::NeverUsed {} => (1, "Rule"),
+        Rule::Novelty { .. }
+        | Rule::Burst { .. }
+        | Rule::HumanUse { .. }
+        | Rule::DisplacedCredential { .. }
+        | Rule::Dormancy { .. } => (2, "Behavioral"),
     }
 }
 
@@ -141,16 +152,21 @@ fn by_detector(report: &IncidentReport, text: impl Fn(&Signal) -> &str, is_seen:
     let of_detector = |detector: &Arc<Detector>| {
         let signals: Vec<&Signal> =
             report.signals.iter().filter(|signal| signal.detector.id == detector.id).collect();
+        let surprise = signals.iter().map(|signal| signal.bits).fold(0.0, f32::max);
         Observed {
             observation_parameter: detector.id.clone(),
-            observation_type: "Surprise Analysis".to_owned(),
-            observed_pattern: is_seen
-                .then(|| bits(signals.iter().map(|signal| signal.bits).fold(0.0, f32::max))),
+            observation_type: analysis_type(&detector.rule).to_owned(),
+            observed_pattern: (is_seen && surprise > 0.0).then(|| bits(surprise)),
             observations: observations(signals.iter().map(|signal| text(signal)), is_seen),
         }
     };
     let all = detectors(report).into_iter().map(of_detector);
     all.filter(|observed| !observed.observations.is_empty()).collect()
+}
+
+/// How it was told that something is amiss.
+const fn analysis_type(rule: &Rule) -> &'static str {
+    if analytic_type(rule).0 == 1 { "Rule" } else { "Surprise Analysis" }
 }
 
 /// Each distinct text once; `is_counted` says whether it is of interest how often it came.
@@ -172,17 +188,7 @@ fn bits(bits: f32) -> String {
 
 /// Which detectors added how much, and why the severity is what it is.
 pub(super) fn risk_details(report: &IncidentReport) -> String {
-    let share = |detector: &&Arc<Detector>| {
-        let own = report.signals.iter().filter(|signal| signal.detector.id == detector.id);
-        let (count, sum) = own.fold((0, 0.0), |(count, sum), signal| (count + 1, sum + signal.bits));
-        format!(
-            "{} {}{}",
-            detector.id,
-            bits(sum),
-            if count > 1 { format!(" in {count}") } else { String::new() }
-        )
-    };
-    let shares: Vec<String> = detectors(report).iter().map(share).collect();
+    let shares: Vec<String> = detectors(report).iter().map(|detector| share(report, detector)).collect();
     let mut text = format!("Risk {} of 100 from {}", report.risk, plural(report.signal_count, "signal"));
     if !shares.is_empty() {
         let is_cut = report.signal_count as usize > report.signals.len();
@@ -192,10 +198,24 @@ pub(super) fn risk_details(report: &IncidentReport) -> String {
     text
 }
 
+/// `new-service 17.5 bits in 2`: what one detector added.
+fn share(report: &IncidentReport, detector: &Detector) -> String {
+    let own = report.signals.iter().filter(|signal| signal.detector.id == detector.id);
+    let (count, sum) = own.fold((0, 0.0), |(count, sum), signal| (count + 1, sum + signal.bits));
+    let mut text = detector.id.clone();
+    if sum > 0.0 {
+        text.push_str(&format!(" {}", bits(sum)));
+    }
+    if count > 1 {
+        text.push_str(&format!(" in {count}"));
+    }
+    text
+}
+
 fn severity_reason(report: &IncidentReport) -> String {
     let caption = |level: Severity| severity(level).1.to_lowercase();
     let mut text = format!("Severity {}", caption(report.severity));
-    if let Some(detector) = report.detector() {
+    if let Some(detector) = report.detector().filter(|detector| detector.severity <= report.severity) {
         text.push_str(&format!("; {} asks for at least {}", detector.id, caption(detector.severity)));
     }
     if report.subject.is_declared {

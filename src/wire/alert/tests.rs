@@ -24,7 +24,7 @@ fn detector(id: &str, title: &str, severity: Severity, attack: Vec<Technique>) -
         description: "The identity uses what it has never used before.".into(),
         rationale: "A stolen credential is used for other things than its owner's.".into(),
         severity,
-        rule: Rule::Unused {},
+        rule: if id.starts_with("unused") { Rule::Unused {} } else { Rule::HumanUse { bits: 8.0 } },
         attack,
         owasp_nhi: vec!["NHI5:2025".into()],
         blind_spots: vec![],
@@ -158,7 +158,7 @@ fn update() -> IncidentReport {
 fn posture() -> IncidentReport {
     let unused = detector("unused-identity", "Unused identity", Severity::Low, vec![]);
     let none = EventEvidence { credential: Some("AKIAEXAMPLE000000001".into()), ..EventEvidence::default() };
-    let mut unused = signal(unused, 0, 10.0, none);
+    let mut unused = signal(unused, 0, 0.0, none);
     unused.reason = "Not used for 120 days; its log source was covered for all of them.".into();
     unused.expected = "a use within 90 days".into();
     unused.observed = "no use for 120 days".into();
@@ -246,6 +246,20 @@ fn one_event_is_one_evidence_with_all_its_reasons() {
     assert_eq!(
         alert.evidences[1].api.as_ref().unwrap().response.as_ref().unwrap().error.as_deref(),
         Some("AccessDenied")
+    );
+}
+
+#[test]
+fn a_providers_service_stands_in_for_an_address() {
+    let mut report = create();
+    report.signals.truncate(1);
+    let evidence = &mut report.signals[0].evidence;
+    (evidence.ip, evidence.network) = (None, Some("cloudformation.amazonaws.com".into()));
+    let alert = Alert::from_report(&report);
+    let endpoint = alert.evidences[0].src_endpoint.as_ref().unwrap();
+    assert_eq!(
+        (endpoint.ip.as_deref(), endpoint.name.as_deref()),
+        (None, Some("cloudformation.amazonaws.com"))
     );
 }
 

@@ -96,6 +96,12 @@ fn gaps_are_named() {
 }
 
 #[test]
+fn a_ratio_is_rounded_down_so_that_one_means_all() {
+    let written = [0.999_999, 1.0, 1.5, 0.000_925_925_925, -1.0].map(rounded_down);
+    assert_eq!(written, [0.9999, 1.0, 1.0, 0.0009, 0.0]);
+}
+
+#[test]
 fn it_reads_back_what_it_wrote_and_ignores_what_is_newer() {
     let record = LastSeenRecord::from(&facts());
     assert_eq!(LastSeenRecord::parse(&record.to_bytes().unwrap()), Ok(record.clone()));

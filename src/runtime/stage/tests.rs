@@ -1,0 +1,238 @@
+//! The protocol as a model: crashed and aborted at every call, what is committed equals an undisturbed run.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::atomic::AtomicU64;
+
+use super::model::{Broker, Failure, Kind, MemoryLog, source};
+use super::*;
+use crate::runtime::log::{Message, Output};
+use crate::runtime::observer::Unobserved;
+use crate::time::ProcessingTime;
+
+/// Moves on by a millisecond with each look, so that intervals pass.
+#[derive(Default)]
+struct Looks(AtomicU64);
+
+impl Clock for Looks {
+    fn wall(&self) -> ProcessingTime {
+        ProcessingTime::from_millis(1_000_000)
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_millis(self.0.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// Counts the values of each key; says each count, and keeps it in the changelog.
+#[derive(Default)]
+struct Counter {
+    counts: BTreeMap<Source, BTreeMap<String, u32>>,
+    changed: Vec<(Source, String)>,
+    ticks: Rc<Cell<u32>>,
+}
+
+impl Processor for Counter {
+    fn is_stateful(&self) -> bool {
+        true
+    }
+
+    fn open(&mut self, source: Source) {
+        self.counts.insert(source, BTreeMap::new());
+    }
+
+    fn restore(&mut self, source: Source, key: &[u8], value: Option<&[u8]>) -> Result<(), Refusal> {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        let count = text(value.unwrap()).parse().unwrap();
+        self.counts.get_mut(&source).unwrap().insert(text(key), count);
+        Ok(())
+    }
+
+    fn restored(&mut self, _source: Source) {}
+
+    fn process(&mut self, message: &Message<'_>, out: &mut Outbox) -> Result<u32, Refusal> {
+        let key = String::from_utf8(message.key.unwrap().to_vec()).unwrap();
+        let count = self.counts.get_mut(&message.source).unwrap().entry(key.clone()).or_default();
+        *count += 1;
+        out.keyed(Output::Alerts, key.clone(), count.to_string().into_bytes());
+        self.changed.push((message.source, key));
+        Ok(1)
+    }
+
+    fn tick(&mut self, _source: Source, _now: ProcessingTime, _out: &mut Outbox) {
+        self.ticks.set(self.ticks.get() + 1);
+    }
+
+    fn drain(&mut self, _source: Source, _now: ProcessingTime, _out: &mut Outbox) {}
+
+    fn before_commit(&mut self, out: &mut Outbox) -> Result<(), Refusal> {
+        for (source, key) in self.changed.drain(..) {
+            let count = self.counts[&source][&key].to_string().into_bytes();
+            out.placed(Output::State, source.partition, Some(key.into_bytes()), Some(count));
+        }
+        Ok(())
+    }
+
+    fn committed(&mut self, _commit: Commit) {}
+
+    fn aborted(&mut self) {
+        self.changed.clear();
+    }
+
+    fn close(&mut self, source: Source) {
+        self.counts.remove(&source);
+    }
+}
+
+fn settings() -> Settings {
+    Settings {
+        kind: StageKind::Monitor,
+        worker: 0,
+        commit_interval: Duration::from_millis(40),
+        commit_records: 4,
+        tick_interval: Duration::from_millis(30),
+    }
+}
+
+fn broker() -> Rc<RefCell<Broker>> {
+    let message = |n: usize| (format!("k{}", n % 3), String::from("x"));
+    let input = (0..2).map(|partition| (partition, (0..11).map(message).collect())).collect();
+    Rc::new(RefCell::new(Broker { input, ..Broker::default() }))
+}
+
+fn stage(broker: &Rc<RefCell<Broker>>, failure: Option<Failure>) -> Stage<MemoryLog, Counter> {
+    let log = MemoryLog::connect(broker, failure);
+    Stage::new(log, Counter::default(), settings(), Arc::new(Looks::default()), Arc::new(Unobserved))
+}
+
+/// Turns the loop until all input is committed; `Err` where the process died first.
+fn work(stage: &mut Stage<MemoryLog, Counter>, broker: &Rc<RefCell<Broker>>) -> Result<(), Error> {
+    const MAX_TURNS: u32 = 20_000;
+    for _ in 0..MAX_TURNS {
+        if broker.borrow().committed.values().filter(|offset| **offset == 11).count() == 2 {
+            return Ok(());
+        }
+        stage.step()?;
+    }
+    panic!("the stage makes no progress: {:?}", broker.borrow().committed);
+}
+
+/// What a `read_committed` reader sees: alerts in order for each key and partition of origin cannot be told apart, so sorted.
+fn alerts(broker: &Rc<RefCell<Broker>>) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let broker = broker.borrow();
+    let alerts = broker.outputs.iter().filter(|record| record.output == Output::Alerts);
+    let mut alerts: Vec<_> =
+        alerts.map(|record| (record.key.clone().unwrap(), record.value.clone().unwrap())).collect();
+    alerts.sort();
+    alerts
+}
+
+fn undisturbed() -> Vec<(Vec<u8>, Vec<u8>)> {
+    let broker = broker();
+    work(&mut stage(&broker, None), &broker).unwrap();
+    alerts(&broker)
+}
+
+#[test]
+fn a_crash_at_any_call_loses_nothing_and_repeats_nothing() {
+    let expected = undisturbed();
+    assert_eq!(expected.len(), 22);
+    for kind in [Kind::Crash, Kind::CrashAfter] {
+        for after in 0..60 {
+            let broker = broker();
+            let mut first = stage(&broker, Some(Failure { after, kind }));
+            if work(&mut first, &broker).is_err() {
+                work(&mut stage(&broker, None), &broker).unwrap();
+            }
+            assert_eq!(alerts(&broker), expected, "{kind:?} after {after} calls");
+        }
+    }
+}
+
+#[test]
+fn an_abort_at_any_call_brings_memory_back_to_the_changelog() {
+    let expected = undisturbed();
+    for after in 0..60 {
+        let broker = broker();
+        let mut stage = stage(&broker, Some(Failure { after, kind: Kind::Abort }));
+        work(&mut stage, &broker).unwrap();
+        assert_eq!(alerts(&broker), expected, "abort after {after} calls");
+    }
+}
+
+#[test]
+fn a_former_owner_that_wakes_up_commits_nothing() {
+    let expected = undisturbed();
+    for turns in 0..80 {
+        let broker = broker();
+        let mut sleeper = stage(&broker, None);
+        for _ in 0..turns {
+            sleeper.step().unwrap();
+        }
+        let mut owner = stage(&broker, None);
+        work(&mut owner, &broker).unwrap();
+        for _ in 0..200 {
+            sleeper.step().unwrap();
+        }
+        assert_eq!(alerts(&broker), expected, "asleep after {turns} turns");
+    }
+}
+
+#[test]
+fn a_revoked_partition_is_committed_before_it_is_given_back_and_the_other_goes_on() {
+    let expected = undisturbed();
+    for turns in 0..60 {
+        let broker = broker();
+        let mut stage = stage(&broker, None);
+        for _ in 0..turns {
+            stage.step().unwrap();
+        }
+        stage.log.say(Event::Revoked(vec![source(0)]));
+        stage.step().unwrap();
+        assert!(!stage.partitions.is_running(source(0)));
+        assert!(stage.processor.changed.is_empty(), "what was processed is committed");
+        for _ in 0..100 {
+            stage.step().unwrap();
+        }
+        assert_eq!(broker.borrow().committed[&1], 11, "the other partition went on");
+        stage.log.say(Event::Assigned(vec![source(0)]));
+        work(&mut stage, &broker).unwrap();
+        assert_eq!(alerts(&broker), expected, "revoked after {turns} turns");
+    }
+}
+
+#[test]
+fn a_lost_partition_is_not_committed() {
+    let expected = undisturbed();
+    for turns in 0..60 {
+        let broker = broker();
+        let mut stage = stage(&broker, None);
+        for _ in 0..turns {
+            stage.step().unwrap();
+        }
+        let before = broker.borrow().committed.clone();
+        stage.log.say(Event::Lost(vec![source(0), source(1)]));
+        stage.poll().unwrap();
+        assert_eq!(broker.borrow().committed, before, "lost after {turns} turns");
+        stage.log.say(Event::Assigned(vec![source(0), source(1)]));
+        work(&mut stage, &broker).unwrap();
+        assert_eq!(alerts(&broker), expected, "lost after {turns} turns");
+    }
+}
+
+#[test]
+fn a_partition_without_an_offset_gets_no_ticks() {
+    let broker = Rc::new(RefCell::new(Broker { input: [(0, Vec::new())].into(), ..Broker::default() }));
+    let mut stage = stage(&broker, None);
+    let ticks = Rc::clone(&stage.processor.ticks);
+    for _ in 0..500 {
+        stage.step().unwrap();
+    }
+    assert_eq!(ticks.get(), 0);
+    broker.borrow_mut().input.get_mut(&0).unwrap().push(("k".into(), "x".into()));
+    for _ in 0..500 {
+        stage.step().unwrap();
+    }
+    assert!(ticks.get() > 0);
+}

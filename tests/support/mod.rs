@@ -1,0 +1,244 @@
+//! What scenarios on a real Kafka share: a broker, topics of their own, and an independent client (kcat).
+
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use nhi_monitor::config::{Config, Input};
+use nhi_monitor::decode::FormatHint;
+use nhi_monitor::detect::Detectors;
+use nhi_monitor::kafka::topics;
+use nhi_monitor::runtime::{Service, Stages};
+use serde_json::{Value, json};
+
+/// How long a condition may take to come true, on a loaded machine.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// One scenario's settings and topics on the Kafka that `./test` started.
+pub struct Scenario {
+    /// Settings, with topics of this scenario's own.
+    pub config: Config,
+}
+
+/// A message as an independent reader sees it.
+#[derive(Debug)]
+pub struct Read {
+    /// Key, where there is one.
+    pub key: Option<String>,
+    /// Value; `None` is a tombstone.
+    pub payload: Option<String>,
+    /// Headers, in order.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Read {
+    /// The value as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(self.payload.as_deref().unwrap_or_default()).expect("the value is JSON")
+    }
+
+    /// A header's value.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
+impl Scenario {
+    /// A scenario with fresh topics; `None` (and a line that says so) where there is no Kafka to run on.
+    pub fn new(name: &str) -> Option<Self> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let Ok(brokers) = std::env::var("NHI_TEST_BROKERS") else {
+            eprintln!(
+                "NOT RUN: {name}: NHI_TEST_BROKERS is not set; `./test kafka` starts a Kafka and sets it"
+            );
+            return None;
+        };
+        let unique = format!("{name}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let mut config = config(&unique);
+        config.kafka.brokers = brokers;
+        topics::ensure(&config).expect("topics are created");
+        Some(Self { config })
+    }
+
+    /// Starts the service, and waits until it is ready.
+    pub fn start(&self) -> Service {
+        self.start_stages(Stages::ALL)
+    }
+
+    /// Starts some stages of the service, and waits until they are ready.
+    pub fn start_stages(&self, stages: Stages) -> Service {
+        let config = Arc::new(self.config.clone());
+        let service =
+            Service::start(config, Arc::new(Detectors::builtin()), stages).expect("the service starts");
+        until("the service is ready", || service.health().ready);
+        service
+    }
+
+    /// The first input topic.
+    pub fn input(&self) -> &str {
+        &self.config.topics.inputs[0].topic
+    }
+
+    /// Produces one message per payload, with kcat.
+    pub fn produce(&self, topic: &str, payloads: &[Vec<u8>]) {
+        let dir = tempfile::tempdir().expect("a directory");
+        for (chunk, payloads) in payloads.chunks(500).enumerate() {
+            let files: Vec<_> =
+                (0..payloads.len()).map(|n| dir.path().join(format!("{chunk}-{n}"))).collect();
+            for (file, payload) in files.iter().zip(payloads) {
+                std::fs::write(file, payload).expect("a file is written");
+            }
+            let status = self.kcat("-P").args(["-t", topic]).args(&files).status();
+            assert!(status.expect("kcat runs").success());
+        }
+    }
+
+    /// Produces one message per line, with kcat: the fast way for bare records.
+    pub fn produce_lines(&self, topic: &str, lines: &[u8]) {
+        let mut kcat =
+            self.kcat("-P").args(["-t", topic]).stdin(Stdio::piped()).spawn().expect("kcat starts");
+        kcat.stdin.take().expect("a pipe").write_all(lines).expect("lines are written");
+        assert!(kcat.wait().expect("kcat ends").success());
+    }
+
+    /// Produces one message with a key, with kcat.
+    pub fn produce_keyed(&self, topic: &str, key: &str, value: &str) {
+        let line = format!("{key}\t{value}\n");
+        let mut kcat = self.kcat("-P");
+        let mut kcat =
+            kcat.args(["-t", topic, "-K", "\t"]).stdin(Stdio::piped()).spawn().expect("kcat starts");
+        kcat.stdin.take().expect("a pipe").write_all(line.as_bytes()).expect("a line is written");
+        assert!(kcat.wait().expect("kcat ends").success());
+    }
+
+    /// Reads a topic from its beginning to its end as a `read_committed` reader, with kcat.
+    pub fn read(&self, topic: &str) -> Vec<Read> {
+        let output = self
+            .kcat("-C")
+            .args(["-t", topic, "-o", "beginning", "-e", "-q", "-J", "-X", "isolation.level=read_committed"])
+            .output()
+            .expect("kcat runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).lines().map(read).collect()
+    }
+
+    /// The newest value of each key that starts with `prefix`, as a compacted topic would keep it.
+    pub fn latest(&self, topic: &str, prefix: &str) -> std::collections::BTreeMap<String, Value> {
+        let reads = self.read(topic);
+        let keyed = reads.iter().filter_map(|read| Some((read.key.clone()?, read)));
+        keyed
+            .filter(|(key, _)| key.starts_with(prefix))
+            .map(|(key, read)| (key[prefix.len()..].to_owned(), read.json()))
+            .collect()
+    }
+
+    fn kcat(&self, mode: &str) -> Command {
+        let mut command = Command::new("kcat");
+        command.args([mode, "-b", &self.config.kafka.brokers]);
+        command
+    }
+}
+
+fn read(line: &str) -> Read {
+    let line: Value = serde_json::from_str(line).expect("kcat writes JSON");
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let headers: Vec<_> = line["headers"].as_array().map_or(Vec::new(), Clone::clone);
+    let pair = |pair: &[Value]| Some((text(&pair[0])?, text(&pair[1])?));
+    Read {
+        key: text(&line["key"]),
+        payload: text(&line["payload"]),
+        headers: headers.chunks_exact(2).filter_map(pair).collect(),
+    }
+}
+
+/// Settings with topics and names that no other scenario has, few partitions and quick commits.
+pub fn config(unique: &str) -> Config {
+    let mut config = Config::default();
+    config.kafka.application_id = unique.to_owned();
+    config.stage.commit_interval = Duration::from_millis(100);
+    let topics = &mut config.topics;
+    topics.partitions = 4;
+    topics.inputs = vec![
+        Input { topic: format!("{unique}.cloudtrail"), format: FormatHint::Cloudtrail },
+        Input { topic: format!("{unique}.auth"), format: FormatHint::LinuxAuth },
+    ];
+    let own = |name: &str| format!("{unique}.{name}");
+    topics.activity = own("activity");
+    topics.alerts = own("alerts");
+    topics.inventory = own("inventory");
+    topics.state = own("state");
+    topics.dead_letter = own("dead-letter");
+    config
+}
+
+/// Waits until `condition` holds.
+///
+/// # Panics
+/// Where it does not hold within [`DEADLINE`].
+pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !condition() {
+        assert!(started.elapsed() < DEADLINE, "in vain: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Waits until the service has taken in so many records of all topics, and has handed them to the monitor.
+pub fn until_received(service: &Service, records: u64) {
+    until("all records are received", || received(service) >= records);
+    until("all activities are monitored", || {
+        let counters = service.counters();
+        let activities: u64 = counters.topics.values().map(|topic| topic.activities).sum();
+        // Declarations count as activities of the inventory topic, and reach the monitor as declarations.
+        counters.monitored + service.monitor_stats().declarations >= activities
+    });
+}
+
+/// Records that the service has taken in, its own last-seen records excepted.
+pub fn received(service: &Service) -> u64 {
+    let own = |topic: &nhi_monitor::runtime::TopicCounters| {
+        topic.skipped.get("last_seen_record").copied().unwrap_or_default()
+    };
+    service.counters().topics.values().map(|topic| topic.received - own(topic)).sum()
+}
+
+/// A CloudTrail record of a role's session.
+pub fn role_event(role: &str, at: &str, n: usize) -> Value {
+    json!({
+        "eventVersion": "1.11",
+        "userIdentity": {
+            "type": "AssumedRole",
+            "principalId": format!("AROA{role}:session-{n}"),
+            "arn": format!("arn:aws:sts::111122223333:assumed-role/{role}/session-{n}"),
+            "accountId": "111122223333",
+            "accessKeyId": format!("ASIA{role}"),
+            "sessionContext": {"sessionIssuer": {
+                "type": "Role", "principalId": format!("AROA{role}"),
+                "arn": format!("arn:aws:iam::111122223333:role/{role}"),
+                "accountId": "111122223333", "userName": role,
+            }},
+        },
+        "eventTime": at,
+        "eventSource": "s3.amazonaws.com",
+        "eventName": "GetObject",
+        "awsRegion": "eu-west-1",
+        "sourceIPAddress": "192.0.2.10",
+        "userAgent": "aws-sdk-go-v2/1.30.3",
+        "requestID": format!("r-{role}-{n}"),
+        "eventID": format!("e-{role}-{n}-{at}"),
+        "readOnly": true,
+        "eventType": "AwsApiCall",
+        "managementEvent": false,
+        "recipientAccountId": "111122223333",
+        "eventCategory": "Data",
+    })
+}
+
+/// `arn:aws:iam::111122223333:role/NAME`.
+pub fn role_id(role: &str) -> String {
+    format!("arn:aws:iam::111122223333:role/{role}")
+}
