@@ -13,7 +13,7 @@ use crate::baseline::{LastSeen, Profile};
 use crate::detect::finding::{IncidentReport, Severity};
 use crate::files::NotRead;
 use crate::monitor::{Filter, Monitor, View};
-use crate::time::{EventTime, ProcessingTime};
+use crate::time::EventTime;
 use crate::wire::{Alert, LastSeenRecord};
 
 /// Name and version of the report's form. Keys may be added under it; none changes its meaning or goes away.
@@ -205,11 +205,10 @@ impl Report {
         monitor: &Monitor,
         reading: Reading,
         (counts, incidents): (Counts, Incidents),
-        now: ProcessingTime,
         outputs: &mut Outputs,
     ) -> std::io::Result<Self> {
         let mut census = Census::default();
-        census.take(&monitor.view(), now, outputs)?;
+        census.take(&monitor.view(), outputs)?;
         let by_severity = |severity: &Severity| (severity.as_str(), incidents.of_severity(*severity));
         let by_severity = Severity::ALL.iter().map(by_severity).collect();
         let total = incidents.opened();

@@ -116,7 +116,7 @@ impl Session {
         if !counts.are_balanced() {
             bail!("records were lost on the way (please report this): {counts:?}");
         }
-        let report = Report::new(&monitor, reading, (counts, incidents), processing(now), &mut outputs)?;
+        let report = Report::new(&monitor, reading, (counts, incidents), &mut outputs)?;
         outputs.finish()?;
         Ok(report)
     }
