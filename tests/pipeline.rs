@@ -195,7 +195,7 @@ fn a_service_can_be_stopped_at_any_time_after_start() {
     let Some(scenario) = Scenario::new("stop") else { return };
     for pause_ms in [0, 50, 200, 500, 1_000] {
         let config = Arc::new(scenario.config.clone());
-        let service = Service::start(config, Arc::new(Detectors::builtin()), Stages::ALL).unwrap();
+        let service = Service::start(config, Arc::new(Detectors::builtin().unwrap()), Stages::ALL).unwrap();
         std::thread::sleep(Duration::from_millis(pause_ms));
         service.shutdown().unwrap();
     }

@@ -75,11 +75,7 @@ impl IdentityState {
     /// Class, after the inventory's word.
     #[must_use]
     pub fn effective_class(&self) -> Class {
-        match self.declared.as_ref().and_then(|declared| declared.kind) {
-            Some(Kind::Human) => Class::Human,
-            Some(_) => Class::NonHuman,
-            None => self.classification.map_or(Class::default(), |classification| classification.class),
-        }
+        self.declared_class().or(self.classification.map(|known| known.class)).unwrap_or_default()
     }
 
     /// Whether behaviour detectors run on it: people are followed only as far as last-seen goes, and the provider's own
@@ -95,8 +91,12 @@ impl IdentityState {
         self.effective_class() != Class::Human || (self.was_non_human && !self.is_human_for_certain())
     }
 
+    fn declared_class(&self) -> Option<Class> {
+        self.declared.as_ref().and_then(|declared| declared.class.or(declared.kind.map(class_of)))
+    }
+
     fn is_human_for_certain(&self) -> bool {
-        let is_declared = self.declared.as_ref().is_some_and(|declared| declared.kind == Some(Kind::Human));
+        let is_declared = self.declared_class() == Some(Class::Human);
         let by_type =
             |known: Classification| matches!(known.evidence, Evidence::Inventory | Evidence::PrincipalType);
         is_declared || self.classification.is_some_and(by_type)
@@ -151,6 +151,11 @@ impl IdentityState {
             self.has_more_scopes = true
         }
     }
+}
+
+/// The class that a declared kind implies.
+fn class_of(kind: Kind) -> Class {
+    if kind == Kind::Human { Class::Human } else { Class::NonHuman }
 }
 
 /// Whether a name now stands for another identity than before.

@@ -72,8 +72,8 @@ impl Scenario {
     /// Starts some stages of the service, and waits until they are ready.
     pub fn start_stages(&self, stages: Stages) -> Service {
         let config = Arc::new(self.config.clone());
-        let service =
-            Service::start(config, Arc::new(Detectors::builtin()), stages).expect("the service starts");
+        let service = Service::start(config, Arc::new(Detectors::builtin().unwrap()), stages)
+            .expect("the service starts");
         until("the service is ready", || service.health().ready);
         service
     }

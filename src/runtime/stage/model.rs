@@ -18,7 +18,7 @@ pub(super) struct Broker {
     /// Committed records in order.
     pub(super) outputs: Vec<OutRecord>,
     /// Generation of the current owner; commits of others are refused.
-    generation: u32,
+    pub(super) generation: u32,
 }
 
 /// Where and how the log fails.
