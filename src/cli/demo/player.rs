@@ -12,12 +12,12 @@ use crate::kafka::client;
 use crate::runtime::{Counters, Service, TopicCounters};
 use crate::time::{EventTime, SECOND_MS};
 
-/// Bytes that may wait in the input topics. The embedded broker drops the oldest beyond 5 MiB of one partition; four
-/// partitions that fill unevenly stay well below that.
-const MAX_WAITING_BYTES: u64 = 6 << 20;
+/// Bytes that may wait in the input topics. The embedded broker drops the oldest beyond 5 MiB of one partition; eight
+/// partitions that fill about evenly stay at half of that.
+const MAX_WAITING_BYTES: u64 = 20 << 20;
 
 /// Activities that may wait between the stages; some hundred bytes each, under the same limit.
-const MAX_WAITING_ACTIVITIES: u64 = 20_000;
+const MAX_WAITING_ACTIVITIES: u64 = 40_000;
 
 /// How long logs take to reach a topic; CloudTrail takes minutes, here they are just behind.
 const DELIVERY_DELAY_MS: i64 = 2 * SECOND_MS;
@@ -46,7 +46,11 @@ impl Player {
     ) -> anyhow::Result<Self> {
         let mut settings = client::base(&config.kafka);
         // The monitor's own keys must find the same partitions.
-        settings.set("partitioner", "murmur2_random").set("linger.ms", "5").set("compression.type", "none");
+        settings
+            .set("partitioner", "murmur2_random")
+            // Sticking to one partition would fill it before the others.
+            .set("sticky.partitioning.linger.ms", "0")
+            .set("linger.ms", "5");
         let topic = |index: usize| {
             config.topics.inputs.get(index).map(|input| input.topic.clone()).unwrap_or_default()
         };

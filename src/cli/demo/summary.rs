@@ -203,7 +203,7 @@ pub(super) fn unused_table(identities: &[LastSeen]) -> String {
         let owner = identity.declared.as_ref().and_then(|declared| declared.owner.clone());
         let kind = identity.kind.as_str().replace('_', " ");
         rows.add_row([
-            printable(&identity.identity_id),
+            short(&identity.identity_id),
             kind,
             days,
             owner.unwrap_or_else(|| "not declared".into()),
