@@ -206,7 +206,7 @@ impl Demo {
         self.screen.part(&title, self.plan.events * (HISTORY_DAYS as u64 - 1) / HISTORY_DAYS as u64);
         let begun = self.clock.monotonic();
         while self.player.play_one(self.process.service(), live_from)? {
-            if self.player.truth.activities % 2_000 == 0 {
+            if self.player.truth.activities.is_multiple_of(2_000) {
                 self.screen.progress(self.player.truth.activities);
                 self.show_alerts();
                 if self.is_interrupted() {

@@ -123,7 +123,7 @@ fn write(args: &Args, company: &Company, plan: &Plan, folder: &mut Folder) -> an
         for payload in payloads.drain(..) {
             folder.write(&payload)?;
         }
-        if truth.activities % 1_000 == 0 {
+        if truth.activities.is_multiple_of(1_000) {
             progress.set_position(truth.activities);
         }
     }

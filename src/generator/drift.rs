@@ -83,14 +83,16 @@ pub(super) fn schedule(
 fn arrivals(per_day: f64, since: EventTime, until: EventTime, random: &mut Random) -> Vec<EventTime> {
     let mut times = Vec::new();
     let mut time = since;
-    while per_day > 0.0 {
+    if per_day <= 0.0 {
+        return times;
+    }
+    loop {
         time = time.plus_millis((random.exponential() * DAY_MS as f64 / per_day) as i64 + 1);
         if time >= until {
-            break;
+            return times;
         }
         times.push(time);
     }
-    times
 }
 
 fn change(kind: usize, time: EventTime, archetype: &Archetype, random: &mut Random) -> Option<Change> {

@@ -159,8 +159,8 @@ fn unique_id(principal: Principal, random: &mut Random) -> String {
 
 fn criticality(environment: &str, random: &mut Random) -> &'static str {
     match environment {
-        "prod" => *random.pick::<&str>(&["medium", "high", "high", "critical"]),
-        _ => *random.pick::<&str>(&["low", "low", "medium"]),
+        "prod" => random.pick::<&str>(&["medium", "high", "high", "critical"]),
+        _ => random.pick::<&str>(&["low", "low", "medium"]),
     }
 }
 
