@@ -106,9 +106,7 @@ fn a_restart_restores_state_and_repeats_nothing() {
 
 fn identities(service: &Service) -> Vec<String> {
     let views = service.views();
-    let listed = views.iter().flat_map(|view| {
-        view.identities(&Default::default(), None, 1_000, nhi_monitor::runtime::clock::now())
-    });
+    let listed = views.iter().flat_map(|view| view.identities(&Default::default(), None, 1_000));
     listed.map(|identity| identity.identity_id).collect()
 }
 
