@@ -59,6 +59,9 @@ pub enum Error {
         /// Kind of problem.
         problem: &'static str,
     },
+    /// So much of the payload is damaged that telling its records apart would cost too much.
+    #[error("too much of the payload is damaged to tell its records apart; the rest was not read")]
+    TooDamaged,
     /// A wrapper names its content twice.
     #[error("wrapper has the key `{0}` twice, so that its content is not certain")]
     DuplicateKey(&'static str),
@@ -87,6 +90,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// How far into `text` the parser was when it gave up, in bytes.
+    pub(super) fn reach(&self, text: &str) -> usize {
+        let Self::BadJson { line, column, .. } = self else { return 0 };
+        let lines = memchr::memchr_iter(b'\n', text.as_bytes());
+        let line_start = lines.take(line.saturating_sub(1)).last().map_or(0, |newline| newline + 1);
+        (line_start + column).min(text.len())
+    }
+
     /// Bounded label for metrics and dead letters.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
@@ -100,6 +111,7 @@ impl Error {
             Self::BadGzip => "bad_gzip",
             Self::BadUtf8 => "bad_utf8",
             Self::BadJson { .. } => "bad_json",
+            Self::TooDamaged => "too_damaged",
             Self::DuplicateKey(_) => "duplicate_key",
             Self::Unrecognised => "unrecognised",
             Self::UnexpectedFormat { .. } => "unexpected_format",

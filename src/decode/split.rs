@@ -126,8 +126,8 @@ impl<'s> Visitor<'s> for Elements<'_, '_, 's> {
     fn visit_seq<A: SeqAccess<'s>>(self, mut seq: A) -> Result<(), A::Error> {
         self.progress.enter_array();
         while let Some(element) = seq.next_element::<&RawValue>()? {
-            if self.walk.is_full() {
-                return Err(A::Error::custom("too many records"));
+            if self.walk.exhausted().is_some() {
+                return Err(A::Error::custom("not read to its end"));
             }
             self.walk.element(element.get(), self.scope);
             self.progress.elements = self.progress.elements.map(|elements| elements + 1);
@@ -162,11 +162,12 @@ pub(super) fn after_damage<'s>(
     scope: &Scope<'s>,
 ) -> usize {
     let text = progress.text;
-    let end = next_document(text, progress.at);
-    if walk.is_full() {
-        walk.reject(walk.too_many(), skip_comma(&text[progress.at..]).as_bytes());
+    if let Some(exhausted) = walk.exhausted() {
+        walk.reject(exhausted, skip_comma(&text[progress.at..]).as_bytes());
         return text.len();
     }
+    let end = next_document(text, progress.at);
+    walk.reread(error.reach(text), end);
     if progress.inside {
         return Resumed { walk, scope, document: &text[..end], closing: progress.closing }
             .from(progress.at, error);
@@ -190,8 +191,8 @@ impl<'s> Resumed<'_, '_, 's> {
         let mut error = first;
         let mut rest = skip_comma(&self.document[at..]);
         loop {
-            if self.walk.is_full() && !rest.is_empty() {
-                self.walk.reject(self.walk.too_many(), rest.as_bytes());
+            if let Some(exhausted) = self.walk.exhausted().filter(|_| !rest.is_empty()) {
+                self.walk.reject(exhausted, rest.as_bytes());
                 return self.document.len();
             }
             if let Some(tail) = rest.strip_prefix(']') {
@@ -210,15 +211,18 @@ impl<'s> Resumed<'_, '_, 's> {
         let mut values = serde_json::Deserializer::from_str(rest).into_iter::<&'s RawValue>();
         let value = values.next();
         let after = &rest[values.byte_offset()..];
-        if let Some(Ok(value)) = value
-            && is_boundary(after)
-        {
-            self.walk.element(value.get(), self.scope);
-            return Ok(skip_comma(after));
-        }
-        let damaged = damaged_element(rest);
-        self.walk.reject(error, rest[..damaged.unwrap_or(rest.len())].trim_ascii_end().as_bytes());
-        damaged.map(|len| skip_comma(&rest[len..])).ok_or(())
+        let parsed = match value {
+            Some(Ok(value)) if is_boundary(after) => {
+                self.walk.element(value.get(), self.scope);
+                return Ok(skip_comma(after));
+            }
+            Some(Err(error)) => Error::from(error).reach(rest),
+            _ => values.byte_offset(),
+        };
+        let damaged = Damaged::of(rest);
+        self.walk.reread(parsed + damaged.looked_at, damaged.len.unwrap_or(rest.len()));
+        self.walk.reject(error, rest[..damaged.len.unwrap_or(rest.len())].trim_ascii_end().as_bytes());
+        damaged.len.map(|len| skip_comma(&rest[len..])).ok_or(())
     }
 
     /// After the array's end: only the document's end may follow.
@@ -238,12 +242,25 @@ fn cut_off() -> Error {
     Error::BadJson { line: 1, column: 0, problem: "it ends too early" }
 }
 
-/// The length of a damaged element, where it can be told: up to a sibling that begins as CloudTrail records do, or
-/// else to where its brackets close.
-fn damaged_element(text: &str) -> Option<usize> {
-    // Inside of a string a quote is escaped, so that what a record quotes cannot look like this.
-    let sibling = memmem::find(text.as_bytes(), b",{\"eventVersion\"");
-    sibling.or_else(|| balanced(text).filter(|len| is_boundary(&text[*len..])))
+/// The extent of a damaged element.
+struct Damaged {
+    /// Its length, where it can be told.
+    len: Option<usize>,
+    /// How many bytes it took to find out.
+    looked_at: usize,
+}
+
+impl Damaged {
+    /// The element at the start of `text`: up to a sibling that begins as CloudTrail records do, or else to where
+    /// its brackets close.
+    fn of(text: &str) -> Self {
+        let closes = balanced(text);
+        let looked_at = closes.unwrap_or(text.len());
+        // Inside of a string a quote is escaped, so that what a record quotes cannot look like this.
+        let sibling = memmem::find(&text.as_bytes()[..looked_at], b",{\"eventVersion\"");
+        let closed = closes.filter(|len| is_boundary(&text[*len..]));
+        Self { len: sibling.or(closed), looked_at }
+    }
 }
 
 /// The length up to where the brackets that `text` begins with close, outside of strings.

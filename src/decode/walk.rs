@@ -59,7 +59,16 @@ pub(super) struct Walk<'w> {
     gunzip: &'w mut Gunzip,
     take: &'w mut dyn FnMut(Piece<'_>) -> Reply,
     count: u32,
+    spent: Spent,
+}
+
+/// What a payload has cost so far beyond one pass over its bytes.
+#[derive(Clone, Copy, Default)]
+struct Spent {
+    /// Bytes that came out of gzip.
     unpacked_bytes: usize,
+    /// Bytes behind damaged places that were read in vain, and will be read again.
+    reread_bytes: usize,
 }
 
 impl<'w> Walk<'w> {
@@ -69,7 +78,7 @@ impl<'w> Walk<'w> {
         gunzip: &'w mut Gunzip,
         take: &'w mut dyn FnMut(Piece<'_>) -> Reply,
     ) -> Self {
-        Self { limits, hint, gunzip, take, count: 0, unpacked_bytes: 0 }
+        Self { limits, hint, gunzip, take, count: 0, spent: Spent::default() }
     }
 
     /// How many pieces were given.
@@ -108,11 +117,11 @@ impl<'w> Walk<'w> {
 
     fn gzip(&mut self, bytes: &[u8], scope: &Scope<'_>) {
         let Some(scope) = self.decoded(scope) else { return };
-        let room = self.limits.payload_bytes - self.unpacked_bytes;
+        let room = self.limits.payload_bytes - self.spent.unpacked_bytes;
         match self.gunzip.unpack(bytes, room) {
             Err(error) => self.reject(error, scope.origin),
             Ok(unpacked) => {
-                self.unpacked_bytes += unpacked.len;
+                self.spent.unpacked_bytes += unpacked.len;
                 self.bytes(&unpacked.buffer[..unpacked.len], &scope);
                 self.gunzip.give_back(unpacked.buffer);
                 if !unpacked.damaged.is_empty() {
@@ -154,10 +163,10 @@ impl<'w> Walk<'w> {
             gunzip: &mut *self.gunzip,
             take: &mut refuse_marked,
             count: self.count,
-            unpacked_bytes: self.unpacked_bytes,
+            spent: self.spent,
         };
         walk.text(&copy, &scope.at(copy.as_bytes()));
-        (self.count, self.unpacked_bytes) = (walk.count, walk.unpacked_bytes);
+        (self.count, self.spent) = (walk.count, walk.spent);
     }
 
     /// Walks the documents and lines of a text.
@@ -168,8 +177,8 @@ impl<'w> Walk<'w> {
         }
         let mut rest = text;
         while !rest.is_empty() {
-            if self.is_full() {
-                return self.reject(self.too_many(), rest.as_bytes());
+            if let Some(error) = self.exhausted() {
+                return self.reject(error, rest.as_bytes());
             }
             let alone = rest.len() == text.len();
             let used = match rest.as_bytes()[0] {
@@ -254,13 +263,23 @@ impl<'w> Walk<'w> {
         Reply::Taken
     }
 
-    /// Whether no further record may be taken from this payload.
-    pub(super) fn is_full(&self) -> bool {
-        self.count as usize >= self.limits.payload_records
+    /// Notes that `read` bytes were read, of which only `used` are accounted for.
+    pub(super) fn reread(&mut self, read: usize, used: usize) {
+        self.spent.reread_bytes += read.saturating_sub(used);
     }
 
-    pub(super) fn too_many(&self) -> Error {
-        Error::TooManyRecords { limit: self.limits.payload_records }
+    /// Why the rest of this payload is not read any more, where it is not.
+    ///
+    /// Brackets that never close let each damaged place cost a look at all that follows it. What is looked at in vain
+    /// may be as much as the largest payload, and no more.
+    pub(super) fn exhausted(&self) -> Option<Error> {
+        if self.count as usize >= self.limits.payload_records {
+            Some(Error::TooManyRecords { limit: self.limits.payload_records })
+        } else if self.spent.reread_bytes > self.limits.payload_bytes {
+            Some(Error::TooDamaged)
+        } else {
+            None
+        }
     }
 
     pub(super) fn too_deep(&self) -> Error {

@@ -190,6 +190,29 @@ fn nesting_never_reaches_the_stack() {
 }
 
 #[test]
+fn brackets_that_never_close_cost_a_bounded_look() {
+    let limits = Limits { payload_bytes: 4 << 20, ..Limits::default() };
+    for (head, part) in [
+        ("", "{\"a\":\n"),
+        ("", "[\n1,\n"),
+        ("[", ",{\"eventVersion\":[0"),
+        ("{\"Records\":[", ",{\"eventVersion\":[0"),
+        ("[", "{,},"),
+        ("[{,}", ",{\"eventVersion\":\"1.08\" \"x"),
+    ] {
+        let input = head.to_owned() + &part.repeat(100_000);
+        let seen = pieces(input.as_bytes(), FormatHint::Auto, &limits);
+        assert!(seen.iter().all(|piece| piece.word.starts_with("reject")));
+        println!("{part:?}: {} pieces, then {}", seen.len(), seen[seen.len() - 1].word);
+    }
+    let endless = "{\"a\":\n".repeat(100_000);
+    let seen = pieces(endless.as_bytes(), FormatHint::Auto, &limits);
+    assert_eq!(seen[seen.len() - 1].word, "reject:too_damaged");
+    let accounted = seen.iter().map(|piece| piece.bytes.len() + 1).sum::<usize>();
+    assert_eq!(accounted, endless.len(), "what was not read is kept");
+}
+
+#[test]
 fn messages_hold_no_payload() {
     let secret = "hunter2";
     for input in
