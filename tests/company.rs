@@ -1,6 +1,11 @@
 //! A generated company on a real Apache Kafka: mixed shapes in through kcat, and the generator's truth held against what comes out.
 
 #![cfg(feature = "edges")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a scenario may fail, and waits by the clock"
+)]
 
 mod support;
 

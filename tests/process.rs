@@ -1,6 +1,11 @@
 //! The whole binary on a real Apache Kafka: ready, killed, started again, drained.
 
 #![cfg(feature = "edges")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a scenario may fail, and waits by the clock"
+)]
 
 mod support;
 
