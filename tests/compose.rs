@@ -39,7 +39,11 @@ fn what_is_mounted_or_awaited_exists() {
     for (name, service) in services(&compose) {
         for volume in texts(&service["volumes"]) {
             let (source, _) = volume.split_once(':').unwrap();
-            let exists = if source.starts_with('.') { root().join(source).exists() } else { volumes.contains_key(source) };
+            let exists = if source.starts_with('.') {
+                root().join(source).exists()
+            } else {
+                volumes.contains_key(source)
+            };
             assert!(exists, "{name}: {source}");
         }
         let awaited: Vec<&str> = match &service["depends_on"] {

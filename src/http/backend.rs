@@ -6,7 +6,6 @@ use serde::Serialize;
 
 use crate::baseline::{LastSeen, Profile};
 use crate::monitor::{Filter, View};
-use crate::runtime::clock;
 
 use super::alerts::{AlertQuery, RecentAlert};
 
@@ -29,8 +28,7 @@ pub trait Backend: Send + Sync {
 
     /// Up to `limit` identities with an id greater than `after`, in order of id, over all partitions.
     fn identities(&self, filter: &Filter, after: Option<&str>, limit: usize) -> Vec<LastSeen> {
-        let now = clock::now();
-        let lists = self.views().into_iter().flat_map(|view| view.identities(filter, after, limit, now));
+        let lists = self.views().into_iter().flat_map(|view| view.identities(filter, after, limit));
         let mut identities: Vec<_> = lists.collect();
         identities.sort_by(|one, other| one.identity_id.cmp(&other.identity_id));
         identities.truncate(limit);
@@ -39,8 +37,7 @@ pub trait Backend: Send + Sync {
 
     /// One identity with its baseline.
     fn identity(&self, id: &str) -> Option<(LastSeen, Profile)> {
-        let now = clock::now();
-        self.views().iter().find_map(|view| view.identity(id, now))
+        self.views().iter().find_map(|view| view.identity(id))
     }
 }
 
