@@ -41,6 +41,9 @@ const HISTORY_DAYS: i64 = 30;
 /// Span of the traffic that is played live.
 const LIVE_MS: i64 = DAY_MS;
 
+/// Partitions of each topic: the embedded broker keeps so little of each that few would slow the history down.
+const PARTITIONS: i32 = 8;
+
 /// Days without use after which an identity counts as unused here, so that thirty days show some.
 const UNUSED_DAYS: u32 = 14;
 
@@ -60,7 +63,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 300)]
     pub identities: usize,
     /// Records in all.
-    #[arg(long, value_name = "N", default_value_t = 300_000)]
+    #[arg(long, value_name = "N", default_value_t = 200_000)]
     pub events: u64,
     /// Seconds of the company's time in one second of the live part; overrides `--for`.
     #[arg(long, value_name = "X")]
@@ -97,9 +100,11 @@ pub(super) fn run(args: Args) -> Result<Exit, Failure> {
 fn config() -> Config {
     let mut config = Config::default();
     config.kafka.application_id = "nhi-demo".into();
-    config.topics.partitions = 4;
+    config.topics.partitions = PARTITIONS;
     config.stage.commit_interval = Duration::from_millis(100);
-    config.stage.commit_records = 10_000;
+    config.stage.commit_records = 50_000;
+    // An idle fetch holds the consumer up for half a second by default; here everything is in one process.
+    config.kafka.properties.insert("fetch.wait.max.ms".into(), "20".into());
     config.unused.after_days = UNUSED_DAYS;
     // One hour is for months: in thirty days that pass in seconds it would be most of the traffic.
     config.last_seen.publish_every = Duration::from_secs(24 * 3_600);

@@ -32,6 +32,11 @@ pub(in crate::cli) fn card(alert: &Alert, width: usize) -> String {
     lines.join("\n")
 }
 
+/// One line for an incident that grew: what changed is its weight, the card has shown the rest.
+pub(in crate::cli) fn growth(alert: &Alert) -> String {
+    format!("{}  risk {}, {} signals", headline(alert), alert.risk_score, alert.count)
+}
+
 /// `HIGH     2026-01-31 09:30  Title  (update 2)`.
 fn headline(alert: &Alert) -> String {
     let severity = severity(alert.severity_id);
@@ -131,6 +136,13 @@ mod tests {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }
         assert!(text.lines().all(|line| console::measure_text_width(line) <= 101), "{text}");
+    }
+
+    #[test]
+    fn growth_takes_one_line() {
+        console::set_colors_enabled(false);
+        let text = growth(&alert());
+        assert!(text.contains("risk") && text.lines().count() == 1, "{text}");
     }
 
     #[test]

@@ -9,15 +9,15 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use crate::config::Config;
 use crate::generator::{Emission, Emissions, InventoryRecord, Mixer, Payload, Topic, Truth};
 use crate::kafka::client;
-use crate::runtime::{Counters, Service};
+use crate::runtime::{Counters, Service, TopicCounters};
 use crate::time::{EventTime, SECOND_MS};
 
-/// Bytes that may wait in the input topics. The embedded broker drops the oldest beyond 5 MiB of one partition; four
-/// partitions that fill unevenly stay well below that.
-const MAX_WAITING_BYTES: u64 = 6 << 20;
+/// Bytes that may wait in the input topics. The embedded broker drops the oldest beyond 5 MiB of one partition; eight
+/// partitions that fill about evenly stay at half of that.
+const MAX_WAITING_BYTES: u64 = 20 << 20;
 
 /// Activities that may wait between the stages; some hundred bytes each, under the same limit.
-const MAX_WAITING_ACTIVITIES: u64 = 20_000;
+const MAX_WAITING_ACTIVITIES: u64 = 40_000;
 
 /// How long logs take to reach a topic; CloudTrail takes minutes, here they are just behind.
 const DELIVERY_DELAY_MS: i64 = 2 * SECOND_MS;
@@ -46,7 +46,11 @@ impl Player {
     ) -> anyhow::Result<Self> {
         let mut settings = client::base(&config.kafka);
         // The monitor's own keys must find the same partitions.
-        settings.set("partitioner", "murmur2_random").set("linger.ms", "5").set("compression.type", "none");
+        settings
+            .set("partitioner", "murmur2_random")
+            // Sticking to one partition would fill it before the others.
+            .set("sticky.partitioning.linger.ms", "0")
+            .set("linger.ms", "5");
         let topic = |index: usize| {
             config.topics.inputs.get(index).map(|input| input.topic.clone()).unwrap_or_default()
         };
@@ -137,7 +141,7 @@ impl Player {
             self.producer.poll(Duration::ZERO);
             let counters = service.counters();
             let waiting = self.sent_bytes.saturating_sub(self.consumed_bytes(&counters));
-            if waiting < MAX_WAITING_BYTES && between_stages(&counters) < MAX_WAITING_ACTIVITIES {
+            if waiting < MAX_WAITING_BYTES && self.between_stages(&counters) < MAX_WAITING_ACTIVITIES {
                 return Ok(());
             }
             if let Some(failure) = service.health().failure {
@@ -148,25 +152,27 @@ impl Player {
     }
 
     fn consumed_bytes(&self, counters: &Counters) -> u64 {
-        let topics = [&self.cloudtrail, &self.auth];
-        topics.iter().filter_map(|topic| counters.topics.get(*topic)).map(|topic| topic.bytes).sum()
+        self.log_topics(counters).map(|topic| topic.bytes).sum()
+    }
+
+    /// Activities that ingest has put out and the monitor has not taken in yet. Declarations are not counted there.
+    fn between_stages(&self, counters: &Counters) -> u64 {
+        let out: u64 = self.log_topics(counters).map(|topic| topic.activities).sum();
+        out.saturating_sub(counters.monitored)
+    }
+
+    fn log_topics<'a>(&self, counters: &'a Counters) -> impl Iterator<Item = &'a TopicCounters> {
+        [&self.cloudtrail, &self.auth].into_iter().filter_map(|topic| counters.topics.get(topic))
     }
 
     /// Whether everything that was sent went through both stages.
     pub(super) fn is_consumed(&self, service: &Service) -> bool {
         let counters = service.counters();
-        self.consumed_bytes(&counters) >= self.sent_bytes && between_stages(&counters) == 0
+        self.consumed_bytes(&counters) >= self.sent_bytes && self.between_stages(&counters) == 0
     }
 
     /// Records that the input topics' counters must come to.
     pub(super) fn received(&self, counters: &Counters) -> u64 {
-        let topics = [&self.cloudtrail, &self.auth];
-        topics.iter().filter_map(|topic| counters.topics.get(*topic)).map(|topic| topic.received).sum()
+        self.log_topics(counters).map(|topic| topic.received).sum()
     }
-}
-
-/// Activities that ingest has put out and the monitor has not taken in yet.
-fn between_stages(counters: &Counters) -> u64 {
-    let out: u64 = counters.topics.values().map(|topic| topic.activities).sum();
-    out.saturating_sub(counters.monitored)
 }

@@ -5,12 +5,12 @@ use std::io::Write;
 use console::Style;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::card::card;
+use super::card::{card, growth};
 use crate::cli::table;
 use crate::wire::alert::Alert;
 
 /// Widest card: longer lines are hard to read.
-const MAX_WIDTH: usize = 100;
+pub(super) const MAX_WIDTH: usize = 100;
 
 /// The terminal, or whatever standard output is.
 pub(super) struct Screen {
@@ -56,8 +56,11 @@ impl Screen {
         self.bar.finish_and_clear();
     }
 
-    /// Shows an alert.
+    /// Shows an alert: a card for a new incident, a line for one that grew.
     pub(super) fn alert(&self, alert: &Alert) {
+        if alert.activity_id != 1 {
+            return self.say(&growth(alert));
+        }
         self.say(&format!("\n{}", card(alert, table::width().min(MAX_WIDTH))));
     }
 

@@ -7,13 +7,16 @@ use std::time::Duration;
 use console::Style;
 
 use super::score::{Score, truly_unused};
-use super::screen::Screen;
+use super::screen::{MAX_WIDTH, Screen};
 use crate::baseline::LastSeen;
 use crate::baseline::last_seen::UseStatus;
-use crate::cli::table::{bytes, grouped, printable, table};
+use crate::cli::table::{bytes, grouped, printable, table, width, wrapped};
 use crate::generator::Truth;
 use crate::runtime::Counters;
 use crate::time::{DAY_MS, EventTime};
+
+/// Width of the labels at the left.
+const LABEL: usize = 10;
 
 /// What happened in a run.
 pub(super) struct Outcome<'a> {
@@ -98,7 +101,11 @@ impl Outcome<'_> {
         }
         let list: Vec<_> =
             kinds.iter().map(|(kind, count)| format!("{count} {}", kind.replace('_', " "))).collect();
-        line(screen, "identities", &format!("{}: {}", self.identities.len(), list.join(", ")));
+        let text = format!("{}: {}", self.identities.len(), list.join(", "));
+        let lines = wrapped(&text, width().min(MAX_WIDTH).saturating_sub(LABEL + 3));
+        for (index, text) in lines.iter().enumerate() {
+            line(screen, if index == 0 { "identities" } else { "" }, text);
+        }
     }
 
     fn show_incidents(&self, screen: &Screen) {
@@ -187,6 +194,7 @@ pub(super) fn unused_table(identities: &[LastSeen]) -> String {
     let mut list: Vec<_> = unused(identities).collect();
     list.sort_by_key(|identity| std::cmp::Reverse(identity.unused_days));
     let mut rows = table(&["identity", "kind", "unused", "owner"]);
+    rows.set_width(width().min(MAX_WIDTH) as u16);
     for identity in list.iter().take(MOST) {
         let days = match identity.status {
             UseStatus::NeverSeen => "never used".to_owned(),
@@ -195,7 +203,7 @@ pub(super) fn unused_table(identities: &[LastSeen]) -> String {
         let owner = identity.declared.as_ref().and_then(|declared| declared.owner.clone());
         let kind = identity.kind.as_str().replace('_', " ");
         rows.add_row([
-            printable(&identity.identity_id),
+            short(&identity.identity_id),
             kind,
             days,
             owner.unwrap_or_else(|| "not declared".into()),
@@ -205,8 +213,16 @@ pub(super) fn unused_table(identities: &[LastSeen]) -> String {
     if rest > 0 { format!("{rows}\n … and {rest} more") } else { rows.to_string() }
 }
 
+/// The id without what is the same for all; the API shows it whole.
+fn short(identity_id: &str) -> String {
+    const MOST: usize = 52;
+    let text = printable(identity_id.strip_prefix("arn:aws:iam::").unwrap_or(identity_id));
+    let skipped = text.chars().count().saturating_sub(MOST);
+    if skipped == 0 { text } else { std::iter::once('…').chain(text.chars().skip(skipped + 1)).collect() }
+}
+
 fn line(screen: &Screen, label: &str, text: &str) {
-    screen.say(&format!("  {} {text}", Style::new().dim().apply_to(format!("{label:<10}"))));
+    screen.say(&format!("  {} {text}", Style::new().dim().apply_to(format!("{label:<LABEL$}"))));
 }
 
 fn percentile(sorted: &[i64], part: f64) -> Option<i64> {
