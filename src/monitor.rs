@@ -5,8 +5,11 @@
 
 #[cfg(test)]
 pub(crate) mod fixture;
+mod changelog;
 pub mod identity;
+mod incidents;
 pub mod posture;
+mod publication;
 pub mod publish;
 pub mod rehearsal;
 mod schedule;
@@ -14,6 +17,7 @@ pub mod state;
 mod stats;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 mod view;
 
 use std::collections::BTreeSet;
@@ -22,14 +26,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::activity::{Activity, Usage};
-use crate::baseline::last_seen::UseStatus;
-use crate::baseline::{Dimension, LastSeen, Sighting};
+use crate::baseline::LastSeen;
 use crate::config::Config;
 use crate::detect::Detectors;
-use crate::detect::detector::Status;
-use crate::detect::families::Subject;
 use crate::detect::finding::IncidentReport;
-use crate::detect::incident::Incident;
 use crate::identity::DeclaredChange;
 use crate::term::{Interner, Term};
 use crate::time::{DAY_MS, EventTime, HOUR_MS, ProcessingTime};
@@ -38,7 +38,6 @@ pub use stats::Stats;
 pub use view::{Filter, View};
 
 use identity::{IdentityState, Recreated};
-use posture::Judgement;
 use schedule::Schedule;
 use state::{Settings, Shared};
 
@@ -98,9 +97,6 @@ pub struct Changes {
 
 /// How often limits are looked after.
 const UPKEEP_EVERY_MS: i64 = HOUR_MS;
-
-/// Share of the identities that goes when there are too many: enough that it is rare, too few to hurt.
-const EVICTED_SHARE: usize = 100;
 
 impl Monitor {
     /// A monitor without any state.
@@ -235,44 +231,6 @@ impl Monitor {
         View { shared: Arc::clone(&self.shared) }
     }
 
-    /// What changed since the last call, for the changelog.
-    pub fn take_changes(&mut self) -> Changes {
-        let changes = std::mem::take(&mut self.changes);
-        for id in &changes.identities {
-            if let Some(mut state) = self.shared.identities.get_mut(id) {
-                state.is_dirty = false;
-            }
-        }
-        changes
-    }
-
-    /// State of this partition, for the changelog.
-    #[must_use]
-    pub fn shared(&self) -> &Shared {
-        &self.shared
-    }
-
-    /// What interned terms and detector ids in the changelog stand for.
-    #[must_use]
-    pub fn vocabulary(&self) -> (&Interner, &Detectors) {
-        (&self.terms, &self.detectors)
-    }
-
-    /// Puts back one identity from the changelog; `None` drops it.
-    pub fn restore_identity(&mut self, id: &str, state: Option<IdentityState>) {
-        let id = self.terms.intern(id);
-        if let Some((_, old)) = self.shared.identities.remove(&id) {
-            self.stats.recount(old.counted, None);
-            self.stats.open_incidents -= u64::from(is_open(&old));
-        }
-        let Some(mut state) = state else { return };
-        state.due = state.due.map(|due| self.schedule.add(id.clone(), due));
-        state.counted = Some((state.effective_kind(), state.published.status));
-        self.stats.recount(None, state.counted);
-        self.stats.open_incidents += u64::from(is_open(&state));
-        self.shared.identities.insert(id, Box::new(state));
-    }
-
     fn entry<'a>(
         &self,
         shared: &'a Shared,
@@ -281,180 +239,6 @@ impl Monitor {
         match shared.identities.get_mut(id) {
             Some(state) => state,
             None => shared.identities.entry(self.terms.intern(id)).or_default(),
-        }
-    }
-
-    fn detect(
-        &mut self,
-        activity: &Activity<'_>,
-        state: &mut IdentityState,
-        sighting: &Sighting,
-        effects: &mut Vec<Effect>,
-    ) {
-        let event = &activity.event;
-        self.close_if_over(&activity.identity.id, state, event.received, effects);
-        if !state.is_watched() {
-            return;
-        }
-        let mut signals = Vec::new();
-        let detectors = Arc::clone(&self.detectors);
-        detectors
-            .run(Subject { event, sighting, behaviour: &state.behaviour }, |signal| signals.push(signal));
-        for signal in signals {
-            self.stats.count_signal(&signal.detector.id);
-            if signal.detector.status == Status::Enabled {
-                let incident = state.incident.get_or_insert_with(|| {
-                    Box::new(Incident::begin(
-                        &activity.identity.id,
-                        &signal,
-                        event.dedupe_key(),
-                        event.received,
-                    ))
-                });
-                incident.add(signal, event.received);
-            }
-        }
-        self.report(activity, state, sighting, effects);
-    }
-
-    /// Reports the identity's incident where it opened or grew, and holds what is new in this event out of the baseline.
-    fn report(
-        &mut self,
-        activity: &Activity<'_>,
-        state: &mut IdentityState,
-        sighting: &Sighting,
-        effects: &mut Vec<Effect>,
-    ) {
-        let Some(mut incident) = state.incident.take() else { return };
-        let was_open = incident.is_open();
-        let subject = publish::subject(&activity.identity.id, state);
-        if let Some(report) = incident.next_report(&subject, self.shared.settings.incident) {
-            effects.push(Effect::Alert(Box::new(report)));
-        }
-        self.stats.open_incidents += u64::from(!was_open && incident.is_open());
-        if incident.is_open() {
-            state.behaviour.quarantine(&activity.event, sighting);
-        }
-        state.incident = Some(incident);
-    }
-
-    fn close_if_over(
-        &mut self,
-        id: &str,
-        state: &mut IdentityState,
-        now: ProcessingTime,
-        effects: &mut Vec<Effect>,
-    ) {
-        let settings = self.shared.settings.incident;
-        let Some(mut incident) = state.incident.take_if(|incident| incident.is_over(now, settings)) else {
-            return;
-        };
-        self.stats.open_incidents -= u64::from(incident.is_open());
-        if let Some(report) = incident.close(&publish::subject(id, state), settings) {
-            effects.push(Effect::Alert(Box::new(report)));
-        }
-    }
-
-    /// Publishes at once on first sight, on a change of status or credentials, and when the last use moved far enough.
-    fn publish_if_due(
-        &mut self,
-        id: &str,
-        state: &mut IdentityState,
-        sighting: &Sighting,
-        now: ProcessingTime,
-        effects: &mut Vec<Effect>,
-    ) {
-        let moved_ms = state
-            .usage
-            .last_seen
-            .zip(state.published.last_seen)
-            .map_or(i64::MAX, |(last, published)| last.millis_since(published));
-        let is_new_credential = sighting.new_bits[Dimension::Credential as usize].is_some();
-        let window_ms = posture::window_ms(state, self.shared.settings.unused_after_days);
-        let is_wakened =
-            state.published.status != UseStatus::Active && posture::is_in_use(state, now, window_ms);
-        if is_new_credential || is_wakened || moved_ms > self.shared.settings.publish_every_ms {
-            self.judge_and_publish_at_once(id, state, now, effects);
-        }
-    }
-
-    fn judge_and_publish_at_once(
-        &mut self,
-        id: &str,
-        state: &mut IdentityState,
-        now: ProcessingTime,
-        effects: &mut Vec<Effect>,
-    ) {
-        let judged = self.judge(id, state, now);
-        self.note_posture(id, state, &judged, now, effects);
-        self.publish(id, state, judged, now, effects);
-    }
-
-    /// Publishes where the status changed, or where the identity has been quiet since its last use was published.
-    fn judge_and_publish(
-        &mut self,
-        id: &str,
-        state: &mut IdentityState,
-        now: ProcessingTime,
-        effects: &mut Vec<Effect>,
-    ) {
-        let judged = self.judge(id, state, now);
-        self.note_posture(id, state, &judged, now, effects);
-        let is_quiet = quiet_since(state)
-            .is_some_and(|since| now.millis_since(since) >= self.shared.settings.publish_every_ms);
-        if judged.status != state.published.status || !state.published.is_published || is_quiet {
-            self.publish(id, state, judged, now, effects);
-        }
-    }
-
-    fn judge(&self, id: &str, state: &IdentityState, now: ProcessingTime) -> Judgement {
-        let window_ms = posture::window_ms(state, self.shared.settings.unused_after_days);
-        posture::judge(id, state, &self.shared.coverage(), now, window_ms)
-    }
-
-    fn publish(
-        &mut self,
-        id: &str,
-        state: &mut IdentityState,
-        judged: Judgement,
-        now: ProcessingTime,
-        effects: &mut Vec<Effect>,
-    ) {
-        state.published.is_published = true;
-        state.published.last_seen = state.usage.last_seen;
-        state.published.status = judged.status;
-        effects.push(Effect::LastSeen(Box::new(publish::last_seen(id, state, judged, now))));
-    }
-
-    /// Opens a finding when an identity is proven unused, and ends it when it is used again.
-    fn note_posture(
-        &mut self,
-        id: &str,
-        state: &mut IdentityState,
-        judged: &Judgement,
-        now: ProcessingTime,
-        effects: &mut Vec<Effect>,
-    ) {
-        let is_unused = matches!(judged.status, UseStatus::Unused | UseStatus::NeverSeen);
-        if is_unused && state.unused_since.is_none() && posture::is_reported(state) {
-            let Some(detector) = self.detectors.posture(judged.status == UseStatus::NeverSeen).cloned()
-            else {
-                return;
-            };
-            let since = idle_since(state);
-            self.stats.count_signal(&detector.id);
-            state.unused_since = Some(since);
-            let subject = publish::subject(id, state);
-            let days = judged.unused_days.unwrap_or_default();
-            let report =
-                IncidentReport::unused(&detector, subject, days, (since, state.usage.last_seen), now);
-            effects.push(Effect::Alert(Box::new(report)));
-        } else if judged.status == UseStatus::Active
-            && let Some(since) = state.unused_since.take()
-            && let Some(detector) = self.detectors.posture(since == EventTime::default()).cloned()
-        {
-            let report = IncidentReport::used_again(&detector, publish::subject(id, state), since, now);
-            effects.push(Effect::Alert(Box::new(report)));
         }
     }
 
@@ -528,32 +312,6 @@ impl Monitor {
         }
         self.stats.scopes = coverage.len() as u64;
     }
-
-    /// Looks after limits: drops terms that nobody holds, and the identities unseen for longest where there are too many.
-    fn upkeep(&mut self, now: ProcessingTime) {
-        self.stats.silent_scopes = self.shared.coverage().silent(EventTime::from_millis(now.millis())) as u64;
-        let count = self.shared.identities.len();
-        if count > self.shared.settings.max_identities {
-            let surplus = count - self.shared.settings.max_identities
-                + self.shared.settings.max_identities / EVICTED_SHARE;
-            self.evict(surplus);
-        }
-        self.terms.sweep();
-    }
-
-    fn evict(&mut self, surplus: usize) {
-        let mut oldest: Vec<(Option<EventTime>, Term)> =
-            self.shared.identities.iter().map(|state| (state.usage.last_seen, state.key().clone())).collect();
-        oldest.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.as_str().cmp(b.1.as_str())));
-        for (_, id) in oldest.into_iter().take(surplus) {
-            if let Some((id, state)) = self.shared.identities.remove(&id) {
-                self.stats.recount(state.counted, None);
-                self.stats.open_incidents -= u64::from(is_open(&state));
-                self.stats.count_evictions("identities", 1);
-                self.changes.dropped.push(id);
-            }
-        }
-    }
 }
 
 fn is_open(state: &IdentityState) -> bool {
@@ -563,9 +321,4 @@ fn is_open(state: &IdentityState) -> bool {
 /// Since when an unpublished last use has been waiting for quiet.
 fn quiet_since(state: &IdentityState) -> Option<ProcessingTime> {
     (state.published.last_seen != state.usage.last_seen).then_some(state.usage.last_received).flatten()
-}
-
-/// Since when an identity is idle: its last use; 1970 where it was never used.
-fn idle_since(state: &IdentityState) -> EventTime {
-    state.usage.last_seen.unwrap_or_default()
 }

@@ -1,6 +1,11 @@
 //! Whole-service scenarios on a real Apache Kafka: bytes in through an independent client, records out read by it.
 
 #![cfg(feature = "edges")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a scenario may fail, and waits by the clock"
+)]
 
 mod support;
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::ProducerContext;
 use rdkafka::topic_partition_list::TopicPartitionList;
@@ -168,9 +168,18 @@ fn report_error(
     error: &KafkaError,
     reason: &str,
 ) {
+    if is_end(error) {
+        return;
+    }
     let code = error.rdkafka_error_code().map_or_else(|| "unknown".to_owned(), |code| format!("{code:?}"));
     observer.broker_error(stage, &code);
     log.write(RDKafkaLogLevel::Warning, &code, reason);
+}
+
+/// The end of a partition is told in the same way as trouble, and is none.
+fn is_end(error: &KafkaError) -> bool {
+    matches!(error, KafkaError::PartitionEOF(_))
+        || error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF)
 }
 
 /// Takes note of nothing, and keeps the library's log in bounds: for the clients that restore and ask.
@@ -185,7 +194,9 @@ impl ClientContext for Quiet {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.log.write(RDKafkaLogLevel::Warning, &error.to_string(), reason);
+        if !is_end(&error) {
+            self.log.write(RDKafkaLogLevel::Warning, &error.to_string(), reason);
+        }
     }
 }
 

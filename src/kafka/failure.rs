@@ -37,6 +37,11 @@ pub(crate) fn transaction(action: &'static str, error: &KafkaError) -> Error {
     }
 }
 
+/// The producer as a whole has failed.
+pub(crate) fn beyond_repair(action: &'static str, code: RDKafkaErrorCode, detail: String) -> Error {
+    if names_fencing(code) { Error::Fenced { action, detail } } else { Error::Fatal { action, detail } }
+}
+
 /// Whether the same call may be repeated.
 pub(crate) fn is_retriable(error: &KafkaError) -> bool {
     matches!(error, KafkaError::Transaction(inner) if inner.is_retriable() && !inner.txn_requires_abort())
@@ -47,14 +52,16 @@ fn is_fenced(error: &KafkaError) -> bool {
         KafkaError::Transaction(inner) => Some(inner.code()),
         other => other.rdkafka_error_code(),
     };
+    code.is_some_and(names_fencing)
+}
+
+fn names_fencing(code: RDKafkaErrorCode) -> bool {
     matches!(
         code,
-        Some(
-            RDKafkaErrorCode::Fenced
-                | RDKafkaErrorCode::ProducerFenced
-                | RDKafkaErrorCode::InvalidProducerEpoch
-                | RDKafkaErrorCode::TransactionCoordinatorFenced
-        )
+        RDKafkaErrorCode::Fenced
+            | RDKafkaErrorCode::ProducerFenced
+            | RDKafkaErrorCode::InvalidProducerEpoch
+            | RDKafkaErrorCode::TransactionCoordinatorFenced
     )
 }
 

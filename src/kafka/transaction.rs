@@ -130,9 +130,11 @@ impl Transactions {
     }
 
     fn check_deliveries(&self) -> Result<(), Error> {
-        match self.producer.context().take_failure() {
-            Some(error) => Err(failure::transaction("deliver", &error)),
-            None => Ok(()),
+        match (self.producer.client().fatal_error(), self.producer.context().take_failure()) {
+            // Then deliveries fail as "purged", which does not say why.
+            (Some((code, words)), _) => Err(failure::beyond_repair("deliver", code, words)),
+            (None, Some(error)) => Err(failure::transaction("deliver", &error)),
+            (None, None) => Ok(()),
         }
     }
 }

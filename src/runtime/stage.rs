@@ -341,6 +341,9 @@ impl<L: Log, P: Processor> Stage<L, P> {
         self.processor.open(source);
         if self.processor.is_stateful() {
             let since = self.clock.monotonic();
+            if self.partitions.restores().next().is_none() {
+                self.next_report = since + RESTORE_REPORT;
+            }
             self.partitions.start(source, Life::Restoring { records: 0, since }, position);
             self.log.restore_begin(source);
             return Ok(());

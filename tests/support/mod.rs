@@ -16,40 +16,40 @@ use nhi_monitor::runtime::{Service, Stages};
 use serde_json::{Value, json};
 
 /// How long a condition may take to come true, on a loaded machine.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// One scenario's settings and topics on the Kafka that `./test` started.
-pub struct Scenario {
+pub(crate) struct Scenario {
     /// Settings, with topics of this scenario's own.
-    pub config: Config,
+    pub(crate) config: Config,
 }
 
 /// A message as an independent reader sees it.
 #[derive(Debug)]
-pub struct Read {
+pub(crate) struct Read {
     /// Key, where there is one.
-    pub key: Option<String>,
+    pub(crate) key: Option<String>,
     /// Value; `None` is a tombstone.
-    pub payload: Option<String>,
+    pub(crate) payload: Option<String>,
     /// Headers, in order.
-    pub headers: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
 }
 
 impl Read {
     /// The value as JSON.
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(self.payload.as_deref().unwrap_or_default()).expect("the value is JSON")
     }
 
     /// A header's value.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 }
 
 impl Scenario {
     /// A scenario with fresh topics; `None` (and a line that says so) where there is no Kafka to run on.
-    pub fn new(name: &str) -> Option<Self> {
+    pub(crate) fn new(name: &str) -> Option<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let Ok(brokers) = std::env::var("NHI_TEST_BROKERS") else {
             eprintln!(
@@ -65,12 +65,12 @@ impl Scenario {
     }
 
     /// Starts the service, and waits until it is ready.
-    pub fn start(&self) -> Service {
+    pub(crate) fn start(&self) -> Service {
         self.start_stages(Stages::ALL)
     }
 
     /// Starts some stages of the service, and waits until they are ready.
-    pub fn start_stages(&self, stages: Stages) -> Service {
+    pub(crate) fn start_stages(&self, stages: Stages) -> Service {
         let config = Arc::new(self.config.clone());
         let service = Service::start(config, Arc::new(Detectors::builtin().unwrap()), stages)
             .expect("the service starts");
@@ -79,12 +79,12 @@ impl Scenario {
     }
 
     /// The first input topic.
-    pub fn input(&self) -> &str {
+    pub(crate) fn input(&self) -> &str {
         &self.config.topics.inputs[0].topic
     }
 
     /// Produces one message per payload, with kcat.
-    pub fn produce(&self, topic: &str, payloads: &[Vec<u8>]) {
+    pub(crate) fn produce(&self, topic: &str, payloads: &[Vec<u8>]) {
         let dir = tempfile::tempdir().expect("a directory");
         for (chunk, payloads) in payloads.chunks(500).enumerate() {
             let files: Vec<_> =
@@ -98,15 +98,32 @@ impl Scenario {
     }
 
     /// Produces one message per line, with kcat: the fast way for bare records.
-    pub fn produce_lines(&self, topic: &str, lines: &[u8]) {
+    pub(crate) fn produce_lines(&self, topic: &str, lines: &[u8]) {
         let mut kcat =
             self.kcat("-P").args(["-t", topic]).stdin(Stdio::piped()).spawn().expect("kcat starts");
         kcat.stdin.take().expect("a pipe").write_all(lines).expect("lines are written");
         assert!(kcat.wait().expect("kcat ends").success());
     }
 
+    /// Produces one message per payload, whatever its bytes, in one go.
+    pub(crate) fn produce_all(&self, topic: &str, payloads: &[&[u8]]) {
+        // Random bytes that no payload holds.
+        const DELIMITER: &str = r"\x9d\x02\xf7\x5b\xe1\x8c\x33\xa6";
+        const DELIMITER_BYTES: &[u8] = b"\x9d\x02\xf7\x5b\xe1\x8c\x33\xa6";
+        let mut kcat = self.kcat("-P");
+        let mut kcat =
+            kcat.args(["-t", topic, "-D", DELIMITER]).stdin(Stdio::piped()).spawn().expect("kcat starts");
+        let mut pipe = kcat.stdin.take().expect("a pipe");
+        for payload in payloads {
+            pipe.write_all(payload).expect("a payload is written");
+            pipe.write_all(DELIMITER_BYTES).expect("a delimiter is written");
+        }
+        drop(pipe);
+        assert!(kcat.wait().expect("kcat ends").success());
+    }
+
     /// Produces one message with a key, with kcat.
-    pub fn produce_keyed(&self, topic: &str, key: &str, value: &str) {
+    pub(crate) fn produce_keyed(&self, topic: &str, key: &str, value: &str) {
         let line = format!("{key}\t{value}\n");
         let mut kcat = self.kcat("-P");
         let mut kcat =
@@ -116,7 +133,7 @@ impl Scenario {
     }
 
     /// Reads a topic from its beginning to its end as a `read_committed` reader, with kcat.
-    pub fn read(&self, topic: &str) -> Vec<Read> {
+    pub(crate) fn read(&self, topic: &str) -> Vec<Read> {
         let output = self
             .kcat("-C")
             .args(["-t", topic, "-o", "beginning", "-e", "-q", "-J", "-X", "isolation.level=read_committed"])
@@ -127,7 +144,7 @@ impl Scenario {
     }
 
     /// The newest value of each key that starts with `prefix`, as a compacted topic would keep it.
-    pub fn latest(&self, topic: &str, prefix: &str) -> std::collections::BTreeMap<String, Value> {
+    pub(crate) fn latest(&self, topic: &str, prefix: &str) -> std::collections::BTreeMap<String, Value> {
         let reads = self.read(topic);
         let keyed = reads.iter().filter_map(|read| Some((read.key.clone()?, read)));
         keyed
@@ -156,7 +173,7 @@ fn read(line: &str) -> Read {
 }
 
 /// Settings with topics and names that no other scenario has, few partitions and quick commits.
-pub fn config(unique: &str) -> Config {
+pub(crate) fn config(unique: &str) -> Config {
     let mut config = Config::default();
     config.kafka.application_id = unique.to_owned();
     config.stage.commit_interval = Duration::from_millis(100);
@@ -179,16 +196,24 @@ pub fn config(unique: &str) -> Config {
 ///
 /// # Panics
 /// Where it does not hold within [`DEADLINE`].
-pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, condition: impl FnMut() -> bool) {
+    until_within(DEADLINE, what, condition);
+}
+
+/// Waits until `condition` holds.
+///
+/// # Panics
+/// Where it does not hold within `deadline`.
+pub(crate) fn until_within(deadline: Duration, what: &str, mut condition: impl FnMut() -> bool) {
     let started = Instant::now();
     while !condition() {
-        assert!(started.elapsed() < DEADLINE, "in vain: {what}");
+        assert!(started.elapsed() < deadline, "in vain: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
 
 /// Waits until the service has taken in so many records of all topics, and has handed them to the monitor.
-pub fn until_received(service: &Service, records: u64) {
+pub(crate) fn until_received(service: &Service, records: u64) {
     until("all records are received", || received(service) >= records);
     until("all activities are monitored", || {
         let counters = service.counters();
@@ -199,7 +224,7 @@ pub fn until_received(service: &Service, records: u64) {
 }
 
 /// Records that the service has taken in, its own last-seen records excepted.
-pub fn received(service: &Service) -> u64 {
+pub(crate) fn received(service: &Service) -> u64 {
     let own = |topic: &nhi_monitor::runtime::TopicCounters| {
         topic.skipped.get("last_seen_record").copied().unwrap_or_default()
     };
@@ -207,7 +232,7 @@ pub fn received(service: &Service) -> u64 {
 }
 
 /// A CloudTrail record of a role's session.
-pub fn role_event(role: &str, at: &str, n: usize) -> Value {
+pub(crate) fn role_event(role: &str, at: &str, n: usize) -> Value {
     json!({
         "eventVersion": "1.11",
         "userIdentity": {
@@ -239,6 +264,6 @@ pub fn role_event(role: &str, at: &str, n: usize) -> Value {
 }
 
 /// `arn:aws:iam::111122223333:role/NAME`.
-pub fn role_id(role: &str) -> String {
+pub(crate) fn role_id(role: &str) -> String {
     format!("arn:aws:iam::111122223333:role/{role}")
 }

@@ -1,0 +1,48 @@
+//! What the changelog needs of a monitor: what changed, and how it is put back.
+
+use crate::detect::Detectors;
+use crate::term::Interner;
+
+use super::identity::IdentityState;
+use super::state::Shared;
+use super::{Changes, Monitor, is_open};
+
+impl Monitor {
+    /// What changed since the last call, for the changelog.
+    pub fn take_changes(&mut self) -> Changes {
+        let changes = std::mem::take(&mut self.changes);
+        for id in &changes.identities {
+            if let Some(mut state) = self.shared.identities.get_mut(id) {
+                state.is_dirty = false;
+            }
+        }
+        changes
+    }
+
+    /// State of this partition, for the changelog.
+    #[must_use]
+    pub fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// What interned terms and detector ids in the changelog stand for.
+    #[must_use]
+    pub fn vocabulary(&self) -> (&Interner, &Detectors) {
+        (&self.terms, &self.detectors)
+    }
+
+    /// Puts back one identity from the changelog; `None` drops it.
+    pub fn restore_identity(&mut self, id: &str, state: Option<IdentityState>) {
+        let id = self.terms.intern(id);
+        if let Some((_, old)) = self.shared.identities.remove(&id) {
+            self.stats.recount(old.counted, None);
+            self.stats.open_incidents -= u64::from(is_open(&old));
+        }
+        let Some(mut state) = state else { return };
+        state.due = state.due.map(|due| self.schedule.add(id.clone(), due));
+        state.counted = Some((state.effective_kind(), state.published.status));
+        self.stats.recount(None, state.counted);
+        self.stats.open_incidents += u64::from(is_open(&state));
+        self.shared.identities.insert(id, Box::new(state));
+    }
+}

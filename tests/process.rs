@@ -1,0 +1,163 @@
+//! The whole binary on a real Apache Kafka: ready, killed, started again, drained.
+
+#![cfg(feature = "edges")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a scenario may fail, and waits by the clock"
+)]
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use support::{Scenario, role_event, role_id, until};
+
+const ROLES: usize = 30;
+
+/// A running `nhi-monitor run`. Killed where a test gives up on it.
+struct Running {
+    child: Child,
+    port: u16,
+    _dir: tempfile::TempDir,
+}
+
+impl Running {
+    fn start(scenario: &Scenario) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut config = scenario.config.clone();
+        config.http.listen = format!("127.0.0.1:{port}");
+        let file = dir.path().join("nhi-monitor.toml");
+        std::fs::write(&file, toml::to_string(&config).unwrap()).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nhi-monitor"));
+        let child = command.args(["run", "-c"]).arg(&file).spawn().unwrap();
+        Self { child, port, _dir: dir }
+    }
+
+    fn ready(scenario: &Scenario) -> Self {
+        let running = Self::start(scenario);
+        until("the process is ready", || running.get("/readyz").is_some_and(|(code, _)| code == 200));
+        running
+    }
+
+    /// Status and body; `None` while nobody listens.
+    fn get(&self, path: &str) -> Option<(u16, String)> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\n\r\n", self.port)
+            .ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
+    }
+
+    /// Activities that one identity's baseline has learned from.
+    fn activities(&self, role: usize) -> u64 {
+        let id = role_id(&format!("r{role}")).replace('/', "%2F");
+        let answer = self.get(&format!("/api/v1/identities/{id}"));
+        let body = answer.filter(|(code, _)| *code == 200).map(|(_, body)| body);
+        let json: Value = body.and_then(|body| serde_json::from_str(&body).ok()).unwrap_or_default();
+        json["baseline"]["activities"].as_u64().unwrap_or_default()
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
+    }
+
+    /// Tells it to stop; its exit code.
+    fn terminate(mut self) -> Option<i32> {
+        self.signal("-TERM");
+        self.child.wait().unwrap().code()
+    }
+
+    fn kill(mut self) {
+        self.signal("-KILL");
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended already where the test went well.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn at(n: usize) -> String {
+    format!("2026-03-02T{:02}:{:02}:00Z", 8 + n / 60, n % 60)
+}
+
+fn lines(rounds: std::ops::Range<usize>) -> String {
+    let events = rounds
+        .flat_map(|round| (0..ROLES).map(move |role| role_event(&format!("r{role}"), &at(round), round)));
+    events.map(|event| format!("{event}\n")).collect()
+}
+
+/// SIGKILL at any moment loses nothing and counts nothing twice; SIGTERM drains, and the process ends with 0.
+#[test]
+fn a_killed_process_goes_on_exactly_where_it_stood() {
+    let Some(mut scenario) = Scenario::new("killed") else { return };
+    // Stable over restarts, as a StatefulSet's pod name: the new process takes the old one's place at once.
+    scenario.config.kafka.instance_id = Some("one".into());
+    let kills = 4;
+    for kill in 0..kills {
+        let running = Running::ready(&scenario);
+        scenario.produce_lines(scenario.input(), lines(kill * 5..(kill + 1) * 5).as_bytes());
+        // Each time somewhere else within reading, processing and committing.
+        std::thread::sleep(Duration::from_millis(37 * kill as u64));
+        running.kill();
+    }
+    let running = Running::ready(&scenario);
+    until("every event is learned", || (0..ROLES).all(|role| running.activities(role) >= 5 * kills as u64));
+    let learned: BTreeMap<usize, u64> = (0..ROLES).map(|role| (role, running.activities(role))).collect();
+    assert!(learned.values().all(|activities| *activities == 5 * kills as u64), "{learned:?}");
+    keep_metrics(&running);
+    assert_eq!(running.terminate(), Some(0));
+
+    let last_seen = scenario.latest(&scenario.config.topics.inventory, "last-seen:");
+    let newest = at(5 * kills - 1).replace("00Z", "00.000Z");
+    assert_eq!(last_seen.len(), ROLES);
+    assert!(last_seen.values().all(|record| record["last_seen"] == json!(newest)), "{last_seen:?}");
+    let alerts = scenario.read(&scenario.config.topics.alerts);
+    let ids: BTreeSet<_> = alerts.iter().map(|alert| alert_id(&alert.json())).collect();
+    assert_eq!(ids.len(), alerts.len(), "nothing is alerted twice");
+}
+
+fn alert_id(alert: &Value) -> (String, String) {
+    (alert["finding_info"]["uid"].to_string(), alert["metadata"]["sequence"].to_string())
+}
+
+/// Leaves what `/metrics` said, for `./test` to hand to promtool.
+fn keep_metrics(running: &Running) {
+    let (code, metrics) = running.get("/metrics").unwrap();
+    assert_eq!(code, 200);
+    std::fs::write(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("metrics.txt"), metrics).unwrap();
+}
+
+/// A second process under the same instance name takes over; the first ends by itself, and says why by its exit code.
+#[test]
+fn a_process_whose_name_was_taken_ends() {
+    let Some(mut scenario) = Scenario::new("fenced") else { return };
+    scenario.config.kafka.instance_id = Some("one".into());
+    let mut first = Running::ready(&scenario);
+    let second = Running::start(&scenario);
+    scenario.produce_lines(scenario.input(), lines(0..2).as_bytes());
+    let mut ended = None;
+    until("the first ends", || {
+        ended = first.child.try_wait().unwrap();
+        ended.is_some()
+    });
+    assert_eq!(ended.and_then(|status| status.code()), Some(1));
+    until("the second has learned everything", || (0..ROLES).all(|role| second.activities(role) == 2));
+    assert_eq!(second.terminate(), Some(0));
+}
