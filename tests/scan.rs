@@ -1,4 +1,5 @@
 //! `scan`: the whole binary over files.
+#![cfg(feature = "edges")]
 
 use std::fs;
 use std::io::Write as _;
