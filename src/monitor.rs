@@ -263,7 +263,7 @@ impl Monitor {
     fn next_due(&self, state: &IdentityState, now: ProcessingTime) -> ProcessingTime {
         let settings = &self.shared.settings;
         let publish = quiet_since(state).map(|since| since.plus_millis(settings.publish_every_ms));
-        let close = state.incident.as_ref().map(|incident| incident.over_at(settings.incident));
+        let close = state.incident.as_ref().map(|incident| incident.due_at(settings.incident));
         let window_ms = posture::window_ms(state, settings.unused_after_days);
         let in_use_until =
             state.usage.last_seen.map(|last| ProcessingTime::from_millis(last.millis() + window_ms));

@@ -87,7 +87,7 @@ fn novelty(
     (bits >= min_bits).then(|| Match {
         bits,
         reason: explain::novelty_reason(dimensions, event, level),
-        expected: explain::usual(dimensions, behaviour),
+        expected: explain::usual(dimensions, event, behaviour),
         observed: explain::values(dimensions, event),
     })
 }
@@ -131,7 +131,7 @@ fn displaced(workloads: &[String], bits: f32, subject: Subject<'_>) -> Option<Ma
             "the credential of {workload} is used from {}, a network where this identity never was",
             explain::origin(event)
         ),
-        expected: explain::usual(&[Dimension::Network], behaviour),
+        expected: explain::usual(&[Dimension::Network], event, behaviour),
         observed: explain::values(&[Dimension::Network], event),
     })
 }

@@ -86,6 +86,7 @@ struct IncidentSnapshot {
     sequence: u32,
     reported_bits: f32,
     reported_severity: Option<Severity>,
+    is_closed: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -216,6 +217,7 @@ impl IncidentSnapshot {
             sequence: incident.sequence,
             reported_bits: incident.reported_bits,
             reported_severity: incident.reported_severity,
+            is_closed: incident.is_closed,
         }
     }
 
@@ -235,6 +237,7 @@ impl IncidentSnapshot {
             sequence: self.sequence,
             reported_bits: self.reported_bits,
             reported_severity: self.reported_severity,
+            is_closed: self.is_closed,
         }
     }
 }
