@@ -54,7 +54,7 @@ need_venv() {
 
 need_rust() {
   command -v cargo >/dev/null || {
-    echo "cargo is missing: install Rust 1.88 or newer (rustup)" >&2
+    echo "cargo is missing: install Rust 1.88 or newer" >&2
     return 1
   }
 }
