@@ -12,31 +12,31 @@
 //! `edges` feature. The lower part wires the core to Kafka, files, HTTP and the terminal.
 
 // -- pure core --
-pub mod activity;
-pub mod baseline;
 pub mod config;
+pub mod time;
+pub mod text;
+pub mod term;
+pub mod activity;
 pub mod decode;
-pub mod detect;
-pub mod generator;
+pub mod normalize;
 pub mod identity;
 pub mod ingest;
+pub mod baseline;
+pub mod detect;
 pub mod monitor;
-pub mod normalize;
-pub mod term;
-pub mod text;
-pub mod time;
 pub mod wire;
+pub mod generator;
 
 // -- edges --
 #[cfg(feature = "edges")]
-pub mod cli;
+pub mod kafka;
 #[cfg(feature = "edges")]
 pub mod files;
 #[cfg(feature = "edges")]
 pub mod http;
 #[cfg(feature = "edges")]
-pub mod kafka;
+pub mod telemetry;
 #[cfg(feature = "edges")]
 pub mod runtime;
 #[cfg(feature = "edges")]
-pub mod telemetry;
+pub mod cli;

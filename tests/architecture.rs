@@ -27,7 +27,7 @@ const CORE: [&str; 14] = [
 /// The modules that touch the world. They may import everything but the command line, which is the outermost.
 const EDGES: [&str; 6] = ["files", "kafka", "runtime", "telemetry", "http", "cli"];
 /// Where the world begins: paths that the core must not name.
-const WORLD: [&str; 13] = [
+const WORLD: [&str; 17] = [
     "tokio",
     "rdkafka",
     "axum",
@@ -36,11 +36,15 @@ const WORLD: [&str; 13] = [
     "tracing",
     "clap",
     "std::fs",
-    "std::net",
     "std::env",
     "std::thread",
     "std::process",
+    "std::net::TcpStream",
+    "std::net::TcpListener",
+    "std::net::UdpSocket",
+    "std::net::ToSocketAddrs",
     "std::time::SystemTime",
+    "std::time::Instant",
 ];
 /// Lines of a file before its tests.
 const MAX_FILE_LINES: usize = 500;
@@ -61,17 +65,31 @@ impl Source {
     fn code(&self) -> &str {
         self.text.split("#[cfg(test)]\nmod ").next().unwrap_or_default()
     }
+}
 
-    fn is_test(&self) -> bool {
-        self.path.file_stem().is_some_and(|stem| stem == "tests" || stem == "fixture")
+/// What `#[cfg(test)] mod name;` declares: files `name.rs`, and all below a folder `name`, beside the declaring file.
+fn test_modules(source: &Source) -> Vec<PathBuf> {
+    let folder = match source.path.file_stem().and_then(|stem| stem.to_str()) {
+        Some("mod" | "lib" | "main") => source.path.parent().unwrap().to_owned(),
+        _ => source.path.with_extension(""),
+    };
+    let mut lines = source.text.lines().peekable();
+    let mut found = Vec::new();
+    while let Some(line) = lines.next() {
+        let declares = lines.peek().and_then(|next| next.rsplit_once("mod ")?.1.strip_suffix(';'));
+        if let Some(name) = declares.filter(|_| line.trim() == "#[cfg(test)]") {
+            found.push(folder.join(name));
+        }
     }
+    found
 }
 
 fn sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = Vec::new();
     gather(&root, &root, &mut found);
-    found.retain(|source| !source.is_test());
+    let tests: Vec<PathBuf> = found.iter().flat_map(test_modules).collect();
+    found.retain(|source| !tests.iter().any(|test| source.path.with_extension("").starts_with(test)));
     found
 }
 
@@ -252,27 +270,90 @@ fn functions_are_short_enough_to_read() {
 }
 
 #[test]
-fn the_commands_that_the_readme_names_exist() {
+fn the_commands_that_the_documents_name_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let Ok(readme) = fs::read_to_string(root.join("README.md")) else {
-        panic!("README.md is missing");
-    };
     let help = std::process::Command::new(env!("CARGO_BIN_EXE_nhi-monitor")).arg("--help").output().unwrap();
     let help = String::from_utf8_lossy(&help.stdout).into_owned();
     let known: Vec<&str> =
         help.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).collect();
-    for line in readme.lines() {
-        let words: Vec<&str> = line.split_whitespace().map(|word| word.trim_matches('`')).collect();
-        let named =
-            words.iter().position(|word| word.ends_with("nhi-monitor")).and_then(|at| words.get(at + 1));
-        let Some(command) =
-            named.filter(|_| line.starts_with(['$', ' ', '`']) || line.contains("nhi-monitor "))
-        else {
-            continue;
-        };
-        let is_command = command.chars().all(|c| c.is_ascii_lowercase())
-            && line.contains(&format!("`nhi-monitor {command}"));
-        assert!(!is_command || known.contains(command), "README names `nhi-monitor {command}`");
+    for name in ["README.md", "docs/operations.md"] {
+        // A document that is not written yet names nothing.
+        let text = fs::read_to_string(root.join(name)).unwrap_or_default();
+        for command in named_commands(&text) {
+            assert!(known.contains(&command.as_str()), "{name} names `nhi-monitor {command}`");
+        }
+    }
+}
+
+/// What stands after `nhi-monitor` or `cargo run … --` in code (blocks and spans) of a Markdown text.
+fn named_commands(markdown: &str) -> Vec<String> {
+    let mut in_block = false;
+    let mut found = Vec::new();
+    for line in markdown.lines() {
+        in_block ^= line.trim_start().starts_with("```");
+        let spans: Vec<&str> =
+            if in_block { vec![line] } else { line.split('`').skip(1).step_by(2).collect() };
+        for span in spans {
+            let words: Vec<&str> = span.split_whitespace().collect();
+            let is_call = |pair: &&[&str]| {
+                let is_run = pair[0] == "--" && span.contains("cargo run");
+                (pair[0].ends_with("nhi-monitor") || is_run)
+                    && pair[1].chars().all(|c| c.is_ascii_lowercase())
+            };
+            found.extend(words.windows(2).filter(is_call).map(|pair| pair[1].to_owned()));
+        }
+    }
+    found
+}
+
+#[test]
+fn commands_are_found_in_code_only() {
+    let text =
+        "nhi-monitor is, `nhi-monitor scan x` and\n```\ncargo run --release -- demo\n./nhi-monitor -V\n```\n";
+    assert_eq!(named_commands(text), ["scan", "demo"]);
+}
+
+#[test]
+fn every_dependency_has_a_licence_that_is_allowed() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let rules: toml::Table = fs::read_to_string(root.join("deny.toml")).unwrap().parse().unwrap();
+    let allowed: Vec<&str> =
+        rules["licenses"]["allow"].as_array().unwrap().iter().filter_map(toml::Value::as_str).collect();
+    let output = std::process::Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version=1", "--locked", "--offline"])
+        .current_dir(root)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    for package in metadata["packages"].as_array().unwrap() {
+        let licence = package["license"].as_str().unwrap_or_default();
+        assert!(is_allowed(licence, &allowed), "{}: {licence}", package["name"]);
+    }
+}
+
+/// Whether an SPDX expression of the form `(a OR b) AND c` can be fulfilled with the `allowed` licences.
+fn is_allowed(licence: &str, allowed: &[&str]) -> bool {
+    let licence = licence.replace(" / ", " OR ").replace('/', " OR ");
+    let can_choose = |part: &str| {
+        let part = part.trim_matches(['(', ')', ' ']);
+        part.split(" OR ").any(|choice| allowed.contains(&choice.trim()))
+    };
+    licence.split(" AND ").all(can_choose)
+}
+
+#[test]
+fn licences_are_read_as_they_are_written() {
+    let allowed = ["MIT", "Zlib"];
+    for (licence, expected) in [
+        ("MIT", true),
+        ("GPL-3.0 OR MIT", true),
+        ("GPL-3.0/MIT", true),
+        ("MIT AND GPL-3.0", false),
+        ("(GPL-3.0 OR MIT) AND Zlib", true),
+        ("", false),
+    ] {
+        assert_eq!(is_allowed(licence, &allowed), expected, "{licence}");
     }
 }
 

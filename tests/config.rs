@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use nhi_monitor::config::{Config, ConfigFormat, Error, Fault, Origin, Problem, default_toml, json_schema};
-use nhi_monitor::decode::FormatHint;
+use nhi_monitor::config::{
+    Config, ConfigFormat, Error, Fault, FormatHint, Origin, Problem, default_toml, json_schema,
+};
 
 fn load(text: &str, variables: &[(&str, &str)]) -> Result<Config, Error> {
     let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));

@@ -128,7 +128,6 @@ fn every_metric_is_shown_or_watched() {
     // Shown by what is derived from them.
     let apart = BTreeSet::from([
         "nhi_messages_received_total",
-        "nhi_published_bytes_total",
         "nhi_declarations_total",
         "nhi_activities_learned_total",
     ]);

@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 mod config;
+pub mod demo;
 mod detectors;
 mod exit;
 pub mod generate;
@@ -30,6 +31,7 @@ pub struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
+  nhi-monitor demo                                 see it at work; nothing to install
   nhi-monitor scan /var/log/auth.log AWSLogs/      look into files, no Kafka needed
   nhi-monitor config default > nhi-monitor.toml    all settings, with what they are for
   nhi-monitor topics check -c nhi-monitor.toml     are the topics as they should be?
@@ -45,6 +47,8 @@ sets kafka.brokers; see `nhi-monitor config --help`.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Try everything in one process: an embedded broker, a made-up company, incidents.
+    Demo(demo::Args),
     /// Run the service: read logs from Kafka, write alerts and last-seen records to Kafka.
     Run(run::Args),
     /// Look through log files and folders, and report; the same detection as with Kafka.
@@ -72,6 +76,7 @@ pub fn main(cli: Cli) -> ExitCode {
 
 fn dispatch(command: Command) -> Result<Exit, Failure> {
     match command {
+        Command::Demo(args) => demo::run(args),
         Command::Run(args) => run::run(&args),
         Command::Unused(args) => unused::run(&args),
         Command::Generate(args) => generate::run(args).map(|_| Exit::Ok).map_err(Failure::from),

@@ -1,6 +1,6 @@
 //! `run`: the service, until it is told to stop.
 
-mod process;
+pub(super) mod process;
 
 use std::io;
 use std::sync::Arc;

@@ -23,8 +23,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::decode::FormatHint;
-
 /// All settings. Every key has a default; unknown keys are errors.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -128,6 +126,19 @@ pub struct Input {
     /// What it carries.
     #[serde(default)]
     pub format: FormatHint,
+}
+
+/// What the operator says an input carries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FormatHint {
+    /// Recognise each record by its content.
+    #[default]
+    Auto,
+    /// CloudTrail in any transport shape.
+    Cloudtrail,
+    /// Linux auth logs: syslog or journald, in any transport shape.
+    LinuxAuth,
 }
 
 /// The stages and how they commit.

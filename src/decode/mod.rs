@@ -20,7 +20,7 @@ mod split;
 mod utf8;
 mod walk;
 
-use serde::{Deserialize, Serialize};
+pub use crate::config::FormatHint;
 
 use crate::config::Limits;
 pub use error::Error;
@@ -76,19 +76,6 @@ impl Format {
             Self::Journald => "journald",
         }
     }
-}
-
-/// What the operator says an input carries.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum FormatHint {
-    /// Recognise each record by its content.
-    #[default]
-    Auto,
-    /// CloudTrail in any transport shape.
-    Cloudtrail,
-    /// Linux auth logs: syslog or journald, in any transport shape.
-    LinuxAuth,
 }
 
 impl FormatHint {

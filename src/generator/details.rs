@@ -70,12 +70,6 @@ fn target(target: Target, name: &str, owner: &Owner<'_>, random: &mut Random) ->
             "AWS::SNS::Topic",
             arn("sns", name.to_owned()),
         ),
-        Target::Secret => {
-            plain(json!({"secretId": arn("secretsmanager", format!("secret:{name}-{}", &random.hex(6)))}))
-        }
-        Target::Parameter => {
-            plain(json!({"name": format!("/{}/{name}", owner.stem), "withDecryption": true}))
-        }
         Target::Key => key(owner, random),
         Target::Function => with(
             json!({"functionName": arn("lambda", format!("function:{name}")), "invocationType": "RequestResponse"}),
@@ -83,42 +77,53 @@ fn target(target: Target, name: &str, owner: &Owner<'_>, random: &mut Random) ->
             "AWS::Lambda::Function",
             arn("lambda", format!("function:{name}")),
         ),
-        Target::Role => plain(json!({"roleName": format!("{name}-role")})),
-        Target::User => plain(json!({"userName": format!("{name}-user")})),
-        Target::Instance => plain(
-            json!({"instanceId": format!("i-{}", random.hex(17)), "agentName": "amazon-ssm-agent", "agentVersion": "3.3.551.0", "platformType": "Linux", "platformName": "Amazon Linux"}),
-        ),
-        Target::Cluster => plain(
-            json!({"cluster": arn("ecs", format!("cluster/{}", owner.stem)), "services": [name], "include": ["TAGS"]}),
-        ),
+        other => plain(request(other, name, owner, random)),
+    }
+}
+
+/// What is asked for, of the targets whose records name no resources.
+fn request(target: Target, name: &str, owner: &Owner<'_>, random: &mut Random) -> Value {
+    let Owner { account, region, .. } = owner;
+    let arn = |service: &str, rest: String| format!("arn:aws:{service}:{region}:{account}:{rest}");
+    match target {
+        Target::Secret => {
+            json!({"secretId": arn("secretsmanager", format!("secret:{name}-{}", &random.hex(6)))})
+        }
+        Target::Parameter => json!({"name": format!("/{}/{name}", owner.stem), "withDecryption": true}),
+        Target::Role => json!({"roleName": format!("{name}-role")}),
+        Target::User => json!({"userName": format!("{name}-user")}),
+        Target::Instance => {
+            json!({"instanceId": format!("i-{}", random.hex(17)), "agentName": "amazon-ssm-agent", "agentVersion": "3.3.551.0", "platformType": "Linux", "platformName": "Amazon Linux"})
+        }
+        Target::Cluster => {
+            json!({"cluster": arn("ecs", format!("cluster/{}", owner.stem)), "services": [name], "include": ["TAGS"]})
+        }
         Target::Repository => {
-            plain(json!({"registryId": account, "repositoryName": owner.stem, "imageTag": random.hex(12)}))
+            json!({"registryId": account, "repositoryName": owner.stem, "imageTag": random.hex(12)})
         }
-        Target::LogGroup => plain(
-            json!({"logGroupName": format!("/aws/{name}"), "logStreamName": format!("{}/{}", name, random.hex(32))}),
-        ),
-        Target::Stack => {
-            plain(json!({"stackName": name, "changeSetName": format!("cdk-deploy-{}", random.hex(8))}))
+        Target::LogGroup => {
+            json!({"logGroupName": format!("/aws/{name}"), "logStreamName": format!("{}/{}", name, random.hex(32))})
         }
-        Target::Model => plain(
-            json!({"modelId": "anthropic.claude-3-5-sonnet-20240620-v1:0", "accept": "application/json", "contentType": "application/json"}),
-        ),
+        Target::Stack => json!({"stackName": name, "changeSetName": format!("cdk-deploy-{}", random.hex(8))}),
+        Target::Model => {
+            json!({"modelId": "anthropic.claude-3-5-sonnet-20240620-v1:0", "accept": "application/json", "contentType": "application/json"})
+        }
         Target::Trail => {
-            plain(json!({"name": format!("arn:aws:cloudtrail:{region}:{account}:trail/organization-trail")}))
+            json!({"name": format!("arn:aws:cloudtrail:{region}:{account}:trail/organization-trail")})
         }
-        Target::Thing => {
-            plain(json!({"thingName": format!("{name}-{}", random.hex(6)), "shadowName": "state"}))
+        Target::Thing => json!({"thingName": format!("{name}-{}", random.hex(6)), "shadowName": "state"}),
+        Target::Snapshot => {
+            json!({"volumeId": format!("vol-{}", random.hex(17)), "snapshotId": format!("snap-{}", random.hex(17)), "tagSpecificationSet": {"items": [{"resourceType": "snapshot", "tags": [{"key": "team", "value": owner.stem}]}]}})
         }
-        Target::Snapshot => plain(
-            json!({"volumeId": format!("vol-{}", random.hex(17)), "snapshotId": format!("snap-{}", random.hex(17)), "tagSpecificationSet": {"items": [{"resourceType": "snapshot", "tags": [{"key": "team", "value": owner.stem}]}]}}),
-        ),
-        Target::Database => plain(json!({"dBInstanceIdentifier": name, "maxRecords": 100})),
-        Target::StateMachine => plain(
-            json!({"stateMachineArn": arn("states", format!("stateMachine:{name}")), "name": random.uuid()}),
-        ),
+        Target::Database => json!({"dBInstanceIdentifier": name, "maxRecords": 100}),
+        Target::StateMachine => {
+            json!({"stateMachineArn": arn("states", format!("stateMachine:{name}")), "name": random.uuid()})
+        }
         Target::Build => {
-            plain(json!({"projectName": owner.stem, "ids": [format!("{}:{}", owner.stem, random.uuid())]}))
+            json!({"projectName": owner.stem, "ids": [format!("{}:{}", owner.stem, random.uuid())]})
         }
+        // The others are made with their resources.
+        _ => Value::Null,
     }
 }
 

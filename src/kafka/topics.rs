@@ -15,6 +15,12 @@ use crate::config::{Config, Topics};
 
 /// How long the brokers may take to answer an administrative request.
 const ADMIN_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often, and with which pause, the brokers are asked whether they know a topic that was just created: 10 s in all.
+const MAX_LOOKS: u32 = 100;
+/// See [`MAX_LOOKS`].
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+/// Ids of embedded clusters start so (librdkafka: `rdkafka_mock.c`). These do not answer questions about settings.
+const EMBEDDED_CLUSTER: &str = "mockCluster";
 /// Activities are read within minutes; a day leaves room for an outage of the monitor over a night.
 const ACTIVITY_RETENTION_MS: &str = "86400000";
 /// The changelog's segments are compacted while small, so that a restore reads little that is outdated.
@@ -197,7 +203,7 @@ async fn ask(config: &Config, create: bool) -> Result<Report, Error> {
     if create && !missing.is_empty() {
         create_topics(&admin, &missing, config.topics.replication_factor).await?;
     }
-    let found = if create && !missing.is_empty() { metadata(&admin, config)? } else { found };
+    let found = if create && !missing.is_empty() { await_topics(&admin, config, &missing)? } else { found };
     let policies = policies(&admin, &wanted, &found).await;
     let created = |topic: &Wanted| create && missing.iter().any(|other| other.name == topic.name);
     let check = |topic: &Wanted| {
@@ -226,6 +232,23 @@ fn unreachable(config: &Config) -> impl FnOnce(KafkaError) -> Error {
 
 fn metadata(admin: &AdminClient<DefaultClientContext>, config: &Config) -> Result<Metadata, Error> {
     admin.inner().fetch_metadata(None, ADMIN_TIMEOUT).map_err(unreachable(config))
+}
+
+/// Created topics reach the brokers' metadata a moment later than the answer.
+fn await_topics(
+    admin: &AdminClient<DefaultClientContext>,
+    config: &Config,
+    created: &[&Wanted],
+) -> Result<Metadata, Error> {
+    let mut found = metadata(admin, config)?;
+    for _ in 0..MAX_LOOKS {
+        if created.iter().all(|topic| partitions(&found, &topic.name) > 0) {
+            break;
+        }
+        std::thread::sleep(BETWEEN_LOOKS);
+        found = metadata(admin, config)?;
+    }
+    Ok(found)
 }
 
 fn partitions(found: &Metadata, name: &str) -> i32 {
@@ -269,9 +292,14 @@ async fn policies(
     wanted: &[Wanted],
     found: &Metadata,
 ) -> BTreeMap<String, String> {
+    let cluster = admin.inner().fetch_cluster_id(ADMIN_TIMEOUT);
+    if cluster.is_some_and(|id| id.starts_with(EMBEDDED_CLUSTER)) {
+        return BTreeMap::new();
+    }
     let existing: Vec<_> = wanted.iter().filter(|topic| partitions(found, &topic.name) > 0).collect();
     let resources: Vec<_> = existing.iter().map(|topic| ResourceSpecifier::Topic(&topic.name)).collect();
-    let described = match admin.describe_configs(&resources, &AdminOptions::new()).await {
+    let options = AdminOptions::new().request_timeout(Some(ADMIN_TIMEOUT));
+    let described = match admin.describe_configs(&resources, &options).await {
         Ok(described) => described,
         Err(error) => {
             tracing::warn!(%error, "topic settings cannot be read; cleanup policies were not checked");

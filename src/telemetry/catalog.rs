@@ -185,17 +185,23 @@ families! {
         "Records that are known and of no interest."
     RECORDS_DEAD_LETTERED = Counter "nhi_records_dead_lettered_total" [Topic, Reason]
         "Records that could not be understood and went to the dead-letter topic."
-    EVENTS_CLAMPED = Counter "nhi_events_clamped_total" []
-        "Events dated further ahead of their reception than limits.clock_skew, and held to it."
 
     MONITORED = Counter "nhi_monitored_records_total" []
-        "Activities and declarations that the monitor took in."
+        "Activities that the monitor took in."
     LEARNED = Counter "nhi_activities_learned_total" []
         "Activities learned into baselines."
     DUPLICATES = Counter "nhi_activities_duplicate_total" []
         "Activities seen before, by event id, and left out."
     LATE = Counter "nhi_activities_late_total" []
         "Activities older than their identity's newest."
+    CLAMPED = Counter "nhi_activities_clamped_total" []
+        "Activities dated further ahead of their reception than limits.clock_skew, and held to it."
+    UNPROVEN = Counter "nhi_activities_unproven_total" []
+        "Attempts by somebody who did not prove to be the identity."
+    CORRECTIONS = Counter "nhi_activities_correction_total" []
+        "Corrections of earlier records, which are no use of their own."
+    PREDECESSORS = Counter "nhi_activities_predecessor_total" []
+        "Activities of an identity that was since deleted and made again under the same name."
     DECLARATIONS = Counter "nhi_declarations_total" []
         "Declarations taken from the inventory."
     SIGNALS = Counter "nhi_signals_total" [Detector]
@@ -219,8 +225,6 @@ families! {
         "Log sources with a gap in the last day: nothing behind them is called unused."
     STATE_TERMS = Gauge "nhi_state_terms" []
         "Distinct strings that baselines share."
-    STATE_BYTES = Gauge "nhi_state_bytes" []
-        "Approximate memory of the state: identities, baselines and shared strings."
 
     LAG = Gauge "nhi_lag_records" [Topic, Partition]
         "Messages between the position read to and the end of a partition, as a read_committed reader sees it."

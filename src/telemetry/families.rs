@@ -67,7 +67,7 @@ impl Families {
         made: prometheus::Result<C>,
     ) -> C {
         #[cfg(test)]
-        assert!(self.made.lock().unwrap().insert(family.name), "{} is made twice", family.name);
+        assert!(super::metrics::lock(&self.made).insert(family.name), "{} is made twice", family.name);
         let registered =
             made.and_then(|handle| self.registry.register(Box::new(handle.clone())).map(|()| handle));
         #[expect(clippy::expect_used, reason = "families are constants; a unit test makes them all")]

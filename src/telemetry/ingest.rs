@@ -11,14 +11,32 @@ use super::families::Families;
 use super::metrics::OTHER;
 
 /// Reasons that exist from the start with 0, so that the first dead letter shows as an increase.
-const KNOWN_REJECTIONS: [&str; 5] = ["bad_json", "missing_field", "bad_time", "no_identity", "too_large"];
+const KNOWN_REJECTIONS: [&str; 18] = [
+    "payload_too_large",
+    "unpacked_too_large",
+    "record_too_large",
+    "too_many_records",
+    "too_deep",
+    "too_many_encodings",
+    "bad_gzip",
+    "bad_utf8",
+    "bad_json",
+    "duplicate_key",
+    "unrecognised",
+    "unexpected_format",
+    "s3_notification",
+    "sns_notification",
+    "event_source_message",
+    "missing_field",
+    "bad_time",
+    "no_identity",
+];
 
 /// Counters by input topic.
 pub(super) struct Ingest {
     topics: HashMap<String, Topic>,
     skipped: IntCounterVec,
     dead_lettered: IntCounterVec,
-    clamped: IntCounter,
     monitored: IntCounter,
 }
 
@@ -50,7 +68,6 @@ impl Ingest {
             topics: names.into_iter().map(|name| (name.to_owned(), Topic::new(&vecs, name))).collect(),
             skipped: families.counters(&catalog::RECORDS_SKIPPED),
             dead_lettered,
-            clamped: families.counter(&catalog::EVENTS_CLAMPED),
             monitored: families.counter(&catalog::MONITORED),
         }
     }
@@ -76,11 +93,6 @@ impl Ingest {
     /// Records could not be understood.
     pub(super) fn dead_lettered(&self, topic: &str, reason: &'static str, records: u64) {
         self.dead_lettered.with_label_values(&[self.known(topic).0, reason]).inc_by(records);
-    }
-
-    /// Events were dated too far ahead.
-    pub(super) fn clamped(&self, count: u64) {
-        self.clamped.inc_by(count);
     }
 
     /// The monitor took activities in.

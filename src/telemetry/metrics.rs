@@ -17,10 +17,10 @@ use crate::time::ProcessingTime;
 use super::catalog;
 use super::families::Families;
 use super::ingest::Ingest;
-use super::partitions::Partitions;
 use super::process::Process;
 use super::restore::Restore;
 use super::stages::Stages;
+use super::state::State;
 
 /// Label value for what is not among the known ones, so that no input can add series without end.
 pub(super) const OTHER: &str = "other";
@@ -35,11 +35,10 @@ pub struct Metrics {
     stages: Stages,
     lag: IntGaugeVec,
     restore: Restore,
-    state_terms: IntGauge,
-    state_bytes: IntGauge,
+    terms: IntGauge,
     http: IntCounterVec,
     process: Process,
-    partitions: Mutex<Partitions>,
+    state: Mutex<State>,
     topics: BTreeSet<String>,
     detectors: BTreeSet<String>,
 }
@@ -66,36 +65,24 @@ impl Metrics {
             stages: Stages::new(&mut families),
             lag: families.gauges(&catalog::LAG),
             restore: Restore::new(&mut families),
-            state_terms: families.gauge(&catalog::STATE_TERMS),
-            state_bytes: families.gauge(&catalog::STATE_BYTES),
+            terms: families.gauge(&catalog::STATE_TERMS),
             http: families.counters(&catalog::HTTP_REQUESTS),
             process: Process::new(&mut families),
-            partitions: Mutex::new(Partitions::new(&mut families, detectors.clone())),
+            state: Mutex::new(State::new(&mut families, detectors.clone())),
             topics: topic_names(topics),
             detectors,
             registry: families.into_registry(),
         }
     }
 
-    /// Takes the counts of one partition's monitor as they stand now.
-    pub fn stats(&self, partition: i32, stats: &Stats) {
-        lock(&self.partitions).update(partition, stats);
+    /// Takes the counts of all monitors as they stand now, those of partitions that left included.
+    pub fn stats(&self, stats: &Stats) {
+        lock(&self.state).update(stats);
     }
 
-    /// A partition's monitor was dropped: it went to another instance, or is made anew.
-    pub fn stats_dropped(&self, partition: i32) {
-        lock(&self.partitions).forget(partition);
-    }
-
-    /// Size of all state: distinct shared terms, and memory in bytes as far as it is known.
-    pub fn state_size(&self, terms: usize, bytes: usize) {
-        self.state_terms.set(terms as i64);
-        self.state_bytes.set(bytes as i64);
-    }
-
-    /// `count` events were dated too far ahead of their reception.
-    pub fn clamped(&self, count: u64) {
-        self.ingest.clamped(count);
+    /// How many distinct terms all baselines share.
+    pub fn state_size(&self, terms: usize) {
+        self.terms.set(terms as i64);
     }
 
     /// An HTTP request was answered. `endpoint` is a route, never a path as it came.

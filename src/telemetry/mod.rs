@@ -6,10 +6,10 @@ mod ingest;
 mod latency;
 pub mod logging;
 pub mod metrics;
-mod partitions;
 mod process;
 mod restore;
 mod stages;
+mod state;
 #[cfg(test)]
 mod tests;
 

@@ -13,7 +13,7 @@ use crate::runtime::{self, Observer, Service, StageKind, Stages, clock};
 use crate::telemetry::Metrics;
 
 /// The service, with what is told about it.
-pub(super) struct Process {
+pub(in crate::cli) struct Process {
     service: Service,
     reports: Arc<Reports>,
     draining: AtomicBool,
@@ -24,7 +24,7 @@ impl Process {
     ///
     /// # Errors
     /// Where Kafka does not answer, or topics are not as they should be.
-    pub(super) fn start(
+    pub(in crate::cli) fn start(
         config: Arc<Config>,
         detectors: Arc<Detectors>,
         stages: Stages,
@@ -39,12 +39,12 @@ impl Process {
     }
 
     /// The stages.
-    pub(super) const fn service(&self) -> &Service {
+    pub(in crate::cli) const fn service(&self) -> &Service {
         &self.service
     }
 
     /// From now on it is not ready: it is about to stop.
-    pub(super) fn begin_drain(&self) {
+    pub(in crate::cli) fn begin_drain(&self) {
         self.draining.store(true, Ordering::Release);
     }
 }
@@ -72,7 +72,7 @@ impl Backend for Process {
     }
 
     fn metrics(&self) -> String {
-        self.reports.metrics.state_size(self.service.terms(), 0);
+        self.reports.metrics.state_size(self.service.terms());
         self.reports.metrics.render(clock::now(), self.health().is_ready())
     }
 

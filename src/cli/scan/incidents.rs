@@ -16,11 +16,12 @@ pub(super) struct Incidents {
 }
 
 impl Incidents {
-    /// Takes in a report. A close changes nothing but the end, so that what was found stays.
+    /// Takes in a report. That an incident is over says less than what it was about: a close changes nothing.
     pub(super) fn note(&mut self, report: IncidentReport) {
         self.opened += u64::from(report.stage == Stage::Create);
         let before = self.by_uid.get(&report.uid).map(|known| known.severity);
-        if report.stage != Stage::Create && before.is_none() {
+        let is_dropped = report.stage == Stage::Update && before.is_none();
+        if report.stage == Stage::Close || is_dropped {
             return;
         }
         self.recount(before, report.severity);
