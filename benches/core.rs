@@ -4,9 +4,11 @@
 //! so that what disturbs the machine disturbs all of them; the median of the rounds' ratios is what counts. Time is
 //! the thread's own CPU time where the system tells it (Linux), so that a busy machine slows but does not mislead.
 
+mod clock;
+
 use std::hint::black_box;
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use nhi_monitor::activity::Activity;
 use nhi_monitor::config::{Config, Limits};
@@ -19,6 +21,8 @@ use nhi_monitor::term::Interner;
 use nhi_monitor::text::Text;
 use nhi_monitor::time::{DAY_MS, EventTime, ProcessingTime};
 use serde::Deserialize;
+
+use clock::timed;
 
 #[cfg(feature = "edges")]
 #[global_allocator]
@@ -67,29 +71,14 @@ const PARTS: [&str; 7] = [
 
 fn round_of(core: &mut Core, bare: &[Vec<u8>], files: &[Vec<u8>]) -> [Duration; PARTS.len()] {
     [
-        timed(|| bare.iter().for_each(|record| floor(record))),
-        timed(|| core.decode_only(bare)),
-        timed(|| core.decode_only(files)),
-        timed(|| core.ingest_only(bare)),
-        timed(|| core.ingest_only(files)),
-        timed(|| core.whole(bare)),
-        timed(|| core.whole(files)),
+        timed(|| bare.iter().for_each(|record| floor(record))).0,
+        timed(|| core.decode_only(bare)).0,
+        timed(|| core.decode_only(files)).0,
+        timed(|| core.ingest_only(bare)).0,
+        timed(|| core.ingest_only(files)).0,
+        timed(|| core.whole(bare)).0,
+        timed(|| core.whole(files)).0,
     ]
-}
-
-fn timed(work: impl FnOnce()) -> Duration {
-    let start = clock();
-    work();
-    clock().saturating_sub(start)
-}
-
-/// CPU time of this thread, or else time since the first call.
-fn clock() -> Duration {
-    static START: OnceLock<Instant> = OnceLock::new();
-    let cpu = || std::fs::read_to_string("/proc/thread-self/schedstat").ok()?.split(' ').next()?.parse().ok();
-    #[expect(clippy::disallowed_methods, reason = "a benchmark measures elapsed time")]
-    let elapsed = || START.get_or_init(Instant::now).elapsed();
-    cpu().map_or_else(elapsed, Duration::from_nanos)
 }
 
 fn report(rounds: &[[Duration; PARTS.len()]], records: usize) {
