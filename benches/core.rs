@@ -24,7 +24,7 @@ use serde::Deserialize;
 
 use clock::timed;
 
-#[cfg(feature = "edges")]
+/// The allocator of the binary.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -83,17 +83,11 @@ fn round_of(core: &mut Core, bare: &[Vec<u8>], files: &[Vec<u8>]) -> [Duration; 
 
 fn report(rounds: &[[Duration; PARTS.len()]], records: usize) {
     println!("{:>12}  {:>10}  {:>8}  part", "events/s", "ns/event", "of floor");
+    let sum = |part: usize| rounds.iter().map(|round| round[part].as_secs_f64()).sum::<f64>();
     for (part, name) in PARTS.iter().enumerate() {
-        let nanos = median(rounds.iter().map(|round| round[part].as_secs_f64() * 1e9 / records as f64));
-        let share = median(rounds.iter().map(|round| round[0].as_secs_f64() / round[part].as_secs_f64()));
-        println!("{:>12.0}  {nanos:>10.0}  {share:>8.2}  {name}", 1e9 / nanos);
+        let nanos = sum(part) * 1e9 / (records * rounds.len()) as f64;
+        println!("{:>12.0}  {nanos:>10.0}  {:>8.3}  {name}", 1e9 / nanos, sum(0) / sum(part));
     }
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values = values.collect::<Vec<_>>();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 /// The core as a worker holds it.
