@@ -83,14 +83,16 @@ fn browser<'a>(agent: &Text<'a>) -> Client<'a> {
 }
 
 fn telling_product<'a>(agent: &Text<'a>) -> Option<Client<'a>> {
-    let product = agent.split(' ').find_map(|word| {
-        // Looked at word by word for every record: most words are told apart by their first letter.
-        let may_tell = word.starts_with(['T', 'O', 'P', 'C']);
-        let (name, _) = may_tell.then(|| word.split_once('/')).flatten()?;
-        TELLING_PRODUCTS.into_iter().find(|known| *known == name)
+    let (product, version_from) = memchr::memchr_iter(b'/', agent.as_bytes()).find_map(|slash| {
+        let product = TELLING_PRODUCTS.into_iter().find(|known| is_word(&agent[..slash], known))?;
+        Some((product, slash + 1))
     })?;
-    let at = agent.find(product)? + product.len() + 1;
-    Some(named(product.into(), agent.map_part(|agent| version_at(&agent[at..]))))
+    Some(named(product.into(), agent.map_part(|agent| version_at(&agent[version_from..]))))
+}
+
+/// Whether the last word of `text` is `word`.
+fn is_word(text: &str, word: &str) -> bool {
+    text.strip_suffix(word).is_some_and(|before| before.is_empty() || before.ends_with(' '))
 }
 
 fn first_product<'a>(agent: &Text<'a>) -> Client<'a> {
@@ -180,6 +182,7 @@ mod tests {
         check("stratus-red-team_8b255a24-d33d-4750-bd4b-4007124741df", "stratus-red-team_*", None);
         check("/ / /", "other", None);
         check(&format!("{}/{}", "a".repeat(500), "1".repeat(500)), &"a".repeat(64), Some(&"1".repeat(64)));
+        check("Terraform\u{e9} Terraform/1.5.7", "Terraform", Some("1.5.7"));
         assert_eq!(client(&"[]".into()), None);
         assert_eq!(client(&"  ".into()), None);
     }
