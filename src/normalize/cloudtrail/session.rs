@@ -159,7 +159,7 @@ fn is_drawn(byte: u8) -> bool {
 }
 
 fn prefixed(runtime: &str, name: &Text<'_>) -> Text<'static> {
-    format!("{runtime}:{name}").into()
+    [runtime, ":", name.as_str()].concat().into()
 }
 
 /// Signs of a person.
