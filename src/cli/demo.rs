@@ -70,6 +70,9 @@ pub struct Args {
     /// Seconds of the company's time in one second of the live part; overrides `--for`.
     #[arg(long, value_name = "X")]
     pub speed: Option<f64>,
+    /// Where HTTP listens; port 0 takes a free one. Without it 127.0.0.1:9464, or a free port where that is taken.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub listen: Option<String>,
     /// No colours; the same as NO_COLOR=1.
     #[arg(long)]
     pub no_color: bool,
@@ -143,7 +146,8 @@ impl Demo {
         let detectors = Arc::new(Detectors::builtin()?);
         let time = Arc::clone(&company_clock) as Arc<dyn Clock>;
         let process = Process::start(Arc::clone(&config), detectors, Stages::ALL, time)?;
-        let web = Web::start(&config.http.listen, Arc::clone(&process) as Arc<dyn Backend>)?;
+        let backend = Arc::clone(&process) as Arc<dyn Backend>;
+        let web = Web::start(args.listen.as_deref(), &config.http.listen, backend)?;
         let interrupted = Arc::new(AtomicBool::new(false));
         web.on_interrupt(Arc::clone(&interrupted));
         let company = Company::new(args.seed, args.identities);
