@@ -353,8 +353,8 @@ impl Monitor {
 
     /// Forgets an identity that only the inventory knew of; `false` where it was ever used.
     fn forget_unused(&mut self, id: &str) -> bool {
-        let is_unused = |_: &Term, state: &Box<IdentityState>| state.usage.last_seen.is_none();
-        let Some((id, state)) = self.shared.identities.remove_if(id, is_unused) else {
+        let removed = self.shared.identities.remove_if(id, |_, state| state.usage.last_seen.is_none());
+        let Some((id, state)) = removed else {
             return !self.shared.identities.contains_key(id);
         };
         self.stats.recount(state.counted, None);

@@ -257,6 +257,6 @@ impl Behaviour {
 fn counted(rate: &mut HourlyRate, hour: u32) -> Burst {
     let count = rate.count(hour);
     let is_judged =
-        hour == rate.current_hour() && count >= 8 && (count.is_power_of_two() || count % 256 == 0);
+        hour == rate.current_hour() && count >= 8 && (count.is_power_of_two() || count.is_multiple_of(256));
     if is_judged { Burst { count, mean: rate.mean(), bits: rate.surprise_bits() } } else { Burst::default() }
 }
