@@ -190,14 +190,21 @@ impl<'s> Resumed<'_, '_, 's> {
     fn from(mut self, at: usize, first: Error) -> usize {
         let mut error = first;
         let mut rest = skip_comma(&self.document[at..]);
+        // `[,]` holds no element that could be told of, and must be told of all the same.
+        let mut is_nothing_told = self.document[..at].trim_ascii_end().ends_with('[');
         loop {
             if let Some(exhausted) = self.walk.exhausted().filter(|_| !rest.is_empty()) {
                 self.walk.reject(exhausted, rest.as_bytes());
                 return self.document.len();
             }
             if let Some(tail) = rest.strip_prefix(']') {
+                if is_nothing_told {
+                    self.walk.reject(error, self.document.trim_ascii().as_bytes());
+                    error = cut_off();
+                }
                 return self.close(tail, error);
             }
+            is_nothing_told = false;
             rest = match self.one(rest, error) {
                 Ok(rest) => rest,
                 Err(()) => return self.document.len(),

@@ -64,13 +64,16 @@ pub fn values(dimensions: &[Dimension], event: &Event<'_>) -> String {
     values.collect::<Vec<_>>().join(" with ")
 }
 
-/// The usual values in these dimensions.
+/// The usual values in these dimensions, without the event's own: the baseline has just learned it.
 #[must_use]
-pub fn usual(dimensions: &[Dimension], behaviour: &Behaviour) -> String {
+pub fn usual(dimensions: &[Dimension], event: &Event<'_>, behaviour: &Behaviour) -> String {
     let each = dimensions.iter().map(|dimension| {
         let set = behaviour.values(*dimension);
-        let usual = set.usual(USUAL_VALUES);
-        let rest = set.len().saturating_sub(usual.len());
+        let own = dimension.value_of(event, str::to_owned);
+        let mut usual = set.usual(USUAL_VALUES + 1);
+        usual.retain(|value| Some(*value) != own.as_deref());
+        usual.truncate(USUAL_VALUES);
+        let rest = set.len().saturating_sub(usual.len() + usize::from(own.is_some()));
         let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
         let values = usual.into_iter().map(shortened).collect::<Vec<_>>().join(", ");
         if values.is_empty() {

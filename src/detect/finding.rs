@@ -8,7 +8,8 @@ use crate::activity::{Class, Kind};
 use crate::identity::declared::Criticality;
 use crate::time::{EventTime, ProcessingTime};
 
-use super::detector::Detector;
+use super::detector::{Detector, Rule, Technique};
+use super::sensitivity::{Level, Sensitivity, sensitivity};
 
 /// One reason to look: something an identity did that its baseline did not lead to expect.
 #[derive(Clone, Debug)]
@@ -27,6 +28,35 @@ pub struct Signal {
     pub time: EventTime,
     /// The event behind it.
     pub evidence: EventEvidence,
+}
+
+impl Signal {
+    /// Severity: the detector's, and high at least where the action can give away control.
+    #[must_use]
+    pub fn severity(&self) -> Severity {
+        match self.sensitivity() {
+            Some(known) if known.level == Level::High => self.detector.severity.max(Severity::High),
+            _ => self.detector.severity,
+        }
+    }
+
+    /// The detector's ATT&CK techniques; where it judges sensitive actions, those whose tactic this action serves.
+    #[must_use]
+    pub fn attack(&self) -> Vec<&Technique> {
+        let all: Vec<&Technique> = self.detector.attack.iter().collect();
+        let Some(known) = self.sensitivity() else { return all };
+        let serves = |technique: &&&Technique| {
+            known.categories.iter().any(|category| category.tactic_id() == technique.tactic)
+        };
+        let served: Vec<&Technique> = all.iter().filter(serves).copied().collect();
+        if served.is_empty() { all } else { served }
+    }
+
+    /// What is known of the action, where the detector goes by that.
+    fn sensitivity(&self) -> Option<&'static Sensitivity> {
+        let goes_by_it = matches!(self.detector.rule, Rule::Novelty { sensitivity: Some(_), .. });
+        goes_by_it.then(|| sensitivity(&self.evidence.service, &self.evidence.operation)).flatten()
+    }
 }
 
 /// The event behind a signal, as far as an analyst needs it to find the original.

@@ -3,10 +3,11 @@
 use thin_vec::ThinVec;
 use xxhash_rust::xxh3::xxh3_128;
 
+use crate::baseline::Dimension;
 use crate::config;
 use crate::identity::declared::Criticality;
-use crate::term::stable_hash;
-use crate::time::{EventTime, ProcessingTime};
+use crate::term::{Term, stable_hash};
+use crate::time::{DAY_MS, EventTime, ProcessingTime};
 
 use super::finding::{IncidentReport, MAX_REPORTED_SIGNALS, Severity, Signal, Stage, Subject};
 
@@ -22,11 +23,15 @@ const MAX_UPDATES: u32 = 10;
 /// Distinct signals told apart within one incident; further ones count as repeats of what is known.
 const MAX_DISTINCT: usize = 256;
 
+/// New values remembered of an incident that is not open yet. It opens after two or three signals.
+pub const MAX_HELD: usize = 64;
+
 /// Settings of incidents, in the units used here.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     open_risk: u8,
     quiet_ms: i64,
+    memory_ms: i64,
 }
 
 impl Settings {
@@ -34,7 +39,8 @@ impl Settings {
     #[must_use]
     pub fn new(detection: &config::Detection) -> Self {
         let quiet_ms = i64::try_from(detection.incident_quiet.as_millis()).unwrap_or(i64::MAX);
-        Self { open_risk: detection.incident_risk, quiet_ms }
+        let memory_ms = i64::from(detection.quarantine_days) * DAY_MS;
+        Self { open_risk: detection.incident_risk, quiet_ms, memory_ms: memory_ms.max(quiet_ms) }
     }
 }
 
@@ -63,18 +69,23 @@ pub struct Incident {
     pub reported_bits: f32,
     /// Severity at the last report.
     pub reported_severity: Option<Severity>,
+    /// Whether it was closed. It is remembered for as long as what it held is kept out of the baseline, so that more of the
+    /// same is the old incident again and not a new one.
+    pub is_closed: bool,
+    /// What was new in its events while it was not open, with the time: held out of the baseline when it opens.
+    pub held: ThinVec<(Dimension, Term, EventTime)>,
 }
 
 impl Incident {
-    /// An incident that `signal` begins; `event_key` is the dedupe key of its event.
+    /// An incident that begins with an event of this time and reception; `event_key` is the event's dedupe key.
     #[must_use]
-    pub fn begin(identity_id: &str, signal: &Signal, event_key: u128, received: ProcessingTime) -> Self {
+    pub fn begin(identity_id: &str, (time, received): (EventTime, ProcessingTime), event_key: u128) -> Self {
         let mut seed = identity_id.as_bytes().to_vec();
         seed.extend_from_slice(&event_key.to_be_bytes());
         Self {
             uid: xxh3_128(&seed),
-            first_seen: signal.time,
-            last_seen: signal.time,
+            first_seen: time,
+            last_seen: time,
             received,
             signals: ThinVec::new(),
             signal_count: 0,
@@ -83,6 +94,8 @@ impl Incident {
             sequence: 0,
             reported_bits: 0.0,
             reported_severity: None,
+            is_closed: false,
+            held: ThinVec::new(),
         }
     }
 
@@ -111,30 +124,26 @@ impl Incident {
         (100.0 * (1.0 - (-self.bits / HALF_RISK_BITS).exp2())).round() as u8
     }
 
-    /// Whether it was ever reported.
+    /// Whether it was reported, and not closed since.
     #[must_use]
     pub const fn is_open(&self) -> bool {
-        self.sequence > 0
+        self.sequence > 0 && !self.is_closed
     }
 
-    /// Whether nothing was added for the quiet time before `now`.
+    /// When something is to be done about it if nothing is added: closed after the quiet time, forgotten after the
+    /// quarantine. What was never reported is forgotten after the quiet time.
     #[must_use]
-    pub fn is_over(&self, now: ProcessingTime, settings: Settings) -> bool {
-        now >= self.over_at(settings)
+    pub fn due_at(&self, settings: Settings) -> ProcessingTime {
+        self.received.plus_millis(if self.is_closed { settings.memory_ms } else { settings.quiet_ms })
     }
 
-    /// When it is over, if nothing is added.
-    #[must_use]
-    pub fn over_at(&self, settings: Settings) -> ProcessingTime {
-        self.received.plus_millis(settings.quiet_ms)
-    }
-
-    /// The report that is due now, if any: when it opens, and when it has grown enough.
+    /// The report that is due now, if any: when it opens, when it has grown enough, and when it comes back after its close.
     pub fn next_report(&mut self, subject: &Subject, settings: Settings) -> Option<IncidentReport> {
         let severity = self.severity(subject.criticality);
         let stage = match self.sequence {
             0 if self.risk() >= settings.open_risk => Stage::Create,
             0 => return None,
+            _ if self.is_closed => Stage::Update,
             sequence if sequence > MAX_UPDATES => return None,
             _ if self.bits >= self.reported_bits + UPDATE_BITS => Stage::Update,
             _ if Some(severity) > self.reported_severity => Stage::Update,
@@ -143,15 +152,15 @@ impl Incident {
         Some(self.report(stage, subject.clone(), self.received))
     }
 
-    /// The report that ends it; `None` where it was never opened.
+    /// The report that ends it; `None` where it is not open.
     pub fn close(&mut self, subject: &Subject, settings: Settings) -> Option<IncidentReport> {
-        self.is_open().then(|| self.report(Stage::Close, subject.clone(), self.over_at(settings)))
+        self.is_open().then(|| self.report(Stage::Close, subject.clone(), self.due_at(settings)))
     }
 
-    /// Severity: of the gravest detector in it, up one at risk 75 and up one more at risk 90, and up or down one by
+    /// Severity: of the gravest signal in it, up one at risk 75 and up one more at risk 90, and up or down one by
     /// how much depends on the identity.
     fn severity(&self, criticality: Criticality) -> Severity {
-        let base = self.signals.iter().map(|signal| signal.detector.severity).max().unwrap_or(Severity::Low);
+        let base = self.signals.iter().map(Signal::severity).max().unwrap_or(Severity::Low);
         let risk = self.risk();
         let steps = i32::from(risk >= 75) + i32::from(risk >= 90);
         let by_criticality = match criticality {
@@ -166,6 +175,7 @@ impl Incident {
     fn report(&mut self, stage: Stage, subject: Subject, found_at: ProcessingTime) -> IncidentReport {
         let severity = self.severity(subject.criticality);
         self.sequence += 1;
+        self.is_closed = stage == Stage::Close;
         self.reported_bits = self.bits;
         self.reported_severity = Some(severity);
         IncidentReport {

@@ -65,6 +65,8 @@ fn every_record_is_told_once() {
             &format!("4 {CI}"),
         ],
     );
+    check("[,]", &["0 rejected bad_json"]);
+    check(&format!("{{\"Records\":[,]}}\n{RECORD}"), &["0 rejected bad_json", &format!("1 {CI}")]);
     check("", &["skipped tombstone"]);
 }
 

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use crate::activity::Activity;
-use crate::baseline::Sighting;
+use crate::baseline::{Dimension, Sighting};
 use crate::detect::detector::Status;
 use crate::detect::families::Subject;
-use crate::detect::incident::Incident;
+use crate::detect::finding::Signal;
+use crate::detect::incident::{Incident, MAX_HELD};
 use crate::time::ProcessingTime;
 
 use super::identity::IdentityState;
@@ -27,46 +28,59 @@ impl Monitor {
         }
         let mut signals = Vec::new();
         let detectors = Arc::clone(&self.detectors);
-        detectors
-            .run(Subject { event, sighting, behaviour: &state.behaviour }, |signal| signals.push(signal));
-        for signal in signals {
-            self.stats.count_signal(&signal.detector.id);
-            if signal.detector.status == Status::Enabled {
-                let incident = state.incident.get_or_insert_with(|| {
-                    Box::new(Incident::begin(
-                        &activity.identity.id,
-                        &signal,
-                        event.dedupe_key(),
-                        event.received,
-                    ))
-                });
-                incident.add(signal, event.received);
-            }
+        let subject = Subject { event, sighting, behaviour: &state.behaviour };
+        detectors.run(subject, |signal| signals.push(signal));
+        signals.iter().for_each(|signal: &Signal| self.stats.count_signal(&signal.detector.id));
+        signals.retain(|signal| signal.detector.status == Status::Enabled);
+        if !signals.is_empty() {
+            self.grow(activity, state, signals, effects);
         }
-        self.report(activity, state, sighting, effects);
+        self.hold_out(activity, state, sighting);
     }
 
-    /// Reports the identity's incident where it opened or grew, and holds what is new in this event out of the baseline.
-    pub(super) fn report(
-        &mut self,
-        activity: &Activity<'_>,
-        state: &mut IdentityState,
-        sighting: &Sighting,
-        effects: &mut Vec<Effect>,
-    ) {
+    /// Holds what an incident brought out of the baseline: at once while it is open, and with its opening what led to it.
+    fn hold_out(&mut self, activity: &Activity<'_>, state: &mut IdentityState, sighting: &Sighting) {
         let Some(mut incident) = state.incident.take() else { return };
-        let was_open = incident.is_open();
-        let subject = publish::subject(&activity.identity.id, state);
-        if let Some(report) = incident.next_report(&subject, self.shared.settings.incident) {
-            effects.push(Effect::Alert(Box::new(report)));
+        let event = &activity.event;
+        for dimension in Dimension::ALL {
+            let is_new = sighting.new_bits[dimension as usize].is_some();
+            if is_new && incident.held.len() < MAX_HELD {
+                let term = dimension.value_of(event, |value| self.terms.intern(value));
+                incident.held.extend(term.map(|term| (dimension, term, event.time)));
+            }
         }
-        self.stats.open_incidents += u64::from(!was_open && incident.is_open());
         if incident.is_open() {
-            state.behaviour.quarantine(&activity.event, sighting);
+            for (dimension, term, time) in std::mem::take(&mut incident.held) {
+                state.behaviour.quarantine(dimension, term.as_str(), time);
+            }
+            state.behaviour.hold_out_bursts(sighting);
         }
         state.incident = Some(incident);
     }
 
+    /// Adds an event's signals to the identity's incident, and reports that where it opened, grew or came back.
+    fn grow(
+        &mut self,
+        activity: &Activity<'_>,
+        state: &mut IdentityState,
+        signals: Vec<Signal>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let (id, event) = (&activity.identity.id, &activity.event);
+        let mut incident = state.incident.take().unwrap_or_else(|| {
+            Box::new(Incident::begin(id, (event.time, event.received), event.dedupe_key()))
+        });
+        let was_open = incident.is_open();
+        signals.into_iter().for_each(|signal| incident.add(signal, event.received));
+        let subject = publish::subject(id, state);
+        if let Some(report) = incident.next_report(&subject, self.shared.settings.incident) {
+            effects.push(Effect::Alert(Box::new(report)));
+        }
+        self.stats.open_incidents += u64::from(!was_open && incident.is_open());
+        state.incident = Some(incident);
+    }
+
+    /// Closes an incident that has been quiet for long enough, and forgets it when its quarantine is over.
     pub(super) fn close_if_over(
         &mut self,
         id: &str,
@@ -75,12 +89,11 @@ impl Monitor {
         effects: &mut Vec<Effect>,
     ) {
         let settings = self.shared.settings.incident;
-        let Some(mut incident) = state.incident.take_if(|incident| incident.is_over(now, settings)) else {
-            return;
-        };
-        self.stats.open_incidents -= u64::from(incident.is_open());
-        if let Some(report) = incident.close(&publish::subject(id, state), settings) {
+        while let Some(mut incident) = state.incident.take_if(|incident| now >= incident.due_at(settings)) {
+            let Some(report) = incident.close(&publish::subject(id, state), settings) else { continue };
+            self.stats.open_incidents -= 1;
             effects.push(Effect::Alert(Box::new(report)));
+            state.incident = Some(incident);
         }
     }
 }

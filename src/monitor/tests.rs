@@ -76,6 +76,22 @@ fn one_attack_is_one_incident_that_grows_and_closes() {
 }
 
 #[test]
+fn more_of_the_same_after_the_close_is_the_old_incident_again() {
+    let mut monitor = settled();
+    let mut effects = Vec::new();
+    for day in [30, 32] {
+        let event = activity("app", &theft("iam:CreateAccessKey"), day * DAY_MS, &format!("day{day}"));
+        monitor.activity(&event, &mut effects);
+        monitor.tick(at(day * DAY_MS + 12 * HOUR_MS), &mut effects);
+    }
+    let reports = alerts(&effects);
+    let stages: Vec<Stage> = reports.iter().map(|report| report.stage).collect();
+    assert_eq!(stages, [Stage::Create, Stage::Close, Stage::Update, Stage::Close]);
+    assert!(reports.iter().all(|report| report.uid == reports[0].uid));
+    assert_eq!(monitor.stats().open_incidents, 0);
+}
+
+#[test]
 fn usual_activity_raises_nothing() {
     let mut monitor = settled();
     let mut effects = Vec::new();

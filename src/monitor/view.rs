@@ -45,6 +45,14 @@ impl View {
         self.with(id, |state| (self.last_seen(id, state), publish::profile(state)))
     }
 
+    /// All ids, in order: for a walk over everything, which pages would make slow.
+    #[must_use]
+    pub fn ids(&self) -> Vec<Term> {
+        let mut ids: Vec<Term> = self.shared.identities.iter().map(|entry| entry.key().clone()).collect();
+        ids.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
+        ids
+    }
+
     /// How many identities the partition holds.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -72,6 +72,7 @@ fn is_essential(pointer: &str) -> bool {
         "eventCategory",
         "userIdentity",
         "time",
+        "time_dt",
         "api",
         "actor",
         "identity",

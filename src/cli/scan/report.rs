@@ -12,14 +12,12 @@ use crate::baseline::last_seen::UseStatus;
 use crate::baseline::{LastSeen, Profile};
 use crate::detect::finding::{IncidentReport, Severity};
 use crate::files::NotRead;
-use crate::monitor::{Filter, Monitor, View};
+use crate::monitor::{Monitor, View};
 use crate::time::EventTime;
 use crate::wire::{Alert, LastSeenRecord};
 
 /// Name and version of the report's form. Keys may be added under it; none changes its meaning or goes away.
 const SCHEMA: &str = "nhi.scan/1";
-/// Identities read from the monitor at a time.
-const PAGE: usize = 20_000;
 /// A report lists this many unused identities, longest unused first; `--last-seen` has all.
 const MAX_UNUSED: usize = 10_000;
 /// The most active identities that are listed.
@@ -257,18 +255,13 @@ struct Census {
 
 impl Census {
     fn take(&mut self, view: &View, outputs: &mut Outputs) -> std::io::Result<()> {
-        let mut after: Option<String> = None;
-        loop {
-            let page = view.identities(&Filter::default(), after.as_deref(), PAGE);
-            let Some(last) = page.last() else { return Ok(()) };
-            after = Some(last.identity_id.clone());
-            for identity in page {
-                if let Some((_, profile)) = view.identity(&identity.identity_id) {
-                    self.talker(&identity, &profile);
-                }
+        for id in view.ids() {
+            if let Some((identity, profile)) = view.identity(id.as_str()) {
+                self.talker(&identity, &profile);
                 self.identity(identity, outputs)?;
             }
         }
+        Ok(())
     }
 
     fn identity(&mut self, identity: LastSeen, outputs: &mut Outputs) -> std::io::Result<()> {

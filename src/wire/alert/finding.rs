@@ -29,7 +29,7 @@ pub(super) fn info(report: &IncidentReport) -> FindingInfo {
         desc: lead.map(|detector| description(detector)),
         analytic: lead.map(|detector| analytic(detector)),
         related_analytics: detectors.iter().skip(1).map(|detector| analytic(detector)).collect(),
-        attacks: attacks(&detectors),
+        attacks: attacks(report.signals.iter().flat_map(Signal::attack)),
         tags: owasp_tags(&detectors),
         first_seen_time: report.first_seen.millis(),
         first_seen_time_dt: report.first_seen.to_rfc3339(),
@@ -95,8 +95,7 @@ const fn analytic_type(rule: &Rule) -> (u8, &'static str) {
     }
 }
 
-fn attacks(detectors: &[&Arc<Detector>]) -> Vec<Attack> {
-    let techniques = detectors.iter().flat_map(|detector| &detector.attack);
+fn attacks<'a>(techniques: impl Iterator<Item = &'a Technique>) -> Vec<Attack> {
     let known = distinct(techniques, |known, new| known == new);
     known.into_iter().take(MAX_ATTACKS).map(attack).collect()
 }
@@ -234,7 +233,7 @@ pub(super) fn remediation(report: &IncidentReport) -> Option<Remediation> {
     let detector = report.detector().filter(|detector| !detector.response.is_empty())?;
     let steps = detector.response.iter().enumerate();
     let lines: Vec<String> = steps.map(|(index, step)| format!("{}. {step}", index + 1)).collect();
-    let techniques = attacks(&[detector]).into_iter();
+    let techniques = attacks(detector.attack.iter()).into_iter();
     let references = techniques.filter_map(|attack| attack.sub_technique.or(attack.technique));
     Some(Remediation {
         desc: lines.join("\n"),
