@@ -14,6 +14,10 @@ use super::snapshot_identity::IdentitySnapshot;
 /// Version of the values written.
 pub const VERSION: u8 = 1;
 
+/// Room made for a value at first. An identity with a month's history takes about that much (`benches/memory.rs`), so
+/// that most are written without growing.
+const USUAL_BYTES: usize = 2048;
+
 const IDENTITY_PREFIX: &str = "identity:";
 const SCOPE_PREFIX: &str = "scope:";
 const INPUTS_KEY: &str = "inputs";
@@ -114,7 +118,9 @@ fn key(prefix: &str, name: &str) -> Vec<u8> {
 }
 
 fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, Error> {
-    postcard::to_extend(value, vec![VERSION]).map_err(damaged)
+    let mut bytes = Vec::with_capacity(USUAL_BYTES);
+    bytes.push(VERSION);
+    postcard::to_extend(value, bytes).map_err(damaged)
 }
 
 fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Error> {
