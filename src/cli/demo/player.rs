@@ -37,6 +37,7 @@ pub(super) struct Player {
     sent_bytes: u64,
     since_check: u64,
     waits: Waits,
+    played_until: EventTime,
 }
 
 impl Player {
@@ -69,6 +70,7 @@ impl Player {
             sent_bytes: 0,
             since_check: 0,
             waits,
+            played_until: EventTime::default(),
         })
     }
 
@@ -86,10 +88,16 @@ impl Player {
         let Some(emission) = self.emissions.next_if(|emission: &Emission| emission.time < until) else {
             return Ok(false);
         };
+        self.played_until = emission.time;
         self.mixer.push(&emission, &mut self.truth, &mut self.payloads);
         self.send_payloads()?;
         self.wait_for_consumers(service)?;
         Ok(true)
+    }
+
+    /// Time of the record played last.
+    pub(super) const fn played_until(&self) -> EventTime {
+        self.played_until
     }
 
     /// Sends what is still held back in batches.
