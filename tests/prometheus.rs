@@ -61,7 +61,7 @@ fn work(metrics: &Metrics, batch: u64) {
     metrics.lag("cloudtrail", 0, 3);
     let identities = BTreeMap::from([((Kind::CloudRole, UseStatus::Active), 12)]);
     let signals = BTreeMap::from([("new-service".to_owned(), batch)]);
-    metrics.stats(&Stats { activities: 99 * batch, identities, signals, scopes: 2, ..Stats::default() });
+    metrics.stats(|| Stats { activities: 99 * batch, identities, signals, scopes: 2, ..Stats::default() });
 }
 
 fn incident() -> IncidentReport {
@@ -130,6 +130,6 @@ fn every_query_gives_data_where_nothing_is_wrong_and_where_something_is() {
     troubled.aborted(StageKind::Ingest, "transient");
     troubled.broker_error(StageKind::Ingest, "AllBrokersDown");
     troubled.restore_failed(0, "damaged");
-    troubled.stats(&Stats { evictions: BTreeMap::from([("terms", 5)]), ..Stats::default() });
+    troubled.stats(|| Stats { evictions: BTreeMap::from([("terms", 5)]), ..Stats::default() });
     check(Process(troubled));
 }

@@ -9,11 +9,12 @@ mod player;
 mod score;
 mod screen;
 mod summary;
+mod wait;
 mod watch;
 mod web;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::baseline::LastSeen;
@@ -34,6 +35,7 @@ use player::Player;
 use score::{Score, Verdict};
 use screen::Screen;
 use summary::{Outcome, unused, unused_table};
+use wait::Waits;
 use watch::Watch;
 use web::Web;
 
@@ -129,7 +131,7 @@ struct Demo {
     screen: Screen,
     company: Company,
     plan: Plan,
-    interrupted: Arc<AtomicBool>,
+    waits: Waits,
     first_alert: Option<Duration>,
     delays_ms: Vec<i64>,
     history_rate: f64,
@@ -150,6 +152,7 @@ impl Demo {
         let web = Web::start(args.listen.as_deref(), &config.http.listen, backend)?;
         let interrupted = Arc::new(AtomicBool::new(false));
         web.on_interrupt(Arc::clone(&interrupted));
+        let waits = Waits::new(clock, interrupted);
         let company = Company::new(args.seed, args.identities);
         let end = EventTime::from_millis(clock::now().millis());
         let plan = plan(&args, end);
@@ -159,7 +162,7 @@ impl Demo {
         let mixer = Mixer::new(args.seed, Mix::mixed());
         Ok(Self {
             watch: Watch::start(&config)?,
-            player: Player::new(&config, emissions, mixer, truth)?,
+            player: Player::new(&config, emissions, mixer, truth, waits.clone())?,
             screen: Screen::new(),
             args,
             clock,
@@ -169,7 +172,7 @@ impl Demo {
             score,
             company,
             plan,
-            interrupted,
+            waits,
             first_alert: None,
             delays_ms: Vec::new(),
             history_rate: 0.0,
@@ -182,7 +185,9 @@ impl Demo {
         self.wait_until_ready()?;
         self.play_history()?;
         self.show_unused();
-        self.play_live()?;
+        if !self.is_interrupted() {
+            self.play_live()?;
+        }
         if self.args.keep_running {
             self.keep_running()?;
         }
@@ -194,16 +199,7 @@ impl Demo {
     }
 
     fn wait_until_ready(&self) -> anyhow::Result<()> {
-        const PATIENCE: Duration = Duration::from_secs(30);
-        let until = self.clock.monotonic() + PATIENCE;
-        while !self.service().health().ready {
-            if let Some(failure) = self.service().health().failure {
-                anyhow::bail!("the monitor failed: {failure}");
-            }
-            anyhow::ensure!(self.clock.monotonic() < until, "the monitor was not ready within 30 s");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Ok(())
+        self.waits.until("the monitor was not ready", self.service(), |health| health.ready)
     }
 
     fn play_history(&mut self) -> anyhow::Result<()> {
@@ -216,14 +212,11 @@ impl Demo {
         let live_from = self.live_from();
         self.screen.part(&title, self.plan.events * (HISTORY_DAYS as u64 - 1) / HISTORY_DAYS as u64);
         let begun = self.clock.monotonic();
-        while self.player.play_one(self.process.service(), live_from)? {
+        while !self.is_interrupted() && self.player.play_one(self.process.service(), live_from)? {
             self.company_clock.advance(self.player.played_until());
             if self.player.truth.activities.is_multiple_of(2_000) {
                 self.screen.progress(self.player.truth.activities);
                 self.show_alerts();
-                if self.is_interrupted() {
-                    break;
-                }
             }
         }
         self.wait_until_consumed()?;
@@ -260,7 +253,7 @@ impl Demo {
 
     /// Plays what happened before `now`, and shows the alerts that came.
     fn play_until(&mut self, now: EventTime) -> anyhow::Result<()> {
-        while self.player.play_one(self.process.service(), now)? {}
+        while !self.is_interrupted() && self.player.play_one(self.process.service(), now)? {}
         self.company_clock.advance(now);
         self.player.poll();
         self.show_alerts();
@@ -318,22 +311,16 @@ impl Demo {
     }
 
     fn is_interrupted(&self) -> bool {
-        self.interrupted.load(Ordering::Acquire)
+        self.waits.is_interrupted()
     }
 
     fn wait_until_consumed(&mut self) -> anyhow::Result<()> {
-        const PATIENCE: Duration = Duration::from_secs(60);
         self.player.flush()?;
-        let until = self.clock.monotonic() + PATIENCE;
-        while !self.player.is_consumed(self.process.service()) {
-            anyhow::ensure!(
-                self.clock.monotonic() < until,
-                "the monitor did not take in all records within 60 s"
-            );
+        let (waits, process) = (self.waits.clone(), Arc::clone(&self.process));
+        waits.until("the monitor did not take in all records", process.service(), |_| {
             self.show_alerts();
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Ok(())
+            self.player.is_consumed(process.service())
+        })
     }
 
     fn show_alerts(&mut self) {

@@ -76,8 +76,12 @@ impl Metrics {
     }
 
     /// Takes the counts of all monitors as they stand now, those of partitions that left included.
-    pub fn stats(&self, stats: &Stats) {
-        lock(&self.state).update(stats);
+    ///
+    /// They are asked for under the lock: of two scrapes at once the later could otherwise bring the older counts, and
+    /// what grew between them would be counted twice.
+    pub fn stats(&self, counts: impl FnOnce() -> Stats) {
+        let mut state = lock(&self.state);
+        state.update(&counts());
     }
 
     /// How many distinct terms all baselines share.

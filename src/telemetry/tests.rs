@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::activity::Kind;
@@ -67,7 +68,7 @@ fn hostile() -> Metrics {
         metrics.lag(&evil, 0, 1);
         metrics.alert(&report(&evil));
     }
-    metrics.stats(&Stats { signals, ..Stats::default() });
+    metrics.stats(|| Stats { signals, ..Stats::default() });
     metrics
 }
 
@@ -164,14 +165,34 @@ fn snapshots_become_counters_and_sizes() {
         identities: BTreeMap::from([((Kind::Workload, UseStatus::Unused), unused)]),
         ..Stats::default()
     };
-    metrics.stats(&stats(5, 1, 2));
-    metrics.stats(&stats(9, 4, 1));
+    metrics.stats(|| stats(5, 1, 2));
+    metrics.stats(|| stats(9, 4, 1));
     check(&metrics, "nhi_activities_learned_total", 9.0);
     check(&metrics, r#"nhi_signals_total{detector="new-service"}"#, 4.0);
     check(&metrics, r#"nhi_identities{kind="workload",status="unused"}"#, 1.0);
-    metrics.stats(&stats(9, 4, 0));
+    metrics.stats(|| stats(9, 4, 0));
     check(&metrics, r#"nhi_identities{kind="workload",status="unused"}"#, 0.0);
     check(&metrics, r#"nhi_evictions_total{limit="terms"}"#, 0.0);
+}
+
+#[test]
+fn scrapes_at_once_count_nothing_twice() {
+    const SCRAPES: u64 = 1_000;
+    let (metrics, learned) = (metrics(), AtomicU64::new(0));
+    let scrape = || {
+        for _ in 0..SCRAPES {
+            metrics.stats(|| Stats {
+                activities: learned.fetch_add(1, Ordering::Relaxed) + 1,
+                ..Stats::default()
+            });
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(scrape);
+        }
+    });
+    check(&metrics, "nhi_activities_learned_total", 4.0 * SCRAPES as f64);
 }
 
 #[test]

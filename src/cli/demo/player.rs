@@ -6,6 +6,7 @@ use anyhow::Context;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
+use super::wait::Waits;
 use crate::config::Config;
 use crate::generator::{Emission, Emissions, InventoryRecord, Mixer, Payload, Topic, Truth};
 use crate::kafka::client;
@@ -35,6 +36,7 @@ pub(super) struct Player {
     inventory: String,
     sent_bytes: u64,
     since_check: u64,
+    waits: Waits,
     played_until: EventTime,
 }
 
@@ -44,6 +46,7 @@ impl Player {
         emissions: Emissions,
         mixer: Mixer,
         truth: Truth,
+        waits: Waits,
     ) -> anyhow::Result<Self> {
         let mut settings = client::base(&config.kafka);
         // The monitor's own keys must find the same partitions.
@@ -66,6 +69,7 @@ impl Player {
             inventory: config.topics.inventory.clone(),
             sent_bytes: 0,
             since_check: 0,
+            waits,
             played_until: EventTime::default(),
         })
     }
@@ -126,10 +130,15 @@ impl Player {
 
     fn send(&self, record: BaseRecord<'_, [u8], [u8]>) -> anyhow::Result<()> {
         let mut record = record;
+        let since = self.waits.now();
         loop {
             match self.producer.send(record) {
                 Ok(()) => return Ok(()),
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                    let waited = self.waits.now().saturating_sub(since);
+                    if self.waits.gives_up("the embedded broker did not take a record", waited)? {
+                        return Ok(());
+                    }
                     record = back;
                     self.producer.poll(Duration::from_millis(10));
                 }
@@ -145,18 +154,12 @@ impl Player {
             return Ok(());
         }
         self.since_check = 0;
-        loop {
+        self.waits.until("the monitor did not catch up with the generator", service, |_| {
             self.producer.poll(Duration::ZERO);
             let counters = service.counters();
             let waiting = self.sent_bytes.saturating_sub(self.consumed_bytes(&counters));
-            if waiting < MAX_WAITING_BYTES && self.between_stages(&counters) < MAX_WAITING_ACTIVITIES {
-                return Ok(());
-            }
-            if let Some(failure) = service.health().failure {
-                anyhow::bail!("the monitor failed: {failure}");
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
+            waiting < MAX_WAITING_BYTES && self.between_stages(&counters) < MAX_WAITING_ACTIVITIES
+        })
     }
 
     fn consumed_bytes(&self, counters: &Counters) -> u64 {

@@ -74,7 +74,7 @@ impl Backend for Process {
 
     fn metrics(&self) -> String {
         self.reports.metrics.state_size(self.service.terms());
-        self.reports.metrics.stats(&self.service.monitor_stats());
+        self.reports.metrics.stats(|| self.service.monitor_stats());
         self.reports.metrics.render(clock::now(), self.health().is_ready())
     }
 
