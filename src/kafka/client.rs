@@ -12,6 +12,9 @@ use crate::runtime::StageKind;
 
 /// Readers of `read_committed` wait this long for the transaction of an owner that died; the library's own default is a minute.
 const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
+/// Largest record that is produced, headers included: what a topic takes by default (`max.message.bytes`). The library's own
+/// default is less than that, so that a message which a topic took could not be passed on.
+const MAX_MESSAGE_BYTES: u32 = 1_048_588;
 /// The library's log repeats itself while a broker is down: each kind of line is passed on once in this time.
 const LOG_EVERY_MS: i64 = 10_000;
 
@@ -103,6 +106,7 @@ pub fn producer(kafka: &Kafka, name: &WorkerName) -> ClientConfig {
         .set("transaction.timeout.ms", TRANSACTION_TIMEOUT.as_millis().to_string())
         .set("compression.type", "lz4")
         .set("linger.ms", "5")
+        .set("message.max.bytes", MAX_MESSAGE_BYTES.to_string())
         // Java clients choose partitions so; the inventory's owner and we must agree on them.
         .set("partitioner", "murmur2_random")
         .set("queue.buffering.max.kbytes", "65536")

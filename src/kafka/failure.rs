@@ -2,6 +2,7 @@
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use super::context::Undelivered;
 use crate::runtime::log::Error;
 
 /// The stage cannot go on after this.
@@ -35,6 +36,19 @@ pub(crate) fn transaction(action: &'static str, error: &KafkaError) -> Error {
         KafkaError::Transaction(inner) if inner.is_fatal() => Error::Fatal { action, detail },
         _ => Error::Abortable { action, detail },
     }
+}
+
+/// A record was not delivered. One that is too large would be refused again: aborting would repeat forever.
+pub(crate) fn undelivered(record: &Undelivered) -> Error {
+    if record.error.rdkafka_error_code() != Some(RDKafkaErrorCode::MessageSizeTooLarge) {
+        return transaction("deliver", &record.error);
+    }
+    let Undelivered { topic, bytes, .. } = record;
+    let detail = format!(
+        "topic `{topic}` refuses a record of {bytes} bytes as too large, or the batch that it came in; \
+         set the topic's max.message.bytes to 1048588 or more"
+    );
+    Error::Fatal { action: "deliver", detail }
 }
 
 /// The producer as a whole has failed.
