@@ -5,7 +5,7 @@ pub(super) mod process;
 use std::io;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -35,7 +35,7 @@ Examples:
   nhi-monitor run -c nhi-monitor.toml
   nhi-monitor run -c nhi-monitor.toml --stage ingest     beside others that run --stage monitor
 
-SIGTERM and SIGINT drain, commit and leave the consumer groups. Exit codes: 0 stopped as asked; 1 it failed;
+SIGTERM and SIGINT drain, commit and leave the consumer groups; a second one ends at once. Exit codes: 0 stopped as asked; 1 it failed;
 2 the settings are wrong.";
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -60,14 +60,24 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         .enable_all()
         .build()
         .context("the asynchronous runtime cannot be started")?;
-    runtime.block_on(serve(config, stages))
+    let outcome = runtime.block_on(serve(config, stages));
+    // Not dropped: that would wait for threads which the drain timeout or a second signal has given up on.
+    runtime.shutdown_background();
+    outcome
 }
 
 async fn serve(config: Arc<Config>, stages: Stages) -> Result<Exit, Failure> {
     let mut stop = StopSignals::new().context("signals cannot be waited for")?;
     let detectors = Arc::new(Detectors::builtin()?);
     let server = bind(&config).await?;
-    let process = spawn_blocking(move || Process::start(config, detectors, stages)).await??;
+    let starting = spawn_blocking(move || Process::start(config, detectors, stages));
+    let process = tokio::select! {
+        started = starting => started??,
+        signal = stop.received() => {
+            tracing::info!(signal, "stopped before the start was over");
+            return Ok(Exit::Ok);
+        }
+    };
     let http = server.map(|server| Http::start(server, Arc::clone(&process)));
     let ended = {
         let process = Arc::clone(&process);
@@ -75,7 +85,10 @@ async fn serve(config: Arc<Config>, stages: Stages) -> Result<Exit, Failure> {
     };
     let outcome = tokio::select! {
         result = ended => result?,
-        name = stop.received() => drain(process, name).await?,
+        name = stop.received() => tokio::select! {
+            result = drain(process, name) => result?,
+            name = stop.received() => return Err(anyhow!("stopped at once by a second signal ({name}); uncommitted input will be read again").into()),
+        },
     };
     if let Some(http) = http {
         http.stop().await;
