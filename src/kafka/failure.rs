@@ -79,10 +79,44 @@ fn names_fencing(code: RDKafkaErrorCode) -> bool {
     )
 }
 
-/// The library's words, with those of the broker where there are any.
-fn words(error: &KafkaError) -> String {
+/// The library's words, with those of the broker where there are any. The one way to put its errors into words: its own would
+/// show the values of properties, and so passwords.
+pub(crate) fn words(error: &KafkaError) -> String {
     match error {
+        KafkaError::ClientConfig(_, description, key, value) => property(description, key, value),
         KafkaError::Transaction(inner) => format!("{} ({})", inner.string(), inner.name()),
         other => other.to_string(),
+    }
+}
+
+/// What is wrong with a property, without its value.
+pub(crate) fn property(description: &str, key: &str, value: &str) -> String {
+    // The library repeats some values in its description.
+    if description.is_empty() || (!value.is_empty() && description.contains(value)) {
+        return format!("property `{key}`: its value is not allowed");
+    }
+    format!("property `{key}`: {description}")
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::ClientConfig;
+    use rdkafka::consumer::BaseConsumer;
+
+    use super::*;
+
+    fn check(key: &str, value: &str, expected: &str) {
+        let created = ClientConfig::new().set(key, value).create::<BaseConsumer>();
+        let Err(error) = created else { panic!("{key} is taken") };
+        let said = [words(&error), fatal("create")(error).to_string()];
+        for said in said {
+            assert!(said.contains(expected) && !said.contains(value), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_mistyped_property_is_named_and_its_value_is_not() {
+        check("sasl.pasword", "hunter2", "`sasl.pasword`: No such configuration property");
+        check("security.protocol", "hunter2", "`security.protocol`: its value is not allowed");
     }
 }
