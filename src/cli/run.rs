@@ -35,8 +35,8 @@ Examples:
   nhi-monitor run -c nhi-monitor.toml
   nhi-monitor run -c nhi-monitor.toml --stage ingest     beside others that run --stage monitor
 
-SIGTERM and SIGINT drain, commit and leave the consumer groups; a second one ends at once. Exit codes: 0 stopped as asked; 1 it failed;
-2 the settings are wrong.";
+SIGTERM and SIGINT drain, commit and leave the consumer groups; a second one ends at once. Exit codes: 0 stopped
+as asked; 1 it failed; 2 the settings are wrong.";
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum Stage {
@@ -85,10 +85,7 @@ async fn serve(config: Arc<Config>, stages: Stages) -> Result<Exit, Failure> {
     };
     let outcome = tokio::select! {
         result = ended => result?,
-        name = stop.received() => tokio::select! {
-            result = drain(process, name) => result?,
-            name = stop.received() => return Err(anyhow!("stopped at once by a second signal ({name}); uncommitted input will be read again").into()),
-        },
+        name = stop.received() => drain(process, name, &mut stop).await?,
     };
     if let Some(http) = http {
         http.stop().await;
@@ -107,10 +104,20 @@ async fn bind(config: &Config) -> Result<Option<Server>, Failure> {
     Ok(Some(server))
 }
 
-async fn drain(process: Arc<Process>, signal: &'static str) -> Result<Result<(), runtime::Error>, Failure> {
+async fn drain(
+    process: Arc<Process>,
+    signal: &'static str,
+    stop: &mut StopSignals,
+) -> Result<Result<(), runtime::Error>, Failure> {
     tracing::info!(signal, "draining");
     process.begin_drain();
-    Ok(spawn_blocking(move || process.service().shutdown()).await?)
+    let drained = spawn_blocking(move || process.service().shutdown());
+    tokio::select! {
+        result = drained => Ok(result?),
+        signal = stop.received() => Err(Failure::Failed(anyhow!(
+            "stopped at once by a second signal ({signal}); uncommitted input will be read again"
+        ))),
+    }
 }
 
 /// The HTTP server while it runs.
