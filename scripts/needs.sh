@@ -7,16 +7,20 @@ say() {
   printf '\n== %s\n' "$*"
 }
 
+as_root() {
+  if [[ $(id -u) == 0 ]]; then "$@"; else sudo "$@"; fi
+}
+
+refresh_package_lists() {
+  [[ -n $package_lists_are_new ]] || { as_root apt-get update -qq && package_lists_are_new=yes; }
+}
+
 install_package() {
   say "installing $1"
-  local sudo=()
-  [[ $(id -u) == 0 ]] || sudo=(sudo)
-  if [[ -z $package_lists_are_new ]]; then
-    "${sudo[@]}" apt-get update -qq && package_lists_are_new=yes
-  fi
+  refresh_package_lists
   local log
   log=$(mktemp)
-  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1" \
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1" \
     >"$log" 2>&1 || tail -n 5 "$log"
   rm -f "$log"
 }
@@ -29,6 +33,33 @@ need() {
     echo "$1 is missing, and $2 could not be installed" >&2
     return 1
   }
+}
+
+# need_unpacked COMMAND PACKAGE: as need, but unpacks the package into tests/.tools. Installed, it would start a service
+# that listens on all addresses (Prometheus, Alertmanager); this changes nothing of the system.
+need_unpacked() {
+  local tools=$PWD/tests/.tools
+  [[ :$PATH: == *":$tools/usr/bin:"* ]] || export PATH="$PATH:$tools/usr/bin"
+  command -v "$1" >/dev/null && return
+  unpack_package "$2" "$tools"
+  command -v "$1" >/dev/null || {
+    echo "$1 is missing, and $2 could not be unpacked" >&2
+    return 1
+  }
+}
+
+# unpack_package PACKAGE FOLDER
+unpack_package() {
+  say "unpacking $1"
+  refresh_package_lists
+  local folder
+  folder=$(mktemp -d)
+  if (cd "$folder" && apt-get download -qq "$1") >"$folder/log" 2>&1; then
+    mkdir -p "$2" && dpkg-deb --extract "$folder"/*.deb "$2"
+  else
+    tail -n 5 "$folder/log"
+  fi
+  rm -rf "$folder"
 }
 
 # need_header FILE PACKAGE: as need, for a C header below /usr/include.
@@ -59,8 +90,13 @@ need_rust() {
   }
 }
 
-# What librdkafka is built with.
+# What the core is built with: a linker, and a C compiler for libdeflate.
+need_core() {
+  need_rust && need cc gcc
+}
+
+# What librdkafka is built with; OpenSSL is found by pkg-config.
 need_edges() {
-  need_rust && need cc gcc && need make make && need g++ g++ &&
+  need_core && need make make && need g++ g++ && need pkg-config pkg-config &&
     need_header openssl/ssl.h libssl-dev && need_header zlib.h zlib1g-dev
 }

@@ -432,7 +432,7 @@ impl Event<'_> {
     /// The action as it is written everywhere: `s3:GetObject`.
     #[must_use]
     pub fn action(&self) -> String {
-        format!("{}:{}", self.service, self.operation)
+        [self.service.as_str(), ":", self.operation.as_str()].concat()
     }
 
     /// What tells this event from every other: the log's own event id, or else the record's place in the input.

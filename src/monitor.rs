@@ -8,6 +8,7 @@ pub(crate) mod fixture;
 mod changelog;
 pub mod identity;
 mod incidents;
+mod inputs;
 pub mod posture;
 mod publication;
 pub mod publish;
@@ -25,7 +26,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::activity::{Activity, Usage};
+use crate::activity::{Activity, Event, Usage};
 use crate::baseline::LastSeen;
 use crate::config::Config;
 use crate::detect::Detectors;
@@ -38,6 +39,7 @@ pub use stats::Stats;
 pub use view::{Filter, View};
 
 use identity::{IdentityState, Recreated};
+use inputs::Inputs;
 use schedule::Schedule;
 use state::{Settings, Shared};
 
@@ -51,6 +53,19 @@ pub enum Record<'a> {
     Declared(Box<DeclaredChange>),
     /// Log sources reported during these hours.
     Coverage(Vec<CoverageMark>),
+    /// How far input partitions are read.
+    Progress(Vec<InputProgress>),
+}
+
+/// How far one input partition is read: everything that reached it before this time was taken in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputProgress {
+    /// Topic.
+    pub topic: String,
+    /// Partition.
+    pub partition: i32,
+    /// Reception time of the newest record that was read; the time of day where it was read to its end.
+    pub until: ProcessingTime,
 }
 
 /// One log source reported during these hours.
@@ -81,6 +96,7 @@ pub struct Monitor {
     schedule: Schedule,
     changes: Changes,
     stats: Stats,
+    inputs: Inputs,
     next_upkeep: ProcessingTime,
 }
 
@@ -91,8 +107,10 @@ pub struct Changes {
     pub identities: Vec<Term>,
     /// Identities that were dropped.
     pub dropped: Vec<Term>,
-    /// Log sources whose coverage changed.
+    /// Log sources whose coverage changed or was dropped.
     pub scopes: BTreeSet<String>,
+    /// Whether it was told how far the inputs are read.
+    pub inputs: bool,
 }
 
 /// How often limits are looked after.
@@ -109,6 +127,7 @@ impl Monitor {
             schedule: Schedule::default(),
             changes: Changes::default(),
             stats: Stats::default(),
+            inputs: Inputs::default(),
             next_upkeep: ProcessingTime::default(),
         }
     }
@@ -119,6 +138,7 @@ impl Monitor {
             Record::Activity(activity) => self.activity(activity, effects),
             Record::Declared(change) => self.declared(change),
             Record::Coverage(marks) => self.coverage(marks),
+            Record::Progress(inputs) => self.progress(inputs),
         }
     }
 
@@ -136,6 +156,7 @@ impl Monitor {
     fn used(&mut self, activity: &Activity<'_>, effects: &mut Vec<Effect>) {
         let shared = Arc::clone(&self.shared);
         let event = &activity.event;
+        self.make_room(&activity.identity.id, event.received, effects);
         let mut state = self.entry(&shared, &activity.identity.id);
         if !state.recent.insert(event.dedupe_key()) {
             self.stats.duplicates += 1;
@@ -154,7 +175,9 @@ impl Monitor {
         self.stats.late += u64::from(state.usage.last_seen > Some(event.time));
         let first_seen = state.usage.first_seen;
         state.usage.note(event);
-        let sighting = state.behaviour.observe(event, first_seen, shared.settings.behaviour, &terms);
+        let mut sighting = state.behaviour.observe(event, first_seen, shared.settings.behaviour, &terms);
+        sighting.is_pause_covered =
+            sighting.pause_days > 0 && self.was_covered(&state, event, sighting.pause_days);
         self.stats.count_evictions("terms", u64::from(sighting.evictions));
         self.detect(activity, &mut state, &sighting, effects);
         self.publish_if_due(&activity.identity.id, &mut state, &sighting, event.received, effects);
@@ -181,6 +204,7 @@ impl Monitor {
     /// Lets time pass to `now`: closes quiet incidents, judges unused identities, publishes what became quiet.
     pub fn tick(&mut self, now: ProcessingTime, effects: &mut Vec<Effect>) {
         let shared = Arc::clone(&self.shared);
+        let now = self.inputs.as_of(now);
         shared.advance(now);
         while let Some((at, due)) = self.schedule.take_due(now) {
             for id in due {
@@ -189,9 +213,13 @@ impl Monitor {
                     continue;
                 }
                 state.due = None;
+                let before = effects.len();
                 self.close_if_over(id.as_str(), &mut state, now, effects);
                 self.judge_and_publish(id.as_str(), &mut state, now, effects);
-                self.settle(id.as_str(), &mut state, now);
+                if effects.len() > before {
+                    self.book(id.as_str(), &mut state);
+                }
+                self.reschedule(id.as_str(), &mut state, now);
             }
         }
         if now >= self.next_upkeep {
@@ -231,6 +259,13 @@ impl Monitor {
         View { shared: Arc::clone(&self.shared) }
     }
 
+    /// Whether the log sources of an identity were covered during a pause of so many days before an event.
+    fn was_covered(&self, state: &IdentityState, event: &Event<'_>, pause_days: u32) -> bool {
+        let scopes = state.scopes.iter().map(Term::as_str);
+        let pause_ms = i64::from(pause_days) * DAY_MS;
+        self.shared.coverage().over(scopes, event.time, pause_ms).gaps.is_empty()
+    }
+
     fn entry<'a>(
         &self,
         shared: &'a Shared,
@@ -242,8 +277,14 @@ impl Monitor {
         }
     }
 
-    /// Books an identity's new size: changelog, statistics, schedule.
+    /// Books what changed about an identity, and when it must be looked at next.
     fn settle(&mut self, id: &str, state: &mut IdentityState, now: ProcessingTime) {
+        self.book(id, state);
+        self.reschedule(id, state, now);
+    }
+
+    /// Books a change for the changelog and the statistics.
+    fn book(&mut self, id: &str, state: &mut IdentityState) {
         if !state.is_dirty {
             state.is_dirty = true;
             self.changes.identities.push(self.terms.intern(id));
@@ -253,13 +294,17 @@ impl Monitor {
             self.stats.recount(state.counted, counted);
             state.counted = counted;
         }
+    }
+
+    fn reschedule(&mut self, id: &str, state: &mut IdentityState, now: ProcessingTime) {
         let next = self.next_due(state, now);
         if state.due.is_none_or(|due| due > next.plus_millis(crate::time::MINUTE_MS)) {
             state.due = Some(self.schedule.add(self.terms.intern(id), next));
         }
     }
 
-    /// When an identity must be looked at even if nothing arrives.
+    /// When an identity must be looked at even if nothing arrives: within a day at the latest, so that entries which
+    /// activity has overtaken do not pile up on the schedule.
     fn next_due(&self, state: &IdentityState, now: ProcessingTime) -> ProcessingTime {
         let settings = &self.shared.settings;
         let publish = quiet_since(state).map(|since| since.plus_millis(settings.publish_every_ms));
@@ -267,7 +312,8 @@ impl Monitor {
         let window_ms = posture::window_ms(state, settings.unused_after_days);
         let in_use_until =
             state.usage.last_seen.map(|last| ProcessingTime::from_millis(last.millis() + window_ms));
-        let judge = in_use_until.filter(|until| *until > now).unwrap_or_else(|| now.plus_millis(DAY_MS));
+        let tomorrow = now.plus_millis(DAY_MS);
+        let judge = in_use_until.filter(|until| *until > now).map_or(tomorrow, |until| until.min(tomorrow));
         [publish, close].into_iter().flatten().fold(judge, Ord::min)
     }
 
@@ -279,6 +325,7 @@ impl Monitor {
                 incident.close(&subject, self.shared.settings.incident).map(|r| Effect::Alert(Box::new(r))),
             );
         }
+        self.end_unused(&activity.identity.id, state, activity.event.received, effects);
         state.start_over();
         let terms = &self.terms;
         state.note_who(activity, |text| terms.intern(text));
@@ -288,6 +335,9 @@ impl Monitor {
     fn declared(&mut self, change: &DeclaredChange) {
         self.stats.declarations += 1;
         let shared = Arc::clone(&self.shared);
+        if change.declared.is_none() && self.forget_unused(&change.identity_id) {
+            return;
+        }
         let mut state = self.entry(&shared, &change.identity_id);
         state.declared = change.declared.clone().map(Box::new);
         state.published.is_published = false;
@@ -301,8 +351,24 @@ impl Monitor {
         }
     }
 
+    /// Forgets an identity that only the inventory knew of; `false` where it was ever used.
+    fn forget_unused(&mut self, id: &str) -> bool {
+        let is_unused = |_: &Term, state: &Box<IdentityState>| state.usage.last_seen.is_none();
+        let Some((id, state)) = self.shared.identities.remove_if(id, is_unused) else {
+            return !self.shared.identities.contains_key(id);
+        };
+        self.stats.recount(state.counted, None);
+        self.changes.dropped.push(id);
+        true
+    }
+
+    fn progress(&mut self, inputs: &[InputProgress]) {
+        self.changes.inputs |= self.inputs.note(inputs);
+    }
+
     fn coverage(&mut self, marks: &[CoverageMark]) {
-        let mut coverage = self.shared.coverage_mut();
+        let shared = Arc::clone(&self.shared);
+        let mut coverage = shared.coverage_mut();
         for mark in marks {
             if coverage.note(&mark.scope, &mark.hours, EventTime::from_millis(mark.until_ms)) {
                 self.changes.scopes.insert(mark.scope.clone());

@@ -40,7 +40,7 @@ fn outcome(text: &str) -> String {
 /// Counts outcomes, prints them, and returns how many records were refused.
 fn refused(file: &str) -> Option<usize> {
     let Some(folder) = samples() else {
-        println!("reduced: no samples at ../shared/fixtures");
+        println!("reduced: {file} is not read: set NHI_FIXTURES to a folder of sample records");
         return None;
     };
     let text = std::fs::read_to_string(folder.join(file)).expect("a readable sample");

@@ -40,8 +40,6 @@ pub struct Behaviour {
     pub hours: HourProfile,
     /// Decayed share of events that were denied or failed.
     pub error_rate: f32,
-    /// Hour in which a burst raised an alert, which therefore teaches nothing.
-    pub burst_hour: u32,
     /// First use with signs of a person.
     pub human_since: Option<EventTime>,
     /// Whether use by a person is part of the baseline.
@@ -57,6 +55,8 @@ pub struct Sighting {
     pub is_settled: bool,
     /// Whole days since the identity was last active; 0 for late events.
     pub pause_days: u32,
+    /// Whether the identity's log sources were covered during that pause.
+    pub is_pause_covered: bool,
     /// Longest pause before this one.
     pub longest_pause_days: u32,
     /// Events of this hour, and surprise of that many.
@@ -67,6 +67,8 @@ pub struct Sighting {
     pub is_new_human_use: bool,
     /// Days of observed life before this event.
     pub age_days: u32,
+    /// Whether the event shows a credential that was never seen before, and the credentials are not overflowing.
+    pub has_new_credential: bool,
     /// Values that had to go for new ones.
     pub evictions: u32,
 }
@@ -154,20 +156,23 @@ impl Behaviour {
 
     /// Counts an attempt by somebody who did not prove to be the identity. It teaches nothing but the rate of denials.
     pub fn observe_unproven(&mut self, event: &Event<'_>) -> Sighting {
-        let denied_burst = counted(&mut self.denied_rate, event.time.hour(), self.burst_hour);
+        let denied_burst = counted(&mut self.denied_rate, event.time.hour());
         Sighting { denied_burst, is_settled: true, ..Sighting::default() }
     }
 
-    /// Holds the new values of an event that raised an alert out of the baseline.
-    pub fn quarantine(&mut self, event: &Event<'_>, sighting: &Sighting) {
-        for dimension in Dimension::ALL {
-            if sighting.new_bits[dimension as usize].is_some() {
-                let set = &mut self.terms[dimension as usize];
-                dimension.value_of(event, |value| set.quarantine(value, event.time));
-            }
+    /// Holds a value out of the baseline that was new on the day of `time`.
+    pub fn quarantine(&mut self, dimension: Dimension, value: &str, time: EventTime) {
+        self.terms[dimension as usize].quarantine(value, time);
+        self.innovation[dimension as usize].take_back(time.day());
+    }
+
+    /// Holds the current hour out of the rates in which a burst showed.
+    pub fn hold_out_bursts(&mut self, sighting: &Sighting) {
+        if sighting.burst.bits > 0.0 {
+            self.rate.hold_out();
         }
-        if sighting.burst.bits > 0.0 || sighting.denied_burst.bits > 0.0 {
-            self.burst_hour = event.time.hour();
+        if sighting.denied_burst.bits > 0.0 {
+            self.denied_rate.hold_out();
         }
     }
 
@@ -214,6 +219,9 @@ impl Behaviour {
                 .value_of(event, |value| set.touch(value, event.time, settings.retention(dimension), terms));
             let Some((prior, evicted)) = touched else { continue };
             sighting.evictions += u32::from(evicted);
+            if dimension == Dimension::Credential {
+                sighting.has_new_credential = prior == Prior::New && !evicted;
+            }
             if prior == Prior::Known {
                 continue;
             }
@@ -232,12 +240,12 @@ impl Behaviour {
         }
         let is_error = if event.outcome == Outcome::Success { 0.0 } else { 1.0 };
         self.error_rate += ERROR_RATE_WEIGHT * (is_error - self.error_rate);
-        let burst = counted(&mut self.rate, hour, self.burst_hour);
+        let burst = counted(&mut self.rate, hour);
         if self.rate.is_settled() {
             sighting.burst = burst;
         }
         if event.outcome == Outcome::Denied {
-            let burst = counted(&mut self.denied_rate, hour, self.burst_hour);
+            let burst = counted(&mut self.denied_rate, hour);
             if sighting.is_settled {
                 sighting.denied_burst = burst;
             }
@@ -246,8 +254,8 @@ impl Behaviour {
 }
 
 /// Counts an event; judges the hour when its count reaches a power of two or a multiple of 256, so that bursts cost little.
-fn counted(rate: &mut HourlyRate, hour: u32, burst_hour: u32) -> Burst {
-    let count = rate.count(hour, rate.current_hour() == burst_hour);
+fn counted(rate: &mut HourlyRate, hour: u32) -> Burst {
+    let count = rate.count(hour);
     let is_judged =
         hour == rate.current_hour() && count >= 8 && (count.is_power_of_two() || count % 256 == 0);
     if is_judged { Burst { count, mean: rate.mean(), bits: rate.surprise_bits() } } else { Burst::default() }

@@ -170,14 +170,31 @@ impl CoverageMap {
         self.scopes.get(scope)
     }
 
-    /// Puts back one source from a snapshot.
-    pub fn restore(&mut self, scope: String, coverage: ScopeCoverage) {
-        self.scopes.insert(scope, coverage);
+    /// Puts back one source from a snapshot; `None` drops it.
+    pub fn restore(&mut self, scope: String, coverage: Option<ScopeCoverage>) {
+        match coverage {
+            Some(coverage) => drop(self.scopes.insert(scope, coverage)),
+            None => drop(self.scopes.remove(&scope)),
+        }
     }
 
-    /// Every source that belongs to `account` of `provider`: `aws:111122223333:…`.
-    pub fn scopes_of<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
-        self.scopes.keys().map(String::as_str).filter(move |scope| scope.starts_with(prefix))
+    /// Every source of an account (`aws:111122223333:`, with the colon), or the one source of that very name.
+    pub fn scopes_of<'a>(&'a self, source: &'a str) -> impl Iterator<Item = &'a str> {
+        let is_account = source.ends_with(':');
+        let fits = move |scope: &&str| if is_account { scope.starts_with(source) } else { *scope == source };
+        self.scopes.keys().map(String::as_str).filter(fits)
+    }
+
+    /// Drops the sources that have been silent since before `since`, and returns their names.
+    pub fn drop_silent(&mut self, since: EventTime) -> Vec<String> {
+        let silent: Vec<String> = self
+            .scopes
+            .iter()
+            .filter(|(_, coverage)| coverage.until < since)
+            .map(|(scope, _)| scope.clone())
+            .collect();
+        silent.iter().for_each(|scope| drop(self.scopes.remove(scope)));
+        silent
     }
 }
 

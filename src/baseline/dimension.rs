@@ -89,8 +89,12 @@ impl Dimension {
                 event.origin.network.as_deref().or(event.origin.provider_service.as_deref()).map(take)
             }
             Self::Client => event.client.as_ref().map(|client| take(&client.family)),
-            Self::Credential => event.credential.as_ref().map(|credential| {
-                take(if credential.kind == CredentialKind::Temporary { TEMPORARY } else { &credential.id })
+            Self::Credential => event.credential.as_ref().map(|credential| match credential.kind {
+                CredentialKind::LongTerm => take(&credential.id),
+                CredentialKind::Temporary => take(TEMPORARY),
+                CredentialKind::Certificate => take(&format!("{CERTIFICATE}{}", credential.id)),
+                CredentialKind::Token => take(&format!("{TOKEN}{}", credential.id)),
+                CredentialKind::Password => take(&format!("{PASSWORD}{}", credential.id)),
             }),
             Self::Workload => event.workload.as_deref().map(take),
             Self::Caller => event.caller.as_deref().map(take),
@@ -100,6 +104,27 @@ impl Dimension {
 
 /// The one value under which all temporary credentials count: each lives for hours, and there is no end of them.
 pub const TEMPORARY: &str = "temporary";
+
+/// What the values of credentials begin with that are not long-term keys.
+const CERTIFICATE: &str = "certificate:";
+const TOKEN: &str = "token:";
+const PASSWORD: &str = "password:";
+
+/// Kind and public id of the credential that a value of [`Dimension::Credential`] stands for.
+#[must_use]
+pub fn credential_of(value: &str) -> (CredentialKind, &str) {
+    let kinds = [
+        (CERTIFICATE, CredentialKind::Certificate),
+        (TOKEN, CredentialKind::Token),
+        (PASSWORD, CredentialKind::Password),
+    ];
+    let known = kinds.into_iter().find_map(|(prefix, kind)| Some((kind, value.strip_prefix(prefix)?)));
+    match known {
+        Some(known) => known,
+        None if value == TEMPORARY => (CredentialKind::Temporary, value),
+        None => (CredentialKind::LongTerm, value),
+    }
+}
 
 /// Longest action put together on the stack; longer ones are allocated.
 const INLINE_ACTION_BYTES: usize = 96;

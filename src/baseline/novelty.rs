@@ -19,6 +19,8 @@ pub struct Innovation {
     new_days: f32,
     /// Day of the newest value, so that one day counts once.
     last_new_day: u32,
+    /// Whether that day counts: it does not where what it brought raised an alert.
+    is_counted: bool,
 }
 
 impl Innovation {
@@ -27,6 +29,15 @@ impl Innovation {
         if !learning && day > self.last_new_day {
             self.new_days += 1.0;
             self.last_new_day = day;
+            self.is_counted = true;
+        }
+    }
+
+    /// Takes back what `day` brought: it raised an alert, and is no habit of the identity.
+    pub fn take_back(&mut self, day: u32) {
+        if day == self.last_new_day && self.is_counted {
+            self.new_days = (self.new_days - 1.0).max(0.0);
+            self.is_counted = false;
         }
     }
 

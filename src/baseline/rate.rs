@@ -23,23 +23,30 @@ pub struct HourlyRate {
     mean: f32,
     /// Mean square deviation.
     variance: f32,
+    /// Whether the hour being counted raised an alert, and so teaches nothing.
+    is_held_out: bool,
 }
 
 impl HourlyRate {
     /// Counts one event in `hour`. Events of earlier hours are late and do not count. Says how many the hour has now.
     ///
-    /// When a new hour begins, the finished one is learned, unless `hold_out`: then it raised an alert and teaches nothing.
-    pub fn count(&mut self, hour: u32, hold_out: bool) -> u32 {
+    /// When a new hour begins, the finished one is learned, unless it is held out.
+    pub fn count(&mut self, hour: u32) -> u32 {
         if hour > self.hour {
-            if self.count > 0 && !hold_out {
+            if self.count > 0 && !self.is_held_out {
                 self.learn(self.count as f32);
             }
-            (self.hour, self.count) = (hour, 0);
+            (self.hour, self.count, self.is_held_out) = (hour, 0, false);
         }
         if hour == self.hour {
             self.count = self.count.saturating_add(1);
         }
         self.count
+    }
+
+    /// Holds the hour that is being counted out of what is learned: it raised an alert.
+    pub fn hold_out(&mut self) {
+        self.is_held_out = true;
     }
 
     /// The hour that is being counted (hours since 1970).
@@ -99,7 +106,7 @@ mod tests {
         let mut rate = HourlyRate::default();
         for hour in 1..=hours {
             for _ in 0..per_hour {
-                rate.count(hour, false);
+                rate.count(hour);
             }
         }
         rate
@@ -108,7 +115,7 @@ mod tests {
     fn bits_at(mut rate: HourlyRate, count: u32) -> f32 {
         let hour = rate.current_hour() + 1;
         for _ in 0..count {
-            rate.count(hour, false);
+            rate.count(hour);
         }
         rate.surprise_bits()
     }
@@ -126,7 +133,7 @@ mod tests {
         let mut bursty = HourlyRate::default();
         for hour in 1..=96 {
             for _ in 0..(if hour % 4 == 0 { 400 } else { 5 }) {
-                bursty.count(hour, false);
+                bursty.count(hour);
             }
         }
         assert!(bits_at(bursty, 400) < 6.0, "{}", bits_at(bursty, 400));
@@ -137,15 +144,16 @@ mod tests {
         let mut rate = steady(20, 48);
         let before = rate.mean();
         for _ in 0..5_000 {
-            rate.count(100, false);
+            rate.count(100);
+            rate.hold_out();
         }
-        rate.count(101, true);
+        rate.count(101);
         assert!((rate.mean() - before).abs() < f32::EPSILON);
     }
 
     #[test]
     fn late_events_do_not_count() {
         let mut rate = steady(3, 10);
-        assert_eq!(rate.count(2, false), 3);
+        assert_eq!(rate.count(2), 3);
     }
 }

@@ -62,7 +62,10 @@ impl TermSet {
         if let Some(entry) = self.entries.iter_mut().find(|e| e.hash == hash && e.term.as_str() == value) {
             return (entry.touch(time, retention), false);
         }
-        let evicted = self.make_room(retention.capacity);
+        let is_full = self.entries.len() >= retention.capacity;
+        if is_full && !self.make_room(time) {
+            return (Prior::New, true);
+        }
         self.entries.push(TermEntry {
             term: terms.intern(value),
             first_seen: time,
@@ -71,7 +74,7 @@ impl TermSet {
             quarantined_at: None,
             hash,
         });
-        (Prior::New, evicted)
+        (Prior::New, is_full)
     }
 
     /// Holds `value` out of the baseline from `time` on.
@@ -112,11 +115,9 @@ impl TermSet {
         known.into_iter().take(count).map(|entry| entry.term.as_str()).collect()
     }
 
-    /// Drops the value unseen for longest where the set is full. Ties go by the value, so that order of input does not matter.
-    fn make_room(&mut self, capacity: usize) -> bool {
-        if self.entries.len() < capacity {
-            return false;
-        }
+    /// Drops the value unseen for longest, unless that was seen later than `newcomer`. Ties go by the value, so that the
+    /// order of input does not matter.
+    fn make_room(&mut self, newcomer: EventTime) -> bool {
         let oldest = self
             .entries
             .iter()
@@ -124,11 +125,9 @@ impl TermSet {
             .min_by(|(_, a), (_, b)| {
                 a.last_seen.cmp(&b.last_seen).then_with(|| a.term.as_str().cmp(b.term.as_str()))
             })
+            .filter(|(_, oldest)| oldest.last_seen <= newcomer)
             .map(|(index, _)| index);
-        if let Some(index) = oldest {
-            self.entries.swap_remove(index);
-        }
-        oldest.is_some()
+        oldest.inspect(|index| drop(self.entries.swap_remove(*index))).is_some()
     }
 }
 
@@ -209,6 +208,16 @@ mod tests {
         assert_eq!(set.touch("d", day(4), RETENTION, &Interner::new()), (Prior::New, true));
         assert_eq!(set.len(), 3);
         assert!(set.iter().all(|entry| entry.term.as_str() != "b"));
+    }
+
+    #[test]
+    fn a_full_set_takes_nothing_older_than_all_it_holds() {
+        let mut set = TermSet::default();
+        for (value, at) in [("a", 3), ("b", 4), ("c", 5)] {
+            touched(&mut set, value, at);
+        }
+        assert_eq!(set.touch("old", day(2), RETENTION, &Interner::new()), (Prior::New, true));
+        assert!(set.iter().all(|entry| entry.term.as_str() != "old"));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! shown on it. Everything else is as in `run`: the same stages, topics, records and endpoints.
 
 mod card;
+mod company_clock;
 mod player;
 mod score;
 mod screen;
@@ -28,6 +29,7 @@ use crate::runtime::clock::{self, Clock, SystemClock};
 use crate::runtime::{Service, Stages};
 use crate::time::{DAY_MS, EventTime, HOUR_MS, ProcessingTime};
 use crate::wire::alert::Alert;
+use company_clock::CompanyClock;
 use player::Player;
 use score::{Score, Verdict};
 use screen::Screen;
@@ -68,6 +70,9 @@ pub struct Args {
     /// Seconds of the company's time in one second of the live part; overrides `--for`.
     #[arg(long, value_name = "X")]
     pub speed: Option<f64>,
+    /// Where HTTP listens; port 0 takes a free one. Without it 127.0.0.1:9464, or a free port where that is taken.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub listen: Option<String>,
     /// No colours; the same as NO_COLOR=1.
     #[arg(long)]
     pub no_color: bool,
@@ -115,6 +120,7 @@ fn config() -> Config {
 struct Demo {
     args: Args,
     clock: SystemClock,
+    company_clock: Arc<CompanyClock>,
     process: Arc<Process>,
     watch: Watch,
     web: Web,
@@ -136,8 +142,12 @@ struct Demo {
 impl Demo {
     fn start(args: Args, config: Arc<Config>) -> anyhow::Result<Self> {
         let clock = SystemClock::start();
-        let process = Process::start(Arc::clone(&config), Arc::new(Detectors::builtin()?), Stages::ALL)?;
-        let web = Web::start(&config.http.listen, Arc::clone(&process) as Arc<dyn Backend>)?;
+        let company_clock = Arc::new(CompanyClock::start());
+        let detectors = Arc::new(Detectors::builtin()?);
+        let time = Arc::clone(&company_clock) as Arc<dyn Clock>;
+        let process = Process::start(Arc::clone(&config), detectors, Stages::ALL, time)?;
+        let backend = Arc::clone(&process) as Arc<dyn Backend>;
+        let web = Web::start(args.listen.as_deref(), &config.http.listen, backend)?;
         let interrupted = Arc::new(AtomicBool::new(false));
         web.on_interrupt(Arc::clone(&interrupted));
         let company = Company::new(args.seed, args.identities);
@@ -153,6 +163,7 @@ impl Demo {
             screen: Screen::new(),
             args,
             clock,
+            company_clock,
             process,
             web,
             score,
@@ -206,6 +217,7 @@ impl Demo {
         self.screen.part(&title, self.plan.events * (HISTORY_DAYS as u64 - 1) / HISTORY_DAYS as u64);
         let begun = self.clock.monotonic();
         while self.player.play_one(self.process.service(), live_from)? {
+            self.company_clock.advance(self.player.played_until());
             if self.player.truth.activities.is_multiple_of(2_000) {
                 self.screen.progress(self.player.truth.activities);
                 self.show_alerts();
@@ -249,6 +261,7 @@ impl Demo {
     /// Plays what happened before `now`, and shows the alerts that came.
     fn play_until(&mut self, now: EventTime) -> anyhow::Result<()> {
         while self.player.play_one(self.process.service(), now)? {}
+        self.company_clock.advance(now);
         self.player.poll();
         self.show_alerts();
         Ok(())

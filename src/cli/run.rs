@@ -15,6 +15,8 @@ use super::settings;
 use crate::config::Config;
 use crate::detect::Detectors;
 use crate::http::Server;
+use crate::runtime::Clock;
+use crate::runtime::clock::SystemClock;
 use crate::runtime::{self, Stages};
 use crate::telemetry::logging;
 use process::Process;
@@ -70,7 +72,8 @@ async fn serve(config: Arc<Config>, stages: Stages) -> Result<Exit, Failure> {
     let mut stop = StopSignals::new().context("signals cannot be waited for")?;
     let detectors = Arc::new(Detectors::builtin()?);
     let server = bind(&config).await?;
-    let starting = spawn_blocking(move || Process::start(config, detectors, stages));
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+    let starting = spawn_blocking(move || Process::start(config, detectors, stages, clock));
     let process = tokio::select! {
         started = starting => started??,
         signal = stop.received() => {

@@ -14,6 +14,12 @@ use super::sensitivity::{Level, sensitivity};
 /// Most bits that one signal weighs: a one-in-65,000 event. More would be a claim that a month of data cannot back.
 pub const MAX_SIGNAL_BITS: f32 = 16.0;
 
+/// What a pause weighs less where the log source was not covered: a collector that was down made everybody silent.
+const UNCOVERED_PAUSE_BITS: f32 = 6.0;
+
+/// How many times the shortest pause it takes for an identity of which little is known: a monthly job is not dormant.
+const YOUNG_PAUSE: u32 = 3;
+
 /// What a family looks at.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
@@ -137,11 +143,14 @@ fn displaced(workloads: &[String], bits: f32, subject: Subject<'_>) -> Option<Ma
 }
 
 fn dormancy(min_days: u32, bits: f32, subject: Subject<'_>) -> Option<Match> {
-    let Sighting { pause_days, longest_pause_days, .. } = *subject.sighting;
+    let Sighting { pause_days, longest_pause_days, is_pause_covered, is_settled, .. } = *subject.sighting;
     let is_beyond_habit = pause_days >= min_days && pause_days > longest_pause_days.saturating_mul(2);
-    is_beyond_habit.then(|| Match {
-        bits: bits + (pause_days as f32 / min_days.max(1) as f32).log2(),
-        reason: format!("active again after {pause_days} days of silence"),
+    let is_known_well = is_settled || pause_days >= min_days.saturating_mul(YOUNG_PAUSE);
+    let unproven = if is_pause_covered { 0.0 } else { UNCOVERED_PAUSE_BITS };
+    let doubt = if is_pause_covered { "" } else { ", as far as its log source was covered" };
+    (is_beyond_habit && is_known_well).then(|| Match {
+        bits: bits - unproven + (pause_days as f32 / min_days.max(1) as f32).log2(),
+        reason: format!("active again after {pause_days} days of silence{doubt}"),
         expected: match longest_pause_days {
             0 => "active every day, or retired".into(),
             longest => format!("pauses of at most {longest} days"),

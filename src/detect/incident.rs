@@ -3,9 +3,10 @@
 use thin_vec::ThinVec;
 use xxhash_rust::xxh3::xxh3_128;
 
+use crate::baseline::Dimension;
 use crate::config;
 use crate::identity::declared::Criticality;
-use crate::term::stable_hash;
+use crate::term::{Term, stable_hash};
 use crate::time::{DAY_MS, EventTime, ProcessingTime};
 
 use super::finding::{IncidentReport, MAX_REPORTED_SIGNALS, Severity, Signal, Stage, Subject};
@@ -21,6 +22,9 @@ const MAX_UPDATES: u32 = 10;
 
 /// Distinct signals told apart within one incident; further ones count as repeats of what is known.
 const MAX_DISTINCT: usize = 256;
+
+/// New values remembered of an incident that is not open yet. It opens after two or three signals.
+pub const MAX_HELD: usize = 64;
 
 /// Settings of incidents, in the units used here.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +72,8 @@ pub struct Incident {
     /// Whether it was closed. It is remembered for as long as what it held is kept out of the baseline, so that more of the
     /// same is the old incident again and not a new one.
     pub is_closed: bool,
+    /// What was new in its events while it was not open, with the time: held out of the baseline when it opens.
+    pub held: ThinVec<(Dimension, Term, EventTime)>,
 }
 
 impl Incident {
@@ -89,6 +95,7 @@ impl Incident {
             reported_bits: 0.0,
             reported_severity: None,
             is_closed: false,
+            held: ThinVec::new(),
         }
     }
 

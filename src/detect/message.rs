@@ -40,6 +40,12 @@ pub fn of_use_again(subject: &Subject) -> String {
     format!("{}: in use again.", who(subject))
 }
 
+/// The message of an unused finding that ends because the inventory allows for longer pauses.
+#[must_use]
+pub fn of_longer_window(subject: &Subject) -> String {
+    format!("{}: within the longer window that the inventory now allows.", who(subject))
+}
+
 /// The identity as a person reads it: kind and name, then its owner.
 fn who(subject: &Subject) -> String {
     let kind = subject.kind.as_str().replace('_', " ");

@@ -17,64 +17,74 @@ const CONFIDENCE: u8 = 95;
 const RISK: u8 = 20;
 
 impl IncidentReport {
-    /// The report that an identity is proven unused. `since` names the last use (1970 where there was none) and with it
-    /// the finding.
+    /// The report that an identity is proven unused. `key` is the last use, where there was one, and the window in days:
+    /// together they name the finding.
     #[must_use]
     pub fn unused(
         detector: &Arc<Detector>,
         subject: Subject,
         unused_days: u32,
-        (since, last_seen): (EventTime, Option<EventTime>),
+        key: (Option<EventTime>, u32),
         now: ProcessingTime,
     ) -> Self {
-        let last = last_seen.map(|last| last.to_utc().format("%Y-%m-%d").to_string());
+        let last = key.0.map(|last| last.to_utc().format("%Y-%m-%d").to_string());
         let message = message::of_unused(&subject, unused_days, last.as_deref());
-        let signal = Signal {
-            detector: Arc::clone(detector),
-            bits: 0.0,
-            reason: message.clone(),
-            expected: "used within its window".into(),
-            observed: format!("{unused_days} covered days without use"),
-            time: EventTime::from_millis(now.millis()),
-            evidence: EventEvidence::default(),
-        };
-        Self {
-            uid: uid(detector, &subject, since),
-            stage: Stage::Create,
-            sequence: 1,
-            found_at: now,
-            first_seen: if last_seen.is_some() { since } else { EventTime::from_millis(now.millis()) },
-            last_seen: EventTime::from_millis(now.millis()),
-            signals: vec![signal],
-            signal_count: 1,
-            risk: RISK,
-            severity: detector.severity.min(Severity::Low),
-            confidence: CONFIDENCE,
-            message,
-            subject,
-        }
+        let observed = format!("{unused_days} covered days without use");
+        report(detector, subject, (Stage::Create, message, observed), key, now)
     }
 
-    /// The report that ends the finding: the identity is in use again.
+    /// The report that ends the finding: the identity is in use again, or its owner allows for a longer window.
     #[must_use]
-    pub fn used_again(
+    pub fn no_longer_unused(
         detector: &Arc<Detector>,
         subject: Subject,
-        since: EventTime,
+        is_used: bool,
+        key: (Option<EventTime>, u32),
         now: ProcessingTime,
     ) -> Self {
-        let message = message::of_use_again(&subject);
-        let opened = Self::unused(detector, subject, 0, (since, Some(since)), now);
-        let signals = opened
-            .signals
-            .into_iter()
-            .map(|signal| Signal { reason: message.clone(), observed: "a new use".into(), ..signal })
-            .collect();
-        Self { stage: Stage::Close, sequence: 2, message, signals, ..opened }
+        let message =
+            if is_used { message::of_use_again(&subject) } else { message::of_longer_window(&subject) };
+        let observed = if is_used { "a new use" } else { "a longer window in the inventory" };
+        report(detector, subject, (Stage::Close, message, observed.to_owned()), key, now)
     }
 }
 
-fn uid(detector: &Detector, subject: &Subject, since: EventTime) -> String {
-    let seed = format!("{}\0{}\0{}", detector.id, subject.identity_id, since.millis());
+fn report(
+    detector: &Arc<Detector>,
+    subject: Subject,
+    (stage, message, observed): (Stage, String, String),
+    key: (Option<EventTime>, u32),
+    now: ProcessingTime,
+) -> IncidentReport {
+    let time = EventTime::from_millis(now.millis());
+    let signal = Signal {
+        detector: Arc::clone(detector),
+        bits: 0.0,
+        reason: message.clone(),
+        expected: format!("used within {} days", key.1),
+        observed,
+        time,
+        evidence: EventEvidence::default(),
+    };
+    IncidentReport {
+        uid: uid(detector, &subject, key),
+        stage,
+        sequence: if stage == Stage::Create { 1 } else { 2 },
+        found_at: now,
+        first_seen: key.0.unwrap_or(time),
+        last_seen: time,
+        signals: vec![signal],
+        signal_count: 1,
+        risk: RISK,
+        severity: detector.severity.min(Severity::Low),
+        confidence: CONFIDENCE,
+        message,
+        subject,
+    }
+}
+
+fn uid(detector: &Detector, subject: &Subject, (last_seen, window_days): (Option<EventTime>, u32)) -> String {
+    let last_seen = last_seen.map_or(0, EventTime::millis);
+    let seed = format!("{}\0{}\0{last_seen}\0{window_days}", detector.id, subject.identity_id);
     format!("{:032x}", xxh3_128(seed.as_bytes()))
 }

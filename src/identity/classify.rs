@@ -67,9 +67,11 @@ struct Role<'p> {
 
 /// The role behind a session; `None` for what is no role.
 fn role<'p>(aws: &'p AwsPrincipal<'_>) -> Option<Role<'p>> {
-    /// Fields of an ARN with the resource, which comes last: `arn:aws:iam::111122223333:role/app`.
-    const FIELDS: usize = 6;
-    let resource_of = |arn: &'p str| arn.splitn(FIELDS, ':').nth(FIELDS - 1);
+    /// Fields of an ARN before the resource: `arn:aws:iam::111122223333:role/app`.
+    const FIELDS: usize = 5;
+    let resource_of = |arn: &'p str| {
+        memchr::memchr_iter(b':', arn.as_bytes()).nth(FIELDS - 1).map(|colon| &arn[colon + 1..])
+    };
     let issuer = aws.issuer_arn.as_deref().and_then(resource_of);
     let resource = issuer.or_else(|| aws.arn.as_deref().and_then(resource_of))?;
     if let Some(session) = resource.strip_prefix("assumed-role/") {

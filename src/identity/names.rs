@@ -23,7 +23,8 @@ pub fn account(identity_id: &str) -> Option<&str> {
     (!part.is_empty()).then_some(part)
 }
 
-/// What the scopes of all log sources begin with that could report this identity: `aws:111122223333:`, `linux:web`.
+/// The log sources that could report this identity: a scope, `linux:web-1`, or with a colon at its end what the scopes
+/// of an account begin with, `aws:111122223333:`.
 #[must_use]
 pub fn scope_prefix(identity_id: &str) -> Option<String> {
     let account = account(identity_id)?;

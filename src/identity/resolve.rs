@@ -18,6 +18,10 @@
 //! A principal of another account is not given the name `…:root`, although policies write it so: it would be
 //! taken for that account's root user.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use crate::activity::{Event, Identity};
 use crate::normalize::linux::LinuxPrincipal;
 use crate::normalize::{AwsPrincipal, Error, Principal, identity_center_id};
@@ -80,7 +84,10 @@ fn without_session<'a>(arn: &Text<'a>) -> Text<'a> {
 
 /// `arn:aws:sts::111122223333:assumed-role/app/session` → `arn:aws:iam::111122223333:role/app`.
 fn role_of_session(arn: &str) -> Option<String> {
-    let (partition, rest) = arn.strip_prefix("arn:")?.split_once(":sts:")?;
+    static SERVICE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(":sts:"));
+    let named = arn.strip_prefix("arn:")?;
+    let at = SERVICE.find(named.as_bytes())?;
+    let (partition, rest) = (&named[..at], &named[at + SERVICE.needle().len()..]);
     let (region_and_account, session) = rest.split_once(":assumed-role/")?;
     let (_, account) = region_and_account.split_once(':')?;
     let role = session.split('/').next()?;

@@ -8,9 +8,6 @@ use crate::activity::{Class, Kind};
 /// IAM names end at 64 characters, Linux account names at 32; what stands behind that is not looked at.
 const MAX_NAME_BYTES: usize = 128;
 
-/// The longest word below.
-const MAX_WORD_BYTES: usize = 13;
-
 /// What a word speaks for. Where several words speak, the first in this order wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Hint {
@@ -43,7 +40,7 @@ impl Hint {
     }
 }
 
-/// In order, for binary search.
+/// In order, for [`WORDS_FROM`].
 #[rustfmt::skip]
 const WORDS: &[(&str, Hint)] = &[
     ("actions", Hint::Automation), ("admin", Hint::Privileged), ("administrator", Hint::Privileged),
@@ -116,15 +113,35 @@ fn starts_word(bytes: &[u8], at: usize) -> bool {
 fn look_up(word: &[u8]) -> Option<Hint> {
     let digits = word.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
     let word = &word[..word.len() - digits];
-    if word.len() > MAX_WORD_BYTES {
-        return None;
+    let first = word.first()?.to_ascii_lowercase();
+    let nth = usize::from(first.checked_sub(b'a')?);
+    let (from, to) = (*WORDS_FROM.get(nth)?, *WORDS_FROM.get(nth + 1)?);
+    WORDS[from..to]
+        .iter()
+        .find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(word))
+        .map(|(_, hint)| *hint)
+}
+
+/// Where in [`WORDS`] the words with each first letter begin, and the end: every word of every name is looked up, and
+/// few share both first letter and length with a known one.
+const WORDS_FROM: [usize; LETTERS + 1] = words_from();
+
+/// First letters from `a` to `z`.
+const LETTERS: usize = 26;
+
+const fn words_from() -> [usize; LETTERS + 1] {
+    let mut from = [0; LETTERS + 1];
+    let mut at = 0;
+    let mut nth = 0;
+    while nth < LETTERS {
+        from[nth] = at;
+        while at < WORDS.len() && WORDS[at].0.as_bytes()[0] == b'a' + nth as u8 {
+            at += 1;
+        }
+        nth += 1;
     }
-    let mut lower = [0; MAX_WORD_BYTES];
-    let lower = &mut lower[..word.len()];
-    lower.copy_from_slice(word);
-    lower.make_ascii_lowercase();
-    let found = WORDS.binary_search_by(|(known, _)| known.as_bytes().cmp(lower)).ok()?;
-    Some(WORDS[found].1)
+    from[LETTERS] = at;
+    from
 }
 
 /// Accounts that Unix systems and their packages create for daemons, in order, for binary search.
@@ -148,10 +165,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tables_are_in_order_and_within_the_longest_word() {
+    fn tables_are_in_order_and_no_word_is_lost() {
         assert!(WORDS.is_sorted_by(|a, b| a.0 < b.0));
         assert!(DAEMON_ACCOUNTS.is_sorted_by(|a, b| a < b));
-        assert_eq!(WORDS.iter().map(|(word, _)| word.len()).max(), Some(MAX_WORD_BYTES));
+        assert!(WORDS.iter().all(|(word, hint)| look_up(word.to_uppercase().as_bytes()) == Some(*hint)));
     }
 
     #[test]

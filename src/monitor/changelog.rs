@@ -4,6 +4,7 @@ use crate::detect::Detectors;
 use crate::term::Interner;
 
 use super::identity::IdentityState;
+use super::inputs::Inputs;
 use super::state::Shared;
 use super::{Changes, Monitor, is_open};
 
@@ -29,6 +30,17 @@ impl Monitor {
     #[must_use]
     pub fn vocabulary(&self) -> (&Interner, &Detectors) {
         (&self.terms, &self.detectors)
+    }
+
+    /// How far the inputs were read, for the changelog.
+    #[must_use]
+    pub fn inputs(&self) -> &Inputs {
+        &self.inputs
+    }
+
+    /// Puts back how far the inputs were read.
+    pub fn restore_inputs(&mut self, inputs: Inputs) {
+        self.inputs = inputs;
     }
 
     /// Puts back one identity from the changelog; `None` drops it.

@@ -42,8 +42,8 @@ pub struct IdentityState {
     pub has_more_scopes: bool,
     /// The incident being built or open.
     pub incident: Option<Box<Incident>>,
-    /// The unused finding that is open: event time of the last use it was made for.
-    pub unused_since: Option<EventTime>,
+    /// The unused finding that is open.
+    pub unused: Option<UnusedFinding>,
     /// What was published last.
     pub published: Published,
     /// When the schedule is to look at it next; `None` where it is not on the schedule.
@@ -63,6 +63,23 @@ pub struct Published {
     pub status: UseStatus,
     /// Whether anything was published at all.
     pub is_published: bool,
+}
+
+/// An open finding that an identity is not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct UnusedFinding {
+    /// The last use it was made for; `None` where there was none.
+    pub last_seen: Option<EventTime>,
+    /// The window it was made for, in days.
+    pub window_days: u32,
+}
+
+impl UnusedFinding {
+    /// What tells this finding from others of the identity: the last use and the window in days.
+    #[must_use]
+    pub fn key(&self) -> (Option<EventTime>, u32) {
+        (self.last_seen, self.window_days)
+    }
 }
 
 impl IdentityState {
@@ -105,25 +122,34 @@ impl IdentityState {
     /// Takes over what an activity says about who acted. The surest word wins, whatever the order.
     pub fn note_who(&mut self, activity: &Activity<'_>, intern: impl Fn(&str) -> Term) -> Recreated {
         let Activity { identity, event } = activity;
+        let recreated = self.note_unique_id(activity, &intern);
+        if recreated != Recreated::No {
+            return recreated;
+        }
         let surer =
             |new: &Classification, old: &Classification| rank(new, identity.kind) > rank(old, self.kind);
         if self.classification.as_ref().is_none_or(|old| surer(&identity.classification, old)) {
             self.classification = Some(identity.classification);
             self.kind = identity.kind;
         }
-        self.was_non_human |= self.classification.is_some_and(|known| known.class != Class::Human);
+        self.was_non_human |= identity.classification.class != Class::Human;
         self.note_scope(&event.scope, &intern);
-        let Some(unique_id) = identity.unique_id.as_deref() else { return Recreated::No };
+        Recreated::No
+    }
+
+    fn note_unique_id(&mut self, activity: &Activity<'_>, intern: &impl Fn(&str) -> Term) -> Recreated {
+        let time = activity.event.time;
+        let Some(unique_id) = activity.identity.unique_id.as_deref() else { return Recreated::No };
         match &self.unique_id {
             Some(known) if known.as_str() == unique_id => {
-                self.unique_id_since = self.unique_id_since.min(event.time);
+                self.unique_id_since = self.unique_id_since.min(time);
                 Recreated::No
             }
-            Some(_) if event.time < self.unique_id_since => Recreated::Predecessor,
-            known => {
-                let recreated = if known.is_some() { Recreated::Yes } else { Recreated::No };
-                (self.unique_id, self.unique_id_since) = (Some(intern(unique_id)), event.time);
-                recreated
+            Some(_) if time < self.unique_id_since => Recreated::Predecessor,
+            Some(_) => Recreated::Yes,
+            None => {
+                (self.unique_id, self.unique_id_since) = (Some(intern(unique_id)), time);
+                Recreated::No
             }
         }
     }

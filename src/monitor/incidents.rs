@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use crate::activity::Activity;
-use crate::baseline::Sighting;
+use crate::baseline::{Dimension, Sighting};
 use crate::detect::detector::Status;
 use crate::detect::families::Subject;
 use crate::detect::finding::Signal;
-use crate::detect::incident::Incident;
+use crate::detect::incident::{Incident, MAX_HELD};
 use crate::time::ProcessingTime;
 
 use super::identity::IdentityState;
@@ -35,9 +35,27 @@ impl Monitor {
         if !signals.is_empty() {
             self.grow(activity, state, signals, effects);
         }
-        if state.incident.as_ref().is_some_and(|incident| incident.is_open()) {
-            state.behaviour.quarantine(event, sighting);
+        self.hold_out(activity, state, sighting);
+    }
+
+    /// Holds what an incident brought out of the baseline: at once while it is open, and with its opening what led to it.
+    fn hold_out(&mut self, activity: &Activity<'_>, state: &mut IdentityState, sighting: &Sighting) {
+        let Some(mut incident) = state.incident.take() else { return };
+        let event = &activity.event;
+        for dimension in Dimension::ALL {
+            let is_new = sighting.new_bits[dimension as usize].is_some();
+            if is_new && incident.held.len() < MAX_HELD {
+                let term = dimension.value_of(event, |value| self.terms.intern(value));
+                incident.held.extend(term.map(|term| (dimension, term, event.time)));
+            }
         }
+        if incident.is_open() {
+            for (dimension, term, time) in std::mem::take(&mut incident.held) {
+                state.behaviour.quarantine(dimension, term.as_str(), time);
+            }
+            state.behaviour.hold_out_bursts(sighting);
+        }
+        state.incident = Some(incident);
     }
 
     /// Adds an event's signals to the identity's incident, and reports that where it opened, grew or came back.

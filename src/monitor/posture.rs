@@ -3,6 +3,7 @@
 use crate::activity::{Class, Kind};
 use crate::baseline::CoverageMap;
 use crate::baseline::last_seen::{Coverage, UseStatus};
+use crate::identity::declared::DeclaredStatus;
 use crate::identity::names;
 use crate::time::{DAY_MS, EventTime, ProcessingTime};
 
@@ -32,10 +33,13 @@ pub fn is_in_use(state: &IdentityState, now: ProcessingTime, window_ms: i64) -> 
     state.usage.last_seen.is_some_and(|last| now.millis() - last.millis() < window_ms)
 }
 
-/// Whether findings about being unused are made for it: not for people, nor for the provider's own services.
+/// Whether findings about being unused are made for it: not for people, nor for the provider's own services, nor for what
+/// the inventory has retired already.
 #[must_use]
 pub fn is_reported(state: &IdentityState) -> bool {
-    state.effective_class() != Class::Human && state.effective_kind() != Kind::ProviderService
+    let is_retired =
+        state.declared.as_ref().is_some_and(|declared| declared.status == DeclaredStatus::Retired);
+    !is_retired && state.effective_class() != Class::Human && state.effective_kind() != Kind::ProviderService
 }
 
 /// Judges one identity at `now`.
@@ -66,6 +70,10 @@ pub fn judge(
             let status =
                 if state.usage.last_seen.is_some() { UseStatus::Unused } else { UseStatus::NeverSeen };
             Judgement { status, unused_days: Some((idle_ms / DAY_MS) as u32), coverage: proof }
+        }
+        // Silent for its window, and the newest report of its log source is a little older than now: the proof is on its way.
+        Some(_) if is_proven && state.usage.last_seen.is_some() => {
+            Judgement { status: UseStatus::Active, unused_days: None, coverage: proof }
         }
         _ => Judgement { status: UseStatus::Unknown, unused_days: None, coverage: proof },
     }

@@ -1,11 +1,11 @@
 //! When an identity's last use and status are published.
 
+use crate::baseline::Sighting;
 use crate::baseline::last_seen::UseStatus;
-use crate::baseline::{Dimension, Sighting};
 use crate::detect::finding::IncidentReport;
-use crate::time::{EventTime, ProcessingTime};
+use crate::time::{DAY_MS, ProcessingTime};
 
-use super::identity::IdentityState;
+use super::identity::{IdentityState, UnusedFinding};
 use super::posture::Judgement;
 use super::{Effect, Monitor, posture, publish, quiet_since};
 
@@ -24,11 +24,10 @@ impl Monitor {
             .last_seen
             .zip(state.published.last_seen)
             .map_or(i64::MAX, |(last, published)| last.millis_since(published));
-        let is_new_credential = sighting.new_bits[Dimension::Credential as usize].is_some();
         let window_ms = posture::window_ms(state, self.shared.settings.unused_after_days);
         let is_wakened =
             state.published.status != UseStatus::Active && posture::is_in_use(state, now, window_ms);
-        if is_new_credential || is_wakened || moved_ms > self.shared.settings.publish_every_ms {
+        if sighting.has_new_credential || is_wakened || moved_ms > self.shared.settings.publish_every_ms {
             self.judge_and_publish_at_once(id, state, now, effects);
         }
     }
@@ -64,7 +63,7 @@ impl Monitor {
 
     pub(super) fn judge(&self, id: &str, state: &IdentityState, now: ProcessingTime) -> Judgement {
         let window_ms = posture::window_ms(state, self.shared.settings.unused_after_days);
-        posture::judge(id, state, &self.shared.coverage(), now, window_ms)
+        posture::judge(id, state, &self.shared.coverage(), self.inputs.as_of(now), window_ms)
     }
 
     pub(super) fn publish(
@@ -81,7 +80,7 @@ impl Monitor {
         effects.push(Effect::LastSeen(Box::new(publish::last_seen(id, state, judged, now))));
     }
 
-    /// Opens a finding when an identity is proven unused, and ends it when it is used again.
+    /// Opens a finding when an identity is proven unused, and ends it when that is no longer so.
     pub(super) fn note_posture(
         &mut self,
         id: &str,
@@ -90,31 +89,50 @@ impl Monitor {
         now: ProcessingTime,
         effects: &mut Vec<Effect>,
     ) {
-        let is_unused = matches!(judged.status, UseStatus::Unused | UseStatus::NeverSeen);
-        if is_unused && state.unused_since.is_none() && posture::is_reported(state) {
-            let Some(detector) = self.detectors.posture(judged.status == UseStatus::NeverSeen).cloned()
-            else {
-                return;
-            };
-            let since = idle_since(state);
-            self.stats.count_signal(&detector.id);
-            state.unused_since = Some(since);
-            let subject = publish::subject(id, state);
-            let days = judged.unused_days.unwrap_or_default();
-            let report =
-                IncidentReport::unused(&detector, subject, days, (since, state.usage.last_seen), now);
-            effects.push(Effect::Alert(Box::new(report)));
-        } else if judged.status == UseStatus::Active
-            && let Some(since) = state.unused_since.take()
-            && let Some(detector) = self.detectors.posture(since == EventTime::default()).cloned()
-        {
-            let report = IncidentReport::used_again(&detector, publish::subject(id, state), since, now);
-            effects.push(Effect::Alert(Box::new(report)));
+        match judged.status {
+            UseStatus::Active => self.end_unused(id, state, now, effects),
+            UseStatus::Unused | UseStatus::NeverSeen
+                if state.unused.is_none() && posture::is_reported(state) =>
+            {
+                self.open_unused(id, state, judged, now, effects);
+            }
+            _ => {}
         }
     }
-}
 
-/// Since when an identity is idle: its last use; 1970 where it was never used.
-fn idle_since(state: &IdentityState) -> EventTime {
-    state.usage.last_seen.unwrap_or_default()
+    fn open_unused(
+        &mut self,
+        id: &str,
+        state: &mut IdentityState,
+        judged: &Judgement,
+        now: ProcessingTime,
+        effects: &mut Vec<Effect>,
+    ) {
+        let window_ms = posture::window_ms(state, self.shared.settings.unused_after_days);
+        let finding =
+            UnusedFinding { last_seen: state.usage.last_seen, window_days: (window_ms / DAY_MS) as u32 };
+        let Some(detector) = self.detectors.posture(finding.last_seen.is_none()).cloned() else { return };
+        self.stats.count_signal(&detector.id);
+        state.unused = Some(finding);
+        let days = judged.unused_days.unwrap_or_default();
+        let report = IncidentReport::unused(&detector, publish::subject(id, state), days, finding.key(), now);
+        effects.push(Effect::Alert(Box::new(report)));
+    }
+
+    /// Ends an open finding: the identity is used again, or its owner allows for longer pauses.
+    pub(super) fn end_unused(
+        &mut self,
+        id: &str,
+        state: &mut IdentityState,
+        now: ProcessingTime,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(finding) = state.unused else { return };
+        let Some(detector) = self.detectors.posture(finding.last_seen.is_none()).cloned() else { return };
+        state.unused = None;
+        let is_used = state.usage.last_seen > finding.last_seen;
+        let subject = publish::subject(id, state);
+        let report = IncidentReport::no_longer_unused(&detector, subject, is_used, finding.key(), now);
+        effects.push(Effect::Alert(Box::new(report)));
+    }
 }

@@ -1,7 +1,6 @@
 //! What is published about an identity, and how it reads.
 
-use crate::activity::CredentialKind;
-use crate::baseline::dimension::TEMPORARY;
+use crate::baseline::dimension::credential_of;
 use crate::baseline::last_seen::{CredentialUse, ServiceUse};
 use crate::baseline::profile::{Profile, TermList, TermUse};
 use crate::baseline::{Dimension, LastSeen};
@@ -111,26 +110,18 @@ fn credentials(state: &IdentityState) -> Vec<CredentialUse> {
         .behaviour
         .values(Dimension::Credential)
         .iter()
-        .map(|entry| CredentialUse {
-            kind: credential_kind(entry.term.as_str()),
-            id: entry.term.to_string(),
-            first_seen: entry.first_seen,
-            last_seen: entry.last_seen,
+        .map(|entry| {
+            let (kind, id) = credential_of(entry.term.as_str());
+            CredentialUse {
+                kind,
+                id: id.to_owned(),
+                first_seen: entry.first_seen,
+                last_seen: entry.last_seen,
+            }
         })
         .collect();
     credentials.sort_by(|a, b| (a.kind, &a.id).cmp(&(b.kind, &b.id)));
     credentials
-}
-
-/// The kind that a credential's public id shows: baselines keep the id alone.
-fn credential_kind(id: &str) -> CredentialKind {
-    match id {
-        TEMPORARY => CredentialKind::Temporary,
-        "password" => CredentialKind::Password,
-        _ if id.starts_with("cert:") => CredentialKind::Certificate,
-        _ if id.starts_with("token:") => CredentialKind::Token,
-        _ => CredentialKind::LongTerm,
-    }
 }
 
 fn services(state: &IdentityState) -> Vec<ServiceUse> {

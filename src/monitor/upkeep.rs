@@ -1,37 +1,60 @@
 //! Looking after limits.
 
 use crate::term::Term;
-use crate::time::{EventTime, ProcessingTime};
+use crate::time::{DAY_MS, EventTime, ProcessingTime};
 
-use super::{Monitor, is_open};
+use super::{Effect, Monitor, is_open, publish};
 
 /// Share of the identities that goes when there are too many: enough that it is rare, too few to hurt.
 const EVICTED_SHARE: usize = 100;
 
+/// Log sources silent for this long are dropped: longer than any window in which their identities could be judged.
+const SCOPE_MEMORY_DAYS: i64 = 400;
+
 impl Monitor {
-    /// Looks after limits: drops terms that nobody holds, and the identities unseen for longest where there are too many.
+    /// Drops terms that nobody holds, and log sources that nobody will hear of again.
     pub(super) fn upkeep(&mut self, now: ProcessingTime) {
-        self.stats.silent_scopes = self.shared.coverage().silent(EventTime::from_millis(now.millis())) as u64;
-        let count = self.shared.identities.len();
-        if count > self.shared.settings.max_identities {
-            let surplus = count - self.shared.settings.max_identities
-                + self.shared.settings.max_identities / EVICTED_SHARE;
-            self.evict(surplus);
-        }
+        let now = EventTime::from_millis(now.millis());
+        let mut coverage = self.shared.coverage_mut();
+        self.stats.silent_scopes = coverage.silent(now) as u64;
+        self.changes.scopes.extend(coverage.drop_silent(now.plus_millis(-SCOPE_MEMORY_DAYS * DAY_MS)));
+        self.stats.scopes = coverage.len() as u64;
+        drop(coverage);
         self.terms.sweep();
     }
 
-    pub(super) fn evict(&mut self, surplus: usize) {
-        let mut oldest: Vec<(Option<EventTime>, Term)> =
-            self.shared.identities.iter().map(|state| (state.usage.last_seen, state.key().clone())).collect();
-        oldest.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.as_str().cmp(b.1.as_str())));
-        for (_, id) in oldest.into_iter().take(surplus) {
-            if let Some((id, state)) = self.shared.identities.remove(&id) {
-                self.stats.recount(state.counted, None);
-                self.stats.open_incidents -= u64::from(is_open(&state));
-                self.stats.count_evictions("identities", 1);
-                self.changes.dropped.push(id);
-            }
+    /// Makes room for an identity that is not known yet, where there are as many as may be: those unseen for longest go.
+    ///
+    /// What is said of them last is exact: their last use is published, and an open incident is closed.
+    pub(super) fn make_room(&mut self, id: &str, now: ProcessingTime, effects: &mut Vec<Effect>) {
+        let most = self.shared.settings.max_identities;
+        if self.shared.identities.len() < most || self.shared.identities.contains_key(id) {
+            return;
         }
+        let shared = std::sync::Arc::clone(&self.shared);
+        let used =
+            shared.identities.iter().filter_map(|state| Some((state.usage.last_seen?, state.key().clone())));
+        let mut oldest: Vec<(EventTime, Term)> = used.collect();
+        oldest.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.as_str().cmp(b.1.as_str())));
+        oldest.truncate(most / EVICTED_SHARE + 1);
+        for (_, id) in oldest {
+            self.evict(&id, now, effects);
+        }
+    }
+
+    fn evict(&mut self, id: &Term, now: ProcessingTime, effects: &mut Vec<Effect>) {
+        let Some((id, mut state)) = self.shared.identities.remove(id) else { return };
+        self.stats.open_incidents -= u64::from(is_open(&state));
+        let subject = publish::subject(id.as_str(), &state);
+        let settings = self.shared.settings.incident;
+        let report = state.incident.as_mut().and_then(|incident| incident.close(&subject, settings));
+        effects.extend(report.map(|report| Effect::Alert(Box::new(report))));
+        if state.published.last_seen != state.usage.last_seen {
+            let judged = self.judge(id.as_str(), &state, now);
+            self.publish(id.as_str(), &mut state, judged, now, effects);
+        }
+        self.stats.recount(state.counted, None);
+        self.stats.count_evictions("identities", 1);
+        self.changes.dropped.push(id);
     }
 }

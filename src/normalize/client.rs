@@ -49,6 +49,10 @@ pub fn client<'a>(user_agent: &Text<'a>) -> Option<Client<'a>> {
 }
 
 fn without_brackets(agent: &str) -> &str {
+    // Nearly all begin and end with neither white space nor bracket, and each is looked at several times.
+    if let [b'!'..=b'Z', .., b'!'..=b'~'] | [b'\\'..=b'~', .., b'!'..=b'~'] = agent.as_bytes() {
+        return agent;
+    }
     let agent = agent.trim();
     agent.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(agent).trim()
 }
@@ -83,14 +87,19 @@ fn browser<'a>(agent: &Text<'a>) -> Client<'a> {
 }
 
 fn telling_product<'a>(agent: &Text<'a>) -> Option<Client<'a>> {
-    let product = agent.split(' ').find_map(|word| {
-        // Looked at word by word for every record: most words are told apart by their first letter.
-        let may_tell = word.starts_with(['T', 'O', 'P', 'C']);
-        let (name, _) = may_tell.then(|| word.split_once('/')).flatten()?;
-        TELLING_PRODUCTS.into_iter().find(|known| *known == name)
+    let (product, version_from) = memchr::memchr_iter(b'/', agent.as_bytes()).find_map(|slash| {
+        // Looked at slash by slash for every record: most words are told apart by their last letter.
+        let may_tell = agent[..slash].ends_with(['m', 'u', 'i', 'n']);
+        let known = TELLING_PRODUCTS.iter().filter(|_| may_tell);
+        let product = *known.into_iter().find(|known| is_word(&agent[..slash], known))?;
+        Some((product, slash + 1))
     })?;
-    let at = agent.find(product)? + product.len() + 1;
-    Some(named(product.into(), agent.map_part(|agent| version_at(&agent[at..]))))
+    Some(named(product.into(), agent.map_part(|agent| version_at(&agent[version_from..]))))
+}
+
+/// Whether the last word of `text` is `word`.
+fn is_word(text: &str, word: &str) -> bool {
+    text.strip_suffix(word).is_some_and(|before| before.is_empty() || before.ends_with(' '))
 }
 
 fn first_product<'a>(agent: &Text<'a>) -> Client<'a> {
@@ -101,7 +110,7 @@ fn first_product<'a>(agent: &Text<'a>) -> Client<'a> {
 
 /// `name/version …`, `name version …` (where it begins with a digit) or `name …`.
 fn product_of(agent: &str) -> (&str, &str) {
-    let end = agent.find([' ', ',', '/', '(']).unwrap_or(agent.len());
+    let end = end_before(agent, b" ,/(");
     let (name, rest) = agent.split_at(end);
     if let Some(version) = rest.strip_prefix('/') {
         return (name, version_at(version));
@@ -112,8 +121,12 @@ fn product_of(agent: &str) -> (&str, &str) {
 }
 
 fn version_at(text: &str) -> &str {
-    let end = text.find([' ', ',', ';', '(', ')', ']']).unwrap_or(text.len());
-    &text[..end]
+    &text[..end_before(text, b" ,;()]")]
+}
+
+/// Where the first of these ASCII characters stands in `text`, or else its end.
+fn end_before(text: &str, ends: &[u8]) -> usize {
+    text.bytes().position(|byte| ends.contains(&byte)).unwrap_or(text.len())
 }
 
 fn named<'a>(family: Text<'a>, version: Text<'a>) -> Client<'a> {
@@ -180,6 +193,7 @@ mod tests {
         check("stratus-red-team_8b255a24-d33d-4750-bd4b-4007124741df", "stratus-red-team_*", None);
         check("/ / /", "other", None);
         check(&format!("{}/{}", "a".repeat(500), "1".repeat(500)), &"a".repeat(64), Some(&"1".repeat(64)));
+        check("Terraform\u{e9} Terraform/1.5.7", "Terraform", Some("1.5.7"));
         assert_eq!(client(&"[]".into()), None);
         assert_eq!(client(&"  ".into()), None);
     }

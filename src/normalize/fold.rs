@@ -18,11 +18,21 @@ const MAX_NAME_BYTES: usize = 128;
 #[must_use]
 pub fn fold<'a>(name: &Text<'a>) -> Text<'a> {
     let name = super::loose::capped(name, MAX_NAME_BYTES);
-    if !name.bytes().any(|byte| byte.is_ascii_digit()) {
-        return name;
+    if is_lasting(&name) { name } else { folded(&name).into() }
+}
+
+/// Whether nothing in `name` is folded; for most names nothing is.
+fn is_lasting(name: &str) -> bool {
+    let has_digits = name.bytes().any(|byte| byte.is_ascii_digit());
+    let mut rest = if has_digits { name } else { "" };
+    while !rest.is_empty() {
+        let (word, kept) = next_word(rest);
+        if kept < word {
+            return false;
+        }
+        rest = &rest[word + separators(&rest[word..])..];
     }
-    let folded = folded(&name);
-    if folded == *name { name } else { folded.into() }
+    true
 }
 
 fn folded(name: &str) -> String {
@@ -30,7 +40,7 @@ fn folded(name: &str) -> String {
     let mut rest = name;
     while !rest.is_empty() {
         let (word, kept) = next_word(rest);
-        let behind = rest[word..].find(|c: char| c.is_ascii_alphanumeric()).unwrap_or(rest.len() - word);
+        let behind = separators(&rest[word..]);
         push(&mut folded, &rest[..kept], kept < word);
         folded.push_str(&rest[word..word + behind]);
         rest = &rest[word + behind..];
@@ -61,8 +71,13 @@ fn next_word(text: &str) -> (usize, usize) {
     {
         return (UUID_BYTES, 0);
     }
-    let word = text.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(text.len());
+    let word = text.bytes().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(text.len());
     (word, kept_prefix(&text[..word]))
+}
+
+/// Length of what stands before the first letter or digit.
+fn separators(text: &str) -> usize {
+    text.bytes().position(|byte| byte.is_ascii_alphanumeric()).unwrap_or(text.len())
 }
 
 /// `8-4-4-4-12` hexadecimal digits.
@@ -114,6 +129,7 @@ mod tests {
             ("x1y2z3a4b5c6d7e8", "*"),
             ("", ""),
             ("----", "----"),
+            ("abcdefab-abcd-abcd-abcd-abcdefabcdef", "abcdefab-abcd-abcd-abcd-abcdefabcdef"),
             ("日本語-1234", "日本語-*"),
         ];
         for (name, expected) in cases {

@@ -1,6 +1,6 @@
 //! Addresses: canonical text, and the network that an address counts as.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
 
 use crate::activity::Origin;
 use crate::text::Text;
@@ -27,11 +27,12 @@ pub fn is_service(name: &str) -> bool {
 }
 
 fn address<'a>(source: &Text<'a>, ip: IpAddr) -> Origin<'a> {
+    let ip_text = canonical(source, ip);
     let network = match ip {
-        IpAddr::V4(ip) => network_v4(ip),
+        IpAddr::V4(_) => network_v4(&ip_text),
         IpAddr::V6(ip) => network_v6(ip),
     };
-    Origin { ip: Some(canonical(source, ip)), network: Some(network.into()), ..Origin::default() }
+    Origin { ip: Some(ip_text), network: Some(network.into()), ..Origin::default() }
 }
 
 fn canonical<'a>(source: &Text<'a>, ip: IpAddr) -> Text<'a> {
@@ -43,9 +44,9 @@ fn canonical<'a>(source: &Text<'a>, ip: IpAddr) -> Text<'a> {
     if *source == *text { source.clone() } else { text.into() }
 }
 
-fn network_v4(ip: Ipv4Addr) -> String {
-    let [a, b, c, _] = ip.octets();
-    format!("{}/24", Ipv4Addr::new(a, b, c, 0))
+fn network_v4(canonical: &str) -> String {
+    let last_octet = canonical.rfind('.').map_or(0, |dot| dot + 1);
+    [&canonical[..last_octet], "0/24"].concat()
 }
 
 fn network_v6(ip: Ipv6Addr) -> String {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::clock;
 use super::coverage::Seen;
 use super::frames::Frames;
 use super::latency::Receptions;
@@ -13,7 +14,7 @@ use crate::activity::Activity;
 use crate::config::Config;
 use crate::decode::FormatHint;
 use crate::ingest::{Ingest, Payload, Rejected, Sink};
-use crate::monitor::Record;
+use crate::monitor::{InputProgress, Record};
 use crate::time::ProcessingTime;
 use crate::wire::{DeadLetter, declared};
 
@@ -25,8 +26,14 @@ pub(crate) struct IngestProcessor {
     seen: Seen,
     counts: BTreeMap<u16, Counts>,
     receptions: Receptions,
+    /// How far each partition was said to be read, in steps.
+    told: BTreeMap<Source, i64>,
     observer: Arc<dyn Observer>,
 }
+
+/// How far a partition is read is told in steps of five seconds: often enough for judgements in days and incidents in
+/// hours, seldom enough to cost nothing.
+const PROGRESS_STEP_MS: i64 = 5_000;
 
 struct Topic {
     name: String,
@@ -65,6 +72,7 @@ impl IngestProcessor {
             seen: Seen::default(),
             counts: BTreeMap::new(),
             receptions: Receptions::default(),
+            told: BTreeMap::new(),
             observer,
         }
     }
@@ -100,7 +108,8 @@ impl Processor for IngestProcessor {
             source: &topic.name,
             partition: message.source.partition,
             offset: message.offset,
-            received: message.timestamp,
+            // Producers stamp records by their own clocks; one that runs ahead must not carry events along.
+            received: message.timestamp.min(clock::now()),
             format,
         };
         let counts = self.counts.entry(message.source.topic).or_default();
@@ -117,7 +126,19 @@ impl Processor for IngestProcessor {
         Ok(records)
     }
 
-    fn tick(&mut self, _source: Source, _now: ProcessingTime, _out: &mut Outbox) {}
+    /// Tells every monitor how far this partition is read: their time waits for the partition that lags.
+    fn tick(&mut self, source: Source, now: ProcessingTime, out: &mut Outbox) {
+        let Some(topic) = self.topics.get(usize::from(source.topic)) else { return };
+        let step = now.millis() / PROGRESS_STEP_MS;
+        if self.told.get(&source).is_some_and(|told| *told >= step) {
+            return;
+        }
+        self.told.insert(source, step);
+        let until = ProcessingTime::from_millis(step * PROGRESS_STEP_MS);
+        let progress = InputProgress { topic: topic.name.clone(), partition: source.partition, until };
+        self.frames.broadcast(&Record::Progress(vec![progress]), out);
+        self.frames.flush(out);
+    }
 
     fn drain(&mut self, _source: Source, _now: ProcessingTime, _out: &mut Outbox) {}
 
@@ -140,12 +161,15 @@ impl Processor for IngestProcessor {
 
     fn aborted(&mut self) {
         self.frames.clear();
+        self.told.clear();
         self.seen = Seen::default();
         self.counts.clear();
         self.receptions.clear();
     }
 
-    fn close(&mut self, _source: Source) {}
+    fn close(&mut self, source: Source) {
+        self.told.remove(&source);
+    }
 }
 
 impl Counts {

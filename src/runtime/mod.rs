@@ -123,6 +123,20 @@ impl Service {
         stages: Stages,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, Error> {
+        Self::start_timed(config, detectors, stages, observer, Arc::new(SystemClock::start()))
+    }
+
+    /// As [`Self::start_observed`], with a clock of the caller's: who plays the past has its time pass, too.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_timed(
+        config: Arc<Config>,
+        detectors: Arc<Detectors>,
+        stages: Stages,
+        observer: Arc<dyn Observer>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Error> {
         let report = topics::ensure(&config)?;
         for (topic, doubt) in report.doubts() {
             tracing::warn!(topic, doubt, "topic works, but not as well as it could");
@@ -146,7 +160,7 @@ impl Service {
                 kind,
                 worker,
                 name,
-                clock: Arc::new(SystemClock::start()),
+                clock: Arc::clone(&clock),
                 stop: Arc::clone(&service.stop),
                 shared: service.shared(&config, &detectors),
                 activity_partitions,

@@ -241,16 +241,16 @@ impl<L: Log, P: Processor> Stage<L, P> {
         self.next_tick = now + self.settings.tick_interval;
         for (source, time) in self.tick_times(self.clock.wall()) {
             self.processor.tick(source, time, &mut self.outbox);
-            self.partitions.touched(source);
-            self.begin_stretch();
+            // A stateful processor's memory may have changed even where it says nothing.
+            if self.processor.is_stateful() || !self.outbox.is_empty() {
+                self.partitions.touched(source);
+                self.begin_stretch();
+            }
         }
         self.send()
     }
 
     fn tick_times(&self, wall: crate::time::ProcessingTime) -> Vec<(Source, crate::time::ProcessingTime)> {
-        if !self.processor.is_stateful() {
-            return Vec::new();
-        }
         let running = self.partitions.running();
         running.filter_map(|(source, owned)| Some((source, owned.tick_time(wall)?))).collect()
     }

@@ -1,6 +1,6 @@
 //! The monitor's state as changelog records: one per identity and one per log source.
 //!
-//! Keys are `identity:<identity id>` and `scope:<log source>`. Values begin with one version byte; the rest is
+//! Keys are `identity:<identity id>`, `scope:<log source>` and `inputs` (how far each input partition was read). Values begin with one version byte; the rest is
 //! postcard (<https://postcard.jamesmunns.com/wire-format>). A version that is newer than this program is refused,
 //! so that a roll-back never overwrites what it cannot read.
 
@@ -16,6 +16,7 @@ pub const VERSION: u8 = 1;
 
 const IDENTITY_PREFIX: &str = "identity:";
 const SCOPE_PREFIX: &str = "scope:";
+const INPUTS_KEY: &str = "inputs";
 
 /// One changelog record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,14 +68,17 @@ pub fn take_changes(monitor: &mut Monitor) -> Result<Vec<Change>, Error> {
             out.push(Change { key: key(IDENTITY_PREFIX, id.as_str()), value: Some(value) });
         }
     }
-    out.extend(
-        changes.dropped.iter().map(|id| Change { key: key(IDENTITY_PREFIX, id.as_str()), value: None }),
-    );
+    // What was dropped and came back since has its value above.
+    let gone = changes.dropped.iter().filter(|id| !shared.identities.contains_key(*id));
+    out.extend(gone.map(|id| Change { key: key(IDENTITY_PREFIX, id.as_str()), value: None }));
     let coverage = shared.coverage();
     for scope in &changes.scopes {
-        if let Some(known) = coverage.get(scope) {
-            out.push(Change { key: key(SCOPE_PREFIX, scope), value: Some(encode(known)?) });
-        }
+        let value = coverage.get(scope).map(encode).transpose()?;
+        out.push(Change { key: key(SCOPE_PREFIX, scope), value });
+    }
+    if changes.inputs {
+        let value = Some(encode(monitor.inputs())?);
+        out.push(Change { key: INPUTS_KEY.into(), value });
     }
     Ok(out)
 }
@@ -93,13 +97,15 @@ pub fn restore(monitor: &mut Monitor, key: &[u8], value: Option<&[u8]>) -> Resul
         monitor.restore_identity(id, state);
         return Ok(());
     }
+    if key == INPUTS_KEY {
+        monitor.restore_inputs(value.map(decode).transpose()?.unwrap_or_default());
+        return Ok(());
+    }
     let Some(scope) = key.strip_prefix(SCOPE_PREFIX) else {
         return Err(Error::Damaged(format!("unknown key `{}`", key.chars().take(80).collect::<String>())));
     };
-    if let Some(bytes) = value {
-        let coverage: ScopeCoverage = decode(bytes)?;
-        monitor.shared().coverage_mut().restore(scope.to_owned(), coverage);
-    }
+    let coverage: Option<ScopeCoverage> = value.map(decode).transpose()?;
+    monitor.shared().coverage_mut().restore(scope.to_owned(), coverage);
     Ok(())
 }
 

@@ -6,18 +6,18 @@ use serde::{Deserialize, Serialize};
 use thin_vec::ThinVec;
 
 use crate::activity::{Classification, Kind};
-use crate::baseline::Behaviour;
 use crate::baseline::hours::HourProfile;
 use crate::baseline::novelty::Innovation;
 use crate::baseline::rate::HourlyRate;
 use crate::baseline::recent::Recent;
 use crate::baseline::terms::{TermEntry, TermSet};
 use crate::baseline::usage::Usage;
+use crate::baseline::{Behaviour, Dimension};
 use crate::detect::Detectors;
 use crate::detect::finding::{EventEvidence, Severity, Signal};
 use crate::detect::incident::Incident;
 use crate::identity::Declared;
-use crate::monitor::identity::{IdentityState, Published};
+use crate::monitor::identity::{IdentityState, Published, UnusedFinding};
 use crate::term::Interner;
 use crate::text::Text;
 use crate::time::{EventTime, ProcessingTime};
@@ -41,7 +41,7 @@ pub(super) struct IdentitySnapshot<'a> {
     scopes: Vec<Text<'a>>,
     has_more_scopes: bool,
     incident: Option<IncidentSnapshot>,
-    unused_since: Option<EventTime>,
+    unused: Option<UnusedFinding>,
     published: Published,
     due: Option<ProcessingTime>,
 }
@@ -58,7 +58,6 @@ struct BehaviourSnapshot<'a> {
     rates: (HourlyRate, HourlyRate),
     hours: Vec<u8>,
     error_rate: f32,
-    burst_hour: u32,
     human_since: Option<EventTime>,
     is_human_use_known: bool,
 }
@@ -87,6 +86,7 @@ struct IncidentSnapshot {
     reported_bits: f32,
     reported_severity: Option<Severity>,
     is_closed: bool,
+    held: Vec<(Dimension, String, EventTime)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -116,7 +116,7 @@ impl<'a> IdentitySnapshot<'a> {
             scopes: state.scopes.iter().map(|scope| scope.as_str().into()).collect(),
             has_more_scopes: state.has_more_scopes,
             incident: state.incident.as_deref().map(IncidentSnapshot::of),
-            unused_since: state.unused_since,
+            unused: state.unused,
             published: state.published,
             due: state.due,
         }
@@ -135,8 +135,8 @@ impl<'a> IdentitySnapshot<'a> {
             recent: Recent::restored(&self.recent.0, self.recent.1),
             scopes: self.scopes.iter().map(|scope| terms.intern(scope)).collect(),
             has_more_scopes: self.has_more_scopes,
-            incident: self.incident.map(|incident| Box::new(incident.restore(detectors))),
-            unused_since: self.unused_since,
+            incident: self.incident.map(|incident| Box::new(incident.restore(terms, detectors))),
+            unused: self.unused,
             published: self.published,
             due: self.due,
             is_dirty: false,
@@ -157,7 +157,6 @@ impl<'a> BehaviourSnapshot<'a> {
             rates: (behaviour.rate, behaviour.denied_rate),
             hours: behaviour.hours.as_bytes().to_vec(),
             error_rate: behaviour.error_rate,
-            burst_hour: behaviour.burst_hour,
             human_since: behaviour.human_since,
             is_human_use_known: behaviour.is_human_use_known,
         }
@@ -176,7 +175,6 @@ impl<'a> BehaviourSnapshot<'a> {
             denied_rate: self.rates.1,
             hours: HourProfile::restored(&self.hours),
             error_rate: self.error_rate,
-            burst_hour: self.burst_hour,
             human_since: self.human_since,
             is_human_use_known: self.is_human_use_known,
         })
@@ -218,11 +216,12 @@ impl IncidentSnapshot {
             reported_bits: incident.reported_bits,
             reported_severity: incident.reported_severity,
             is_closed: incident.is_closed,
+            held: incident.held.iter().map(|(at, term, time)| (*at, term.to_string(), *time)).collect(),
         }
     }
 
     /// Signals of detectors that no longer exist are left out; their weight stays.
-    fn restore(self, detectors: &Detectors) -> Incident {
+    fn restore(self, terms: &Interner, detectors: &Detectors) -> Incident {
         let signals: ThinVec<Signal> =
             self.signals.into_iter().filter_map(|signal| signal.restore(detectors)).collect();
         Incident {
@@ -238,6 +237,7 @@ impl IncidentSnapshot {
             reported_bits: self.reported_bits,
             reported_severity: self.reported_severity,
             is_closed: self.is_closed,
+            held: self.held.iter().map(|(at, value, time)| (*at, terms.intern(value), *time)).collect(),
         }
     }
 }

@@ -9,7 +9,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 
 for tool in promtool prometheus amtool; do
-  command -v "$tool" >/dev/null || { echo "$tool is not installed: apt-get install prometheus prometheus-alertmanager" >&2; exit 2; }
+  command -v "$tool" >/dev/null || { echo "$tool is missing: ./test prometheus gets it" >&2; exit 2; }
 done
 
 promtool check rules --lint=all --lint-fatal dashboards/rules/*.yml

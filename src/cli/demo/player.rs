@@ -35,6 +35,7 @@ pub(super) struct Player {
     inventory: String,
     sent_bytes: u64,
     since_check: u64,
+    played_until: EventTime,
 }
 
 impl Player {
@@ -65,6 +66,7 @@ impl Player {
             inventory: config.topics.inventory.clone(),
             sent_bytes: 0,
             since_check: 0,
+            played_until: EventTime::default(),
         })
     }
 
@@ -82,10 +84,16 @@ impl Player {
         let Some(emission) = self.emissions.next_if(|emission: &Emission| emission.time < until) else {
             return Ok(false);
         };
+        self.played_until = emission.time;
         self.mixer.push(&emission, &mut self.truth, &mut self.payloads);
         self.send_payloads()?;
         self.wait_for_consumers(service)?;
         Ok(true)
+    }
+
+    /// Time of the record played last.
+    pub(super) const fn played_until(&self) -> EventTime {
+        self.played_until
     }
 
     /// Sends what is still held back in batches.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 
-use crate::http::{Backend, Server};
+use crate::http::{self, Backend, Server};
 
 /// A running HTTP server.
 pub(super) struct Web {
@@ -15,19 +15,14 @@ pub(super) struct Web {
 }
 
 impl Web {
-    /// Serves `backend` on `listen`, or on a free port where that one is taken.
-    pub(super) fn start(listen: &str, backend: Arc<dyn Backend>) -> anyhow::Result<Self> {
+    /// Serves `backend` where it was asked for; else on the usual address, or on a free port where that one is taken.
+    pub(super) fn start(asked: Option<&str>, usual: &str, backend: Arc<dyn Backend>) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()
             .context("the asynchronous runtime cannot be started")?;
-        let server = runtime.block_on(async {
-            match Server::bind(listen).await {
-                Ok(server) => Ok(server),
-                Err(_) => Server::bind("127.0.0.1:0").await,
-            }
-        })?;
+        let server = runtime.block_on(bind(asked, usual))?;
         let address = server.address();
         runtime.spawn(server.run(backend, std::future::pending()));
         Ok(Self { address, runtime })
@@ -45,5 +40,15 @@ impl Web {
     /// Ends at once.
     pub(super) fn stop(self) {
         self.runtime.shutdown_background();
+    }
+}
+
+async fn bind(asked: Option<&str>, usual: &str) -> Result<Server, http::Error> {
+    if let Some(asked) = asked {
+        return Server::bind(asked).await;
+    }
+    match Server::bind(usual).await {
+        Ok(server) => Ok(server),
+        Err(_) => Server::bind("127.0.0.1:0").await,
     }
 }

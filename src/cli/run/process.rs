@@ -9,7 +9,7 @@ use crate::detect::Detectors;
 use crate::detect::finding::IncidentReport;
 use crate::http::{AlertQuery, Backend, Health, NotReady, RecentAlert, RecentAlerts};
 use crate::monitor::View;
-use crate::runtime::{self, Observer, Service, StageKind, Stages, clock};
+use crate::runtime::{self, Clock, Observer, Service, StageKind, Stages, clock};
 use crate::telemetry::Metrics;
 
 /// The service, with what is told about it.
@@ -28,13 +28,14 @@ impl Process {
         config: Arc<Config>,
         detectors: Arc<Detectors>,
         stages: Stages,
+        clock: Arc<dyn Clock>,
     ) -> Result<Arc<Self>, runtime::Error> {
         let reports = Arc::new(Reports {
             metrics: Metrics::new(&config.topics, &detectors),
             alerts: RecentAlerts::new(config.http.recent_alerts),
         });
         let observer = Arc::clone(&reports) as Arc<dyn Observer>;
-        let service = Service::start_observed(config, detectors, stages, observer)?;
+        let service = Service::start_timed(config, detectors, stages, observer, clock)?;
         Ok(Arc::new(Self { service, reports, draining: AtomicBool::new(false) }))
     }
 

@@ -101,7 +101,7 @@ fn event<'a>(record: &Record<'a>, time: EventTime, context: &Context<'a>) -> Res
         time_clamped,
         received: context.received,
         usage: usage(record, &service),
-        credential: session::credential(record),
+        credential: session::credential(record).filter(|_| !outcome::is_refused_sign_in(record)),
         operation: without_api_version(operation, &service),
         service,
         read_only: record.read_only,
@@ -155,13 +155,16 @@ fn without_api_version<'a>(operation: &Text<'a>, service: &str) -> Text<'a> {
     })
 }
 
-/// Sign-ins and the like start a session and do nothing in it.
+/// Sign-ins and the like start a session and do nothing in it; one that was refused proves nothing about who tried.
 fn usage(record: &Record<'_>, service: &str) -> Usage {
     let corrects = record.addendum.reason.as_deref() == Some("UPDATED_DATA")
         || record.addendum.original_event_id.is_some();
     let operation = record.event_name.as_deref().unwrap_or_default();
     match (service, operation) {
         _ if corrects => Usage::Correction,
+        ("signin" | "sso", name) if name != "SwitchRole" && outcome::is_refused_sign_in(record) => {
+            Usage::Unproven
+        }
         ("signin", _) | ("sts", "GetSessionToken") => Usage::AuthenticatedOnly,
         ("sso", "UserAuthentication" | "Authenticate" | "Federate") => Usage::AuthenticatedOnly,
         _ => Usage::Used,

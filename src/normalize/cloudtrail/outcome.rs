@@ -38,6 +38,15 @@ fn of_code(code: &str) -> Outcome {
     if REFUSALS.iter().any(|refusal| code.contains(refusal)) { Outcome::Denied } else { Outcome::Failed }
 }
 
+/// Whether somebody tried to sign in and could not: whoever tried is not known to be the identity named.
+pub(super) fn is_refused_sign_in(record: &Record<'_>) -> bool {
+    let signs_in = matches!(
+        record.event_name.as_deref(),
+        Some("ConsoleLogin" | "CheckMfa" | "CredentialVerification" | "UserAuthentication")
+    );
+    signs_in && outcome(record) != Outcome::Success
+}
+
 fn is_failed_sign_in(record: &Record<'_>) -> bool {
     [&record.response_elements, &record.service_event_details].into_iter().any(says_failure)
 }

@@ -1,5 +1,9 @@
 //! What a session tells: what ran it, who is behind it, and whether a person sits at it.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use super::record::Record;
 use crate::activity::{Credential, CredentialKind, Interactive};
 use crate::normalize::client::{is_browser, is_console};
@@ -103,8 +107,7 @@ pub(super) fn provider<'r, 'a>(record: &'r Record<'a>) -> Option<&'r Text<'a>> {
 
 /// The runtime that an SDK found itself in: `exec-env/AWS_Lambda_python3.12`.
 fn by_runtime<'a>(record: &Record<'a>, session: &Text<'a>) -> Option<Text<'a>> {
-    let agent = record.user_agent.as_ref().filter(|agent| agent.contains("exec-env/"))?;
-    let (_, environment) = agent.split_once("exec-env/")?;
+    let environment = environments(record.user_agent.as_deref()?).next()?;
     let runtime = if environment.starts_with("AWS_Lambda") {
         "lambda"
     } else if environment.starts_with("AWS_ECS") {
@@ -113,6 +116,12 @@ fn by_runtime<'a>(record: &Record<'a>, session: &Text<'a>) -> Option<Text<'a>> {
         return None;
     };
     Some(prefixed(runtime, &fold(session)))
+}
+
+/// What stands behind each `exec-env/` of a user agent.
+fn environments(agent: &str) -> impl Iterator<Item = &str> {
+    static MARK: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("exec-env/"));
+    MARK.find_iter(agent.as_bytes()).map(|at| &agent[at + MARK.needle().len()..])
 }
 
 fn by_name<'a>(session: &Text<'a>) -> Option<Text<'a>> {
@@ -159,7 +168,7 @@ fn is_drawn(byte: u8) -> bool {
 }
 
 fn prefixed(runtime: &str, name: &Text<'_>) -> Text<'static> {
-    format!("{runtime}:{name}").into()
+    [runtime, ":", name.as_str()].concat().into()
 }
 
 /// Signs of a person.
@@ -170,7 +179,7 @@ pub(super) fn interactive(record: &Record<'_>) -> Interactive {
         (is_browser(agent), Interactive::BROWSER),
         (is_single_sign_on(record), Interactive::SSO),
         (has_mfa(record), Interactive::MFA),
-        (agent.contains("exec-env/CloudShell"), Interactive::TTY),
+        (environments(agent).any(|environment| environment.starts_with("CloudShell")), Interactive::TTY),
     ];
     signs
         .into_iter()

@@ -43,7 +43,10 @@ struct Entry<'a> {
 /// # Errors
 /// Where it is not JSON, or lacks message, time or host.
 pub(super) fn parse<'a>(text: &'a str, envelope: &Envelope<'a>) -> Result<Line<'a>, Error> {
-    let entry: Entry<'a> = serde_json::from_str(text).map_err(|error| Error::BadJson(error.to_string()))?;
+    let entry: Entry<'a> = serde_json::from_str(text).map_err(|error| {
+        // The text of a serde error may quote the message.
+        Error::BadJson(format!("no journald entry (line {}, column {})", error.line(), error.column()))
+    })?;
     let time = entry_time(&entry)?.or(envelope.time).ok_or(Error::MissingField("__REALTIME_TIMESTAMP"))?;
     let host = host(entry.host.0).or_else(|| host(envelope.host.clone()));
     let identifier = entry.identifier.0.or_else(|| entry.command.0.clone());
