@@ -184,7 +184,11 @@ fn properties_that_would_break_exactly_once_are_refused() {
     let found = problems(load("[kafka.properties]\n\"enable.auto.commit\" = true\n\"linger.ms\" = 5\n", &[]));
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].key, "kafka.properties.enable.auto.commit");
-    assert!(matches!(&found[0].fault, Fault::NotAllowed { .. }));
+    assert!(matches!(&found[0].fault, Fault::Reserved { .. }));
+    for (name, why) in nhi_monitor::config::RESERVED_PROPERTIES {
+        let found = problems(load(&format!("[kafka.properties]\n\"{name}\" = \"x\"\n"), &[]));
+        assert!(found[0].to_string().ends_with(&format!("cannot be set: {why}")), "{}", found[0]);
+    }
 }
 
 #[test]

@@ -9,12 +9,16 @@
 
 mod support;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nhi_monitor::detect::Detectors;
+use nhi_monitor::kafka::client::WorkerName;
 use nhi_monitor::kafka::embedded::EmbeddedBroker;
-use nhi_monitor::runtime::{Service, Stages};
+use nhi_monitor::kafka::{KafkaLog, Worker};
+use nhi_monitor::runtime::log::{Log, OutRecord, Output};
+use nhi_monitor::runtime::{Observer, Service, StageKind, Stages, Unobserved};
 use serde_json::{Value, json};
 use support::{Scenario, received, role_event, role_id, until, until_received};
 
@@ -57,6 +61,52 @@ fn every_record_is_an_activity_or_skipped_or_a_dead_letter() {
     let rubbish = rubbish.expect("the original bytes are kept");
     assert!(rubbish.header("reason").is_some_and(|reason| topic.dead_lettered.contains_key(reason)));
     assert_eq!(rubbish.header("source_topic"), Some(scenario.input()));
+}
+
+/// Letters that do not compress: splitmix64 (Steele, Lea, Flood 2014).
+fn noise(length: usize) -> Vec<u8> {
+    let letter = |n: usize| {
+        let mut bits = (n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        b'a' + ((bits ^ (bits >> 31)) % 26) as u8
+    };
+    (0..length).map(letter).collect()
+}
+
+/// A message as large as Kafka takes, and larger, is let go of: what is kept says that it was cut, and the next record goes through.
+#[test]
+fn a_large_poison_message_becomes_a_cut_dead_letter_and_the_next_record_goes_through() {
+    let Some(scenario) = Scenario::new("large") else { return };
+    scenario.allow_messages_of(scenario.input(), 4 << 20);
+    let service = scenario.start();
+    let sizes = [1_040_000, 3_000_000];
+    for size in sizes {
+        scenario.produce(scenario.input(), &[noise(size)]);
+        scenario.produce(scenario.input(), &[bytes(&role_event("next", &at(size % 7), size))]);
+    }
+    until_received(&service, 4);
+    let topic = service.counters().topics[scenario.input()].clone();
+    assert_eq!((topic.activities, topic.dead_lettered.values().sum::<u64>()), (2, 2), "{topic:?}");
+    service.shutdown().unwrap();
+
+    let letters = scenario.read(&scenario.config.topics.dead_letter);
+    let marks: BTreeSet<_> = letters.iter().filter_map(|letter| letter.header("truncated")).collect();
+    assert_eq!(marks, ["1040000", "3000000"].into(), "{} letters", letters.len());
+    assert!(letters.iter().all(|letter| letter.payload.as_ref().map(String::len) == Some(960_000)));
+}
+
+/// A topic that takes less than the default ends the service with words that name it, rather than an abort that repeats forever.
+#[test]
+fn a_record_that_its_topic_refuses_ends_the_service_and_is_named() {
+    let Some(scenario) = Scenario::new("refused") else { return };
+    scenario.allow_messages_of(&scenario.config.topics.dead_letter, 10_000);
+    let service = scenario.start();
+    scenario.produce(scenario.input(), &[noise(50_000)]);
+    let failure = service.wait().unwrap_err().to_string();
+    let topic = &scenario.config.topics.dead_letter;
+    assert!(failure.contains(&format!("topic `{topic}` refuses a record of 50000 bytes")), "{failure}");
+    assert_eq!(service.counters().aborts.values().sum::<u64>(), 0, "{failure}");
 }
 
 /// Order does not matter: shuffled input gives each identity's newest event as its last use, published by the end.
@@ -192,6 +242,41 @@ fn the_embedded_broker_runs_the_same_stages() {
     assert_eq!(identities(&service).len(), 10);
     service.shutdown().unwrap();
     drop(broker);
+}
+
+/// An abort with records in flight does not wait for reports that nobody takes in; the next transaction goes through.
+#[test]
+fn a_transaction_with_records_in_flight_is_aborted_at_once_and_the_next_is_committed() {
+    let Some(scenario) = Scenario::new("abort") else { return };
+    let mut log = connect(&scenario);
+    log.begin().unwrap();
+    for _ in 0..5_000 {
+        log.send(&alert(b"aborted")).unwrap();
+    }
+    let begun = Instant::now();
+    log.abort().unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(10), "took {:?}", begun.elapsed());
+    log.begin().unwrap();
+    log.send(&alert(b"committed")).unwrap();
+    log.commit(&BTreeMap::new()).unwrap();
+    log.close();
+
+    let alerts = scenario.read(&scenario.config.topics.alerts);
+    let payloads: Vec<_> = alerts.iter().map(|alert| alert.payload.as_deref()).collect();
+    assert_eq!(payloads, [Some("committed")]);
+}
+
+fn connect(scenario: &Scenario) -> KafkaLog {
+    let name = WorkerName::new(&scenario.config.kafka, StageKind::Ingest, 0, "abort");
+    let topics = vec![scenario.input().to_owned()];
+    let worker = Worker { config: &scenario.config, stage: StageKind::Ingest, name: &name, topics };
+    let observer: Arc<dyn Observer> = Arc::new(Unobserved);
+    KafkaLog::connect(worker, &observer).unwrap()
+}
+
+fn alert(value: &[u8]) -> OutRecord {
+    let value = Some(value.to_vec());
+    OutRecord { output: Output::Alerts, partition: None, key: None, value, headers: Vec::new() }
 }
 
 /// A service that is stopped before it owns anything ends at once: nothing waits for an assignment that nobody acts on.

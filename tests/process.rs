@@ -14,8 +14,12 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use nhi_monitor::kafka::topics;
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::DefaultProducerContext;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use serde_json::{Value, json};
 use support::{Scenario, role_event, role_id, until};
 
@@ -160,4 +164,75 @@ fn a_process_whose_name_was_taken_ends() {
     assert_eq!(ended.and_then(|status| status.code()), Some(1));
     until("the second has learned everything", || (0..ROLES).all(|role| second.activities(role) == 2));
     assert_eq!(second.terminate(), Some(0));
+}
+
+/// A signal is heard while Kafka does not answer yet: the process ends well and at once, not when the start gives up.
+#[test]
+fn a_process_that_waits_for_kafka_can_be_stopped() {
+    let mut config = support::config("no-kafka");
+    let unused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    config.kafka.brokers = unused.to_string();
+    let running = Running::start(&Scenario { config });
+    until("http listens", || TcpStream::connect(("127.0.0.1", running.port)).is_ok());
+    let begun = Instant::now();
+    assert_eq!(running.terminate(), Some(0));
+    assert!(begun.elapsed() < Duration::from_secs(10), "took {:?}", begun.elapsed());
+}
+
+/// Topics that can be looked at, and a coordinator that puts every transactional producer off: workers that hear no stop.
+fn stuck(drain_timeout: Duration) -> (MockCluster<'static, DefaultProducerContext>, Scenario) {
+    // More than can be asked for within the test.
+    const REFUSALS: usize = 10_000;
+    let cluster = MockCluster::new(1).unwrap();
+    let mut config = support::config("stuck");
+    for topic in topics::wanted(&config.topics) {
+        cluster.create_topic(&topic.name, topic.partitions, 1).unwrap();
+    }
+    let loading = RDKafkaRespErr::RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS;
+    cluster.request_errors(RDKafkaApiKey::InitProducerId, &[loading; REFUSALS]);
+    config.kafka.brokers = cluster.bootstrap_servers();
+    config.stage.drain_timeout = drain_timeout;
+    (cluster, Scenario { config })
+}
+
+/// Workers that do not end in time are left behind: the drain timeout is what it takes, and the exit code says so.
+#[test]
+fn the_drain_timeout_is_kept() {
+    let (_cluster, scenario) = stuck(Duration::from_secs(1));
+    let running = Running::start(&scenario);
+    until("the workers have started", || running.get("/readyz").is_some_and(|(code, _)| code == 503));
+    let begun = Instant::now();
+    assert_eq!(running.terminate(), Some(1));
+    assert!(begun.elapsed() < Duration::from_secs(10), "took {:?}", begun.elapsed());
+}
+
+/// Whoever asks twice does not want to wait for the drain.
+#[test]
+fn a_second_signal_ends_the_process_at_once() {
+    let (_cluster, scenario) = stuck(Duration::from_secs(600));
+    let running = Running::start(&scenario);
+    until("the workers have started", || running.get("/readyz").is_some_and(|(code, _)| code == 503));
+    running.signal("-INT");
+    until("it drains", || running.get("/readyz").is_some_and(|(_, body)| body.contains("draining")));
+    let begun = Instant::now();
+    assert_eq!(running.terminate(), Some(1));
+    assert!(begun.elapsed() < Duration::from_secs(10), "took {:?}", begun.elapsed());
+}
+
+/// A mistyped property is an error in the settings, and its value, which may be a password, is not shown.
+#[test]
+fn a_mistyped_property_is_named_without_its_value() {
+    let mut config = support::config("secret");
+    config.kafka.properties.insert("sasl.pasword".into(), "hunter2".into());
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("nhi-monitor.toml");
+    std::fs::write(&file, toml::to_string(&config).unwrap()).unwrap();
+    for command in [["run", "-c"].as_slice(), &["config", "check", "-c"], &["topics", "check", "-c"]] {
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_nhi-monitor")).args(command).arg(&file).output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("sasl.pasword") && !said.contains("hunter2"), "{said}");
+    }
 }

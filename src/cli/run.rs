@@ -5,7 +5,7 @@ pub(super) mod process;
 use std::io;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -37,8 +37,8 @@ Examples:
   nhi-monitor run -c nhi-monitor.toml
   nhi-monitor run -c nhi-monitor.toml --stage ingest     beside others that run --stage monitor
 
-SIGTERM and SIGINT drain, commit and leave the consumer groups. Exit codes: 0 stopped as asked; 1 it failed;
-2 the settings are wrong.";
+SIGTERM and SIGINT drain, commit and leave the consumer groups; a second one ends at once. Exit codes: 0 stopped
+as asked; 1 it failed; 2 the settings are wrong.";
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum Stage {
@@ -62,7 +62,10 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         .enable_all()
         .build()
         .context("the asynchronous runtime cannot be started")?;
-    runtime.block_on(serve(config, stages))
+    let outcome = runtime.block_on(serve(config, stages));
+    // Not dropped: that would wait for threads which the drain timeout or a second signal has given up on.
+    runtime.shutdown_background();
+    outcome
 }
 
 async fn serve(config: Arc<Config>, stages: Stages) -> Result<Exit, Failure> {
@@ -70,7 +73,14 @@ async fn serve(config: Arc<Config>, stages: Stages) -> Result<Exit, Failure> {
     let detectors = Arc::new(Detectors::builtin()?);
     let server = bind(&config).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-    let process = spawn_blocking(move || Process::start(config, detectors, stages, clock)).await??;
+    let starting = spawn_blocking(move || Process::start(config, detectors, stages, clock));
+    let process = tokio::select! {
+        started = starting => started??,
+        signal = stop.received() => {
+            tracing::info!(signal, "stopped before the start was over");
+            return Ok(Exit::Ok);
+        }
+    };
     let http = server.map(|server| Http::start(server, Arc::clone(&process)));
     let ended = {
         let process = Arc::clone(&process);
@@ -78,7 +88,7 @@ async fn serve(config: Arc<Config>, stages: Stages) -> Result<Exit, Failure> {
     };
     let outcome = tokio::select! {
         result = ended => result?,
-        name = stop.received() => drain(process, name).await?,
+        name = stop.received() => drain(process, name, &mut stop).await?,
     };
     if let Some(http) = http {
         http.stop().await;
@@ -97,10 +107,20 @@ async fn bind(config: &Config) -> Result<Option<Server>, Failure> {
     Ok(Some(server))
 }
 
-async fn drain(process: Arc<Process>, signal: &'static str) -> Result<Result<(), runtime::Error>, Failure> {
+async fn drain(
+    process: Arc<Process>,
+    signal: &'static str,
+    stop: &mut StopSignals,
+) -> Result<Result<(), runtime::Error>, Failure> {
     tracing::info!(signal, "draining");
     process.begin_drain();
-    Ok(spawn_blocking(move || process.service().shutdown()).await?)
+    let drained = spawn_blocking(move || process.service().shutdown());
+    tokio::select! {
+        result = drained => Ok(result?),
+        signal = stop.received() => Err(Failure::Failed(anyhow!(
+            "stopped at once by a second signal ({signal}); uncommitted input will be read again"
+        ))),
+    }
 }
 
 /// The HTTP server while it runs.

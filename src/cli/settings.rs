@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow};
 
 use super::exit::Failure;
-use crate::config::{Config, ConfigFormat};
+use crate::config::{self, Config, ConfigFormat, Fault, Origin, Problem};
+use crate::kafka::client;
 
 /// The settings file that a command needs.
 #[derive(Debug, clap::Args)]
@@ -25,7 +26,21 @@ pub(super) fn load(path: Option<&Path>) -> Result<Config, Failure> {
         None => (String::new(), ConfigFormat::Toml),
     };
     let name = path.map_or_else(|| "settings".into(), |path| path.display().to_string());
-    Config::load(&text, format, variables).map_err(|error| Failure::Usage(anyhow!("{name}: {error}")))
+    let config =
+        Config::load(&text, format, variables).map_err(|error| Failure::Usage(anyhow!("{name}: {error}")))?;
+    check_properties(&config).map_err(|error| Failure::Usage(anyhow!("{name}: {error}")))?;
+    Ok(config)
+}
+
+/// Properties are free in the settings: only the client library knows them all.
+fn check_properties(config: &Config) -> Result<(), config::Error> {
+    let problem = |(key, reason): (String, String)| Problem {
+        key: format!("kafka.properties.{key}"),
+        origin: Origin::default(),
+        fault: Fault::WrongType(reason),
+    };
+    let problems: Vec<_> = client::refused_properties(&config.kafka).into_iter().map(problem).collect();
+    if problems.is_empty() { Ok(()) } else { Err(config::Error::Invalid(problems)) }
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {

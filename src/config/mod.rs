@@ -17,6 +17,7 @@ pub use load::ConfigFormat;
 pub use problem::{Error, Fault, Origin, Problem};
 pub use render::default_toml;
 pub use schema::json_schema;
+pub use validate::RESERVED_PROPERTIES;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -96,6 +96,11 @@ pub enum Fault {
         /// What is allowed instead.
         allowed: String,
     },
+    /// It is not the operator's to set.
+    Reserved {
+        /// Why.
+        reason: String,
+    },
 }
 
 impl fmt::Display for Fault {
@@ -108,6 +113,7 @@ impl fmt::Display for Fault {
                 write!(f, " is not a setting; known here: {}", known.join(", "))
             }
             Self::WrongType(message) => write!(f, ": {message}"),
+            Self::Reserved { reason } => write!(f, " cannot be set: {reason}"),
             Self::NotAllowed { value, allowed } => write!(f, " is {value}; allowed is {allowed}"),
         }
     }

@@ -19,18 +19,24 @@ const MAX_APPLICATION_ID: usize = 200;
 const MAX_PARTITIONS: i32 = 10_000;
 /// A transaction that stays open longer blocks readers; the broker aborts it after ten seconds.
 const MAX_COMMIT_INTERVAL: Duration = Duration::from_secs(5);
-/// Librdkafka properties that this program sets itself, with the setting to use instead.
-const RESERVED_PROPERTIES: [(&str, &str); 10] = [
-    ("bootstrap.servers", "set by `kafka.brokers`"),
-    ("metadata.broker.list", "set by `kafka.brokers`"),
-    ("group.id", "derived from `kafka.application_id`"),
-    ("transactional.id", "derived from `kafka.application_id`"),
-    ("group.instance.id", "derived from `kafka.instance_id`"),
+/// Librdkafka properties that this program sets itself, with the reason. What is promised rests on them.
+pub const RESERVED_PROPERTIES: [(&str, &str); 16] = [
+    ("bootstrap.servers", "it is set by `kafka.brokers`"),
+    ("metadata.broker.list", "it is set by `kafka.brokers`"),
+    ("group.id", "it is derived from `kafka.application_id`"),
+    ("transactional.id", "it is derived from `kafka.application_id`"),
+    ("group.instance.id", "it is derived from `kafka.instance_id`"),
     ("enable.auto.commit", "offsets are committed with the results"),
+    ("auto.commit.enable", "offsets are committed with the results"),
     ("enable.auto.offset.store", "offsets are committed with the results"),
+    ("auto.offset.reset", "what was never read is read from its beginning, so that nothing is left out"),
     ("enable.idempotence", "results are written exactly once"),
     ("isolation.level", "only committed records are read"),
-    ("partition.assignment.strategy", "cooperative-sticky"),
+    ("partition.assignment.strategy", "state moves with the partitions, by cooperative-sticky"),
+    ("partitioner", "records of one identity go where the owner of the inventory writes them"),
+    ("enable.partition.eof", "the end of a partition says that its state is restored"),
+    ("statistics.interval.ms", "consumer lag is taken from the statistics"),
+    ("transaction.timeout.ms", "time limits within the program are shorter than it"),
 ];
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -99,8 +105,8 @@ fn check_kafka(kafka: &Kafka, check: &mut Check) {
         check.name("kafka.instance_id", instance, MAX_APPLICATION_ID);
     }
     for (name, reason) in RESERVED_PROPERTIES {
-        if let Some(value) = kafka.properties.get(name) {
-            check.fail(&format!("kafka.properties.{name}"), value, &format!("nothing: {reason}"));
+        if kafka.properties.contains_key(name) {
+            check.reserved(&format!("kafka.properties.{name}"), reason);
         }
     }
 }
@@ -187,6 +193,11 @@ impl Check {
         let fits =
             (1..=max).contains(&name.len()) && name.chars().all(is_legal) && name != "." && name != "..";
         self.holds(fits, key, name, &format!("1 to {max} of letters, digits, `.`, `_` and `-`"));
+    }
+
+    fn reserved(&mut self, key: &str, reason: &str) {
+        let fault = Fault::Reserved { reason: reason.to_owned() };
+        self.problems.push(Problem { key: key.to_owned(), origin: Origin::default(), fault });
     }
 
     fn fail(&mut self, key: &str, value: &str, allowed: &str) {

@@ -7,25 +7,17 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
-use crate::config::Kafka;
+use super::failure;
+use crate::config::{Kafka, RESERVED_PROPERTIES};
 use crate::runtime::StageKind;
 
 /// Readers of `read_committed` wait this long for the transaction of an owner that died; the library's own default is a minute.
 const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
+/// Largest record that is produced, headers included: what a topic takes by default (`max.message.bytes`). The library's own
+/// default is less than that, so that a message which a topic took could not be passed on.
+const MAX_MESSAGE_BYTES: u32 = 1_048_588;
 /// The library's log repeats itself while a broker is down: each kind of line is passed on once in this time.
 const LOG_EVERY_MS: i64 = 10_000;
-
-/// Properties that the operator may not change, since the promises rest on them.
-pub const RESERVED: [&str; 8] = [
-    "bootstrap.servers",
-    "group.id",
-    "transactional.id",
-    "enable.auto.commit",
-    "enable.auto.offset.store",
-    "isolation.level",
-    "enable.idempotence",
-    "enable.partition.eof",
-];
 
 /// One worker's names towards Kafka.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +42,16 @@ impl WorkerName {
             static_member: instance.map(|instance| format!("{instance}-{worker}")),
         }
     }
+}
+
+/// Every property that the client library does not take, with the reason; values are left out, since they may be secret.
+#[must_use]
+pub fn refused_properties(kafka: &Kafka) -> Vec<(String, String)> {
+    let refused = |(key, value): (&String, &String)| {
+        let tried = ClientConfig::new().set(key, value).create_native_config();
+        Some((key.clone(), failure::words(&tried.err()?)))
+    };
+    kafka.properties.iter().filter_map(refused).collect()
 }
 
 /// Settings that every client shares: brokers and the operator's properties.
@@ -103,6 +105,7 @@ pub fn producer(kafka: &Kafka, name: &WorkerName) -> ClientConfig {
         .set("transaction.timeout.ms", TRANSACTION_TIMEOUT.as_millis().to_string())
         .set("compression.type", "lz4")
         .set("linger.ms", "5")
+        .set("message.max.bytes", MAX_MESSAGE_BYTES.to_string())
         // Java clients choose partitions so; the inventory's owner and we must agree on them.
         .set("partitioner", "murmur2_random")
         .set("queue.buffering.max.kbytes", "65536")
@@ -126,7 +129,7 @@ fn reader(kafka: &Kafka, group: &str) -> ClientConfig {
 
 fn with_properties(mut config: ClientConfig, kafka: &Kafka) -> ClientConfig {
     for (key, value) in &kafka.properties {
-        if !RESERVED.contains(&key.as_str()) {
+        if !RESERVED_PROPERTIES.iter().any(|(reserved, _)| reserved == key) {
             config.set(key, value);
         }
     }
@@ -200,6 +203,18 @@ mod tests {
         let name = WorkerName::new(&kafka, StageKind::Monitor, 0, "unique");
         assert_eq!(producer(&kafka, &name).get("linger.ms"), Some("50"));
         assert_eq!(consumer(&kafka, &name).get("isolation.level"), Some("read_committed"));
+    }
+
+    #[test]
+    fn properties_that_the_library_does_not_know_are_named_without_their_values() {
+        let mut kafka = kafka(None);
+        kafka.properties.insert("linger.ms".into(), "50".into());
+        kafka.properties.insert("sasl.pasword".into(), "hunter2".into());
+        let refused = refused_properties(&kafka);
+        assert_eq!(refused.len(), 1);
+        let (key, reason) = &refused[0];
+        assert_eq!(key, "sasl.pasword");
+        assert!(reason.contains("No such configuration property") && !reason.contains("hunter2"), "{reason}");
     }
 
     #[test]

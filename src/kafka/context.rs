@@ -8,7 +8,7 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::message::DeliveryResult;
+use rdkafka::message::{BorrowedMessage, DeliveryResult, Message as _};
 use rdkafka::producer::ProducerContext;
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
@@ -125,7 +125,25 @@ pub(crate) struct ProducerNotes {
     stage: StageKind,
     observer: Arc<dyn Observer>,
     log: LibraryLog,
-    failed: Mutex<Option<KafkaError>>,
+    failed: Mutex<Option<Undelivered>>,
+}
+
+/// A record that was not delivered.
+#[derive(Clone, Debug)]
+pub(crate) struct Undelivered {
+    /// Why.
+    pub(crate) error: KafkaError,
+    /// Topic that it was meant for.
+    pub(crate) topic: String,
+    /// Bytes of its key and value.
+    pub(crate) bytes: usize,
+}
+
+impl Undelivered {
+    fn new(error: &KafkaError, message: &BorrowedMessage<'_>) -> Self {
+        let bytes = message.key_len() + message.payload_len();
+        Self { error: error.clone(), topic: message.topic().to_owned(), bytes }
+    }
 }
 
 impl ProducerNotes {
@@ -134,7 +152,7 @@ impl ProducerNotes {
     }
 
     /// The first delivery that failed since the last call.
-    pub(crate) fn take_failure(&self) -> Option<KafkaError> {
+    pub(crate) fn take_failure(&self) -> Option<Undelivered> {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
@@ -153,9 +171,9 @@ impl ProducerContext for ProducerNotes {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if let Err((error, _)) = result {
+        if let Err((error, message)) = result {
             let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-            failed.get_or_insert_with(|| error.clone());
+            failed.get_or_insert_with(|| Undelivered::new(error, message));
         }
     }
 }

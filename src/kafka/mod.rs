@@ -10,4 +10,5 @@ mod restore;
 pub mod topics;
 mod transaction;
 
+pub(crate) use failure::words;
 pub use log::{KafkaLog, Worker};

@@ -21,8 +21,9 @@ use crate::config::Kafka;
 use crate::runtime::clock::{Clock, SystemClock};
 use crate::runtime::log::{Error, Restored, Source};
 
-/// How long the broker may take to say where a partition ends.
-const WATERMARK_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the broker may take to say where a partition ends. Other partitions run meanwhile: with the commit interval it must
+/// stay below the transaction's timeout.
+const WATERMARK_TIMEOUT: Duration = Duration::from_secs(2);
 /// Pause between looks at a pending transaction.
 const PENDING_POLL: Duration = Duration::from_millis(50);
 
@@ -77,12 +78,17 @@ impl Restorer {
         budget: Duration,
         on_record: &mut dyn FnMut(Source, Restored<'_>),
     ) -> Result<(), Error> {
-        self.look(on_record)?;
+        self.look(budget, on_record)?;
         self.read(budget, on_record)
     }
 
     /// Moves on what is not being read yet.
-    fn look(&mut self, on_record: &mut dyn FnMut(Source, Restored<'_>)) -> Result<(), Error> {
+    fn look(
+        &mut self,
+        budget: Duration,
+        on_record: &mut dyn FnMut(Source, Restored<'_>),
+    ) -> Result<(), Error> {
+        let until = self.clock.monotonic() + budget;
         let waiting: Vec<_> = self
             .partitions
             .iter()
@@ -90,6 +96,9 @@ impl Restorer {
             .map(|(source, progress)| (*source, *progress))
             .collect();
         for (source, progress) in waiting {
+            if self.clock.monotonic() >= until {
+                return Ok(());
+            }
             let end = match progress {
                 Progress::Pending { end } => end,
                 Progress::Asked | Progress::Reading => self.end(&self.uncommitted, source)?.1,

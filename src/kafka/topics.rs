@@ -10,7 +10,7 @@ use rdkafka::config::FromClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::Metadata;
 
-use super::client;
+use super::{client, failure};
 use crate::config::{Config, Topics};
 
 /// How long the brokers may take to answer an administrative request.
@@ -96,13 +96,16 @@ pub struct Report {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The brokers did not answer.
-    #[error("Kafka at {brokers} does not answer: {source}")]
+    #[error("Kafka at {brokers} does not answer: {reason}")]
     Unreachable {
         /// Brokers as configured.
         brokers: String,
         /// The client's words.
-        source: KafkaError,
+        reason: String,
     },
+    /// The settings do not make a client.
+    #[error("no client can be made of `kafka.properties`: {0}")]
+    Client(String),
     /// A topic could not be created.
     #[error("topic `{name}` cannot be created: {reason}")]
     NotCreated {
@@ -125,6 +128,14 @@ impl Report {
     pub fn is_fit(&self) -> bool {
         let is_unfit = |topic: &Checked| matches!(topic.state, TopicState::Missing | TopicState::Wrong(_));
         !self.topics.iter().any(is_unfit)
+    }
+
+    /// Topics that work, but not as well as they could, with the reason.
+    pub fn doubts(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.topics.iter().filter_map(|topic| match &topic.state {
+            TopicState::Doubtful(why) => Some((topic.name.as_str(), why.as_str())),
+            _ => None,
+        })
     }
 
     /// Partitions of a topic.
@@ -195,8 +206,8 @@ pub fn examine(config: &Config, create: bool) -> Result<Report, Error> {
 }
 
 async fn ask(config: &Config, create: bool) -> Result<Report, Error> {
-    let admin: AdminClient<DefaultClientContext> =
-        AdminClient::from_config(&client::probe(&config.kafka)).map_err(unreachable(config))?;
+    let admin: AdminClient<DefaultClientContext> = AdminClient::from_config(&client::probe(&config.kafka))
+        .map_err(|error| Error::Client(failure::words(&error)))?;
     let wanted = wanted(&config.topics);
     let found = metadata(&admin, config)?;
     let missing: Vec<_> = wanted.iter().filter(|topic| partitions(&found, &topic.name) == 0).collect();
@@ -207,7 +218,7 @@ async fn ask(config: &Config, create: bool) -> Result<Report, Error> {
     let policies = policies(&admin, &wanted, &found).await;
     let created = |topic: &Wanted| create && missing.iter().any(|other| other.name == topic.name);
     let check = |topic: &Wanted| {
-        let state = state(topic, &found, policies.get(&topic.name));
+        let state = state(topic, &found, policies.as_ref());
         let state = if state == TopicState::Fine && created(topic) { TopicState::Created } else { state };
         Checked { name: topic.name.clone(), state, partitions: partitions(&found, &topic.name) }
     };
@@ -227,7 +238,7 @@ pub fn ensure(config: &Config) -> Result<Report, Error> {
 
 fn unreachable(config: &Config) -> impl FnOnce(KafkaError) -> Error {
     let brokers = config.kafka.brokers.clone();
-    move |source| Error::Unreachable { brokers, source }
+    move |error| Error::Unreachable { brokers, reason: failure::words(&error) }
 }
 
 fn metadata(admin: &AdminClient<DefaultClientContext>, config: &Config) -> Result<Metadata, Error> {
@@ -266,7 +277,7 @@ async fn create_topics(
     let options = AdminOptions::new().operation_timeout(Some(ADMIN_TIMEOUT));
     let refused = |name: String, reason: String| Error::NotCreated { name, reason };
     let outcomes = admin.create_topics(&topics, &options).await;
-    for outcome in outcomes.map_err(|error| refused("(all)".into(), error.to_string()))? {
+    for outcome in outcomes.map_err(|error| refused("(all)".into(), failure::words(&error)))? {
         match outcome {
             // Another instance starts at the same time.
             Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
@@ -286,15 +297,15 @@ fn new_topic<'a>(topic: &'a Wanted, replication: i32, min_insync: &'a str) -> Ne
     topic.properties.iter().fold(new, |new, (key, value)| new.set(key, value))
 }
 
-/// Cleanup policies of the topics that exist. Without the right to ask there are none, and nothing is held against the topics.
+/// Cleanup policies of the topics that exist, as far as we may ask for them; `None` where the cluster has no answer to give.
 async fn policies(
     admin: &AdminClient<DefaultClientContext>,
     wanted: &[Wanted],
     found: &Metadata,
-) -> BTreeMap<String, String> {
+) -> Option<BTreeMap<String, String>> {
     let cluster = admin.inner().fetch_cluster_id(ADMIN_TIMEOUT);
     if cluster.is_some_and(|id| id.starts_with(EMBEDDED_CLUSTER)) {
-        return BTreeMap::new();
+        return None;
     }
     let existing: Vec<_> = wanted.iter().filter(|topic| partitions(found, &topic.name) > 0).collect();
     let resources: Vec<_> = existing.iter().map(|topic| ResourceSpecifier::Topic(&topic.name)).collect();
@@ -302,32 +313,34 @@ async fn policies(
     let described = match admin.describe_configs(&resources, &options).await {
         Ok(described) => described,
         Err(error) => {
-            tracing::warn!(%error, "topic settings cannot be read; cleanup policies were not checked");
-            return BTreeMap::new();
+            let reason = failure::words(&error);
+            tracing::warn!(reason, "topic settings cannot be read; cleanup policies were not checked");
+            return Some(BTreeMap::new());
         }
     };
     let policy = |config: rdkafka::admin::ConfigResource| {
         let entries: Vec<ConfigEntry> = config.entries;
         entries.into_iter().find(|entry| entry.name == "cleanup.policy").and_then(|entry| entry.value)
     };
-    existing
+    let known = existing
         .iter()
         .zip(described)
-        .filter_map(|(topic, config)| Some((topic.name.clone(), policy(config.ok()?)?)))
-        .collect()
+        .filter_map(|(topic, config)| Some((topic.name.clone(), policy(config.ok()?)?)));
+    Some(known.collect())
 }
 
-fn state(topic: &Wanted, found: &Metadata, policy: Option<&String>) -> TopicState {
+fn state(topic: &Wanted, found: &Metadata, policies: Option<&BTreeMap<String, String>>) -> TopicState {
     if partitions(found, &topic.name) == 0 {
         return TopicState::Missing;
     }
-    match (topic.cleanup, policy) {
-        (Some(wanted), Some(policy)) => judge_policy(wanted, policy),
+    match (topic.cleanup, policies) {
+        (Some(wanted), Some(policies)) => judge_policy(wanted, policies.get(&topic.name).map(String::as_str)),
         _ => TopicState::Fine,
     }
 }
 
-fn judge_policy(wanted: Cleanup, policy: &str) -> TopicState {
+fn judge_policy(wanted: Cleanup, policy: Option<&str>) -> TopicState {
+    let Some(policy) = policy else { return unread_policy(wanted) };
     let (deletes, compacts) = (policy.contains("delete"), policy.contains("compact"));
     match wanted {
         Cleanup::Compact if deletes => TopicState::Wrong(format!(
@@ -337,6 +350,18 @@ fn judge_policy(wanted: Cleanup, policy: &str) -> TopicState {
             "cleanup.policy is `{policy}`, which drops all but the newest record of a key; set it to `delete`"
         )),
         Cleanup::Compact | Cleanup::Delete => TopicState::Fine,
+    }
+}
+
+/// Without the right to ask, only what would lose state is worth a warning.
+fn unread_policy(wanted: Cleanup) -> TopicState {
+    match wanted {
+        Cleanup::Delete => TopicState::Fine,
+        Cleanup::Compact => TopicState::Doubtful(
+            "its cleanup.policy could not be read: allow DescribeConfigs on it, or make sure that it is `compact`; \
+             with `delete` it loses records that are still needed"
+                .to_owned(),
+        ),
     }
 }
 
@@ -381,9 +406,21 @@ mod tests {
 
     #[test]
     fn a_changelog_that_deletes_is_refused() {
-        assert_eq!(judge_policy(Cleanup::Compact, "compact"), TopicState::Fine);
-        assert!(matches!(judge_policy(Cleanup::Compact, "compact,delete"), TopicState::Wrong(_)));
-        assert!(matches!(judge_policy(Cleanup::Delete, "compact"), TopicState::Wrong(_)));
+        assert_eq!(judge_policy(Cleanup::Compact, Some("compact")), TopicState::Fine);
+        assert!(matches!(judge_policy(Cleanup::Compact, Some("compact,delete")), TopicState::Wrong(_)));
+        assert!(matches!(judge_policy(Cleanup::Delete, Some("compact")), TopicState::Wrong(_)));
+    }
+
+    #[test]
+    fn a_changelog_whose_policy_cannot_be_read_is_doubtful_and_said_to_be() {
+        assert_eq!(judge_policy(Cleanup::Delete, None), TopicState::Fine);
+        let state = judge_policy(Cleanup::Compact, None);
+        assert!(matches!(state, TopicState::Doubtful(_)));
+        let report =
+            Report { topics: vec![checked("nhi.state", state, 12), checked("x", TopicState::Fine, 1)] };
+        assert!(report.is_fit());
+        let doubts: Vec<_> = report.doubts().collect();
+        assert!(matches!(doubts[..], [("nhi.state", why)] if why.contains("DescribeConfigs")), "{doubts:?}");
     }
 
     #[test]

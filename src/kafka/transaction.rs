@@ -14,6 +14,7 @@ use super::client::{self, WorkerName};
 use super::context::ProducerNotes;
 use super::failure;
 use crate::config::{Config, Topics};
+use crate::runtime::clock::{Clock as _, SystemClock};
 use crate::runtime::log::{Error, OutRecord, Output};
 use crate::runtime::{Observer, StageKind};
 
@@ -21,6 +22,10 @@ use crate::runtime::{Observer, StageKind};
 const INIT_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long one step of a transaction may take before it is given up; somewhat more than the broker's transaction timeout.
 const STEP_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long an abort may take in all: a broker that restarts is back by then.
+const ABORT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long one step of an abort waits before delivery reports are taken in.
+const ABORT_STEP: Duration = Duration::from_millis(100);
 /// Retriable steps are tried this often.
 const MAX_ATTEMPTS: u32 = 5;
 /// Wait between looks at the producer's queue. The library's own `flush` looks every 100 ms.
@@ -32,6 +37,7 @@ const DELIVERIES_PER_SERVE: u32 = 4;
 pub(crate) struct Transactions {
     producer: BaseProducer<ProducerNotes>,
     topics: Topics,
+    clock: SystemClock,
     is_open: bool,
 }
 
@@ -48,7 +54,7 @@ impl Transactions {
         let producer = BaseProducer::from_config_and_context(&settings, notes)
             .map_err(failure::fatal("create producer"))?;
         producer.init_transactions(INIT_TIMEOUT).map_err(failure::fatal("init transactions"))?;
-        Ok(Self { producer, topics: config.topics.clone(), is_open: false })
+        Ok(Self { producer, topics: config.topics.clone(), clock: SystemClock::start(), is_open: false })
     }
 
     /// Takes in delivery reports without waiting.
@@ -83,7 +89,7 @@ impl Transactions {
                     self.producer.poll(SERVE);
                     self.check_deliveries()?;
                 }
-                Err((error, _)) => return Err(refused(record, &error)),
+                Err((error, _)) => return Err(refused(topic, record, &error)),
             }
         }
     }
@@ -108,16 +114,42 @@ impl Transactions {
         if !self.is_open {
             return Ok(());
         }
-        let abort = || self.producer.abort_transaction(STEP_TIMEOUT);
         // What cannot even be aborted is left to the next start, which fences it.
-        retry(abort).map_err(|error| match failure::transaction("abort transaction", &error) {
+        self.abort_in_steps().map_err(|error| match failure::transaction("abort transaction", &error) {
             Error::Abortable { action, detail } => Error::Fatal { action, detail },
             other => other,
         })?;
-        self.producer.poll(Duration::ZERO);
+        self.take_in_deliveries();
         drop(self.producer.context().take_failure());
         self.is_open = false;
         Ok(())
+    }
+
+    /// The library purges what was not delivered, and waits until the reports of that were taken in: by this same
+    /// thread, so that it must come back in between.
+    fn abort_in_steps(&self) -> KafkaResult<()> {
+        let until = self.clock.monotonic() + ABORT_TIMEOUT;
+        loop {
+            match self.producer.abort_transaction(ABORT_STEP) {
+                Err(error) if failure::is_retriable(&error) && self.clock.monotonic() < until => {
+                    self.take_in_deliveries();
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Takes in all reports that are there.
+    fn take_in_deliveries(&self) {
+        let mut outstanding = self.producer.in_flight_count();
+        while outstanding > 0 {
+            self.producer.poll(SERVE);
+            let left = self.producer.in_flight_count();
+            if left >= outstanding {
+                return;
+            }
+            outstanding = left;
+        }
     }
 
     /// Waits until every record was delivered; the library bounds that by `message.timeout.ms`, which is the transaction's timeout.
@@ -133,7 +165,7 @@ impl Transactions {
         match (self.producer.client().fatal_error(), self.producer.context().take_failure()) {
             // Then deliveries fail as "purged", which does not say why.
             (Some((code, words)), _) => Err(failure::beyond_repair("deliver", code, words)),
-            (None, Some(error)) => Err(failure::transaction("deliver", &error)),
+            (None, Some(record)) => Err(failure::undelivered(&record)),
             (None, None) => Ok(()),
         }
     }
@@ -151,7 +183,7 @@ fn retry(mut step: impl FnMut() -> KafkaResult<()>) -> KafkaResult<()> {
 }
 
 /// A record that the library itself refuses would be refused again: aborting would repeat forever.
-fn refused(record: &OutRecord, error: &KafkaError) -> Error {
+fn refused(topic: &str, record: &OutRecord, error: &KafkaError) -> Error {
     match error {
         KafkaError::MessageProduction(
             RDKafkaErrorCode::MessageSizeTooLarge
@@ -160,7 +192,8 @@ fn refused(record: &OutRecord, error: &KafkaError) -> Error {
             | RDKafkaErrorCode::UnknownTopicOrPartition,
         ) => {
             let bytes = record.value.as_ref().map_or(0, Vec::len);
-            let detail = format!("{} record of {bytes} bytes: {error}", record.output.kind());
+            let detail =
+                format!("{} record of {bytes} bytes for topic `{topic}`: {error}", record.output.kind());
             Error::Fatal { action: "produce", detail }
         }
         _ => failure::transaction("produce", error),

@@ -138,6 +138,9 @@ impl Service {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Error> {
         let report = topics::ensure(&config)?;
+        for (topic, doubt) in report.doubts() {
+            tracing::warn!(topic, doubt, "topic works, but not as well as it could");
+        }
         let plan = Plan::new(&config, stages);
         let board = Arc::new(Board::new(plan.workers.len(), config.http.recent_alerts));
         let counting = Arc::new(Counting::new(observer));
@@ -310,8 +313,8 @@ impl WorkerParts {
     }
 
     fn run(self) {
-        let mut end = End { board: Arc::clone(&self.shared.board), outcome: None };
-        let (kind, worker, stop) = (self.kind, self.worker, Arc::clone(&self.stop));
+        let mut end = End::new(&self.shared.board, &self.stop);
+        let (kind, worker) = (self.kind, self.worker);
         let outcome = match kind {
             StageKind::Ingest => {
                 let observer = Arc::clone(&self.shared.observer);
@@ -325,8 +328,6 @@ impl WorkerParts {
         };
         if let Err(error) = &outcome {
             tracing::error!(stage = kind.as_str(), worker, %error, "worker failed");
-            // One worker less would only be noticed by its lag: the process ends, and is started anew.
-            stop.store(true, Ordering::Release);
         }
         end.outcome = Some(outcome.err().map(|error| format!("{} worker {worker}: {error}", kind.as_str())));
     }
@@ -346,15 +347,55 @@ impl WorkerParts {
     }
 }
 
-/// Tells the board how a worker ended, also where it panicked.
+/// Tells the board how a worker ended, also where it panicked, and ends the others where it did not end as asked: one worker less
+/// would only be noticed by its lag. The process ends, and is started anew.
 struct End {
     board: Arc<Board>,
+    stop: Arc<AtomicBool>,
     outcome: Option<Option<String>>,
+}
+
+impl End {
+    fn new(board: &Arc<Board>, stop: &Arc<AtomicBool>) -> Self {
+        Self { board: Arc::clone(board), stop: Arc::clone(stop), outcome: None }
+    }
 }
 
 impl Drop for End {
     fn drop(&mut self) {
         let panicked = || Some("a worker panicked; its log line says where".to_owned());
-        self.board.end(self.outcome.take().unwrap_or_else(panicked));
+        let failure = self.outcome.take().unwrap_or_else(panicked);
+        if failure.is_some() {
+            self.stop.store(true, Ordering::Release);
+        }
+        self.board.end(failure);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_that_panics_ends_the_others_and_is_the_failure() {
+        let (board, stop) = (Arc::new(Board::new(2, 0)), Arc::new(AtomicBool::new(false)));
+        let panicking = End::new(&board, &stop);
+        let panicked = std::thread::spawn(move || {
+            let _end = panicking;
+            std::panic::panic_any("as a test");
+        });
+        assert!(panicked.join().is_err());
+        assert!(stop.load(Ordering::Acquire));
+        drop(End { outcome: Some(None), board: Arc::clone(&board), stop: Arc::clone(&stop) });
+        assert!(board.wait(None));
+        assert!(board.failure().is_some_and(|failure| failure.contains("panicked")));
+    }
+
+    #[test]
+    fn a_worker_that_ends_as_asked_ends_nobody_else() {
+        let (board, stop) = (Arc::new(Board::new(1, 0)), Arc::new(AtomicBool::new(false)));
+        drop(End { outcome: Some(None), board: Arc::clone(&board), stop: Arc::clone(&stop) });
+        assert!(!stop.load(Ordering::Acquire));
+        assert_eq!(board.failure(), None);
     }
 }

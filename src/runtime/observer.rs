@@ -60,6 +60,8 @@ pub trait Observer: Send + Sync {
     fn restore_failed(&self, partition: i32, reason: &'static str) {}
     /// How many partitions a worker owns, and how many of these are still being restored.
     fn assigned(&self, stage: StageKind, worker: usize, owned: usize, restoring: usize) {}
+    /// The group threw a worker out: what it owns is not known until it was assigned something again.
+    fn unassigned(&self, stage: StageKind, worker: usize) {}
     /// Messages of a partition that are not consumed yet.
     fn lag(&self, topic: &str, partition: i32, messages: i64) {}
     /// A partition is not consumed by this instance any more; its lag is another's to report.
@@ -240,6 +242,11 @@ impl Observer for Counting {
         assignments.insert((stage, worker), Assignment { owned, restoring });
         drop(assignments);
         self.next.assigned(stage, worker, owned, restoring);
+    }
+
+    fn unassigned(&self, stage: StageKind, worker: usize) {
+        self.assignments.lock().unwrap_or_else(PoisonError::into_inner).remove(&(stage, worker));
+        self.next.unassigned(stage, worker);
     }
 
     fn lag(&self, topic: &str, partition: i32, messages: i64) {

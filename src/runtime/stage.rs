@@ -2,6 +2,8 @@
 //!
 //! The protocol and its reasons are in `docs/adr/0001-transactional-stage.md`.
 
+mod recovery;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -142,10 +144,15 @@ impl<L: Log, P: Processor> Stage<L, P> {
     }
 
     fn turn(&mut self) -> Result<(), Error> {
-        self.poll()?;
+        let polled = self.poll();
+        self.pass_over(polled)?;
         self.settle_assignment()?;
         self.settle_rewinds()?;
-        self.restore()?;
+        let restored = self.restore();
+        if matches!(restored, Err(Error::Transient { .. })) {
+            self.back_off();
+        }
+        self.pass_over(restored)?;
         self.tick()?;
         self.commit_if_due()
     }
@@ -191,7 +198,7 @@ impl<L: Log, P: Processor> Stage<L, P> {
     fn after_message(&mut self, early: Option<(Source, i64)>) -> Result<(), Error> {
         match early {
             // Fetched before the pause took hold: it is read again once the partition runs.
-            Some((source, offset)) => self.log.seek(source, Some(offset)),
+            Some((source, offset)) => self.put_back(source, offset),
             None => {
                 self.begin_stretch();
                 self.send()
@@ -302,30 +309,16 @@ impl<L: Log, P: Processor> Stage<L, P> {
         Ok(())
     }
 
-    /// Brings partitions of an aborted transaction back to their committed offsets.
-    fn settle_rewinds(&mut self) -> Result<(), Error> {
-        if self.clock.monotonic() < self.not_before {
-            return Ok(());
-        }
-        let sources = self.partitions.rewinding();
-        if sources.is_empty() {
-            return Ok(());
-        }
-        let Some(offsets) = self.look_up(&sources)? else { return Ok(()) };
-        for source in sources {
-            let offset = offsets.get(&source).copied();
-            self.log.seek(source, offset)?;
-            self.start(source, offset)?;
-        }
-        self.report_assignment();
-        Ok(())
-    }
-
     /// Committed offsets; `None` where they cannot be had now, and are asked for again later.
+    ///
+    /// The answer may take as long as a transaction may stay open: what is open is committed first.
     fn look_up(
         &mut self,
         sources: &[Source],
     ) -> Result<Option<std::collections::BTreeMap<Source, i64>>, Error> {
+        if self.stretch_since.is_some() {
+            self.commit()?;
+        }
         match self.log.committed(sources) {
             Ok(offsets) => Ok(Some(offsets)),
             Err(error @ Error::Transient { .. }) => {
@@ -352,9 +345,13 @@ impl<L: Log, P: Processor> Stage<L, P> {
         self.log.resume(&[source])
     }
 
+    fn can_restore(&self) -> bool {
+        self.partitions.restores().next().is_some() && self.clock.monotonic() >= self.not_before
+    }
+
     /// Takes the next part of the changelogs that are being restored.
     fn restore(&mut self) -> Result<(), Error> {
-        if self.partitions.restores().next().is_none() {
+        if !self.can_restore() {
             return Ok(());
         }
         let (mut done, mut refused) = (Vec::new(), None);
@@ -403,7 +400,9 @@ impl<L: Log, P: Processor> Stage<L, P> {
         if self.stretch_since.is_some() {
             self.roll_back("lost")?;
         }
-        self.give_back(sources)
+        self.give_back(sources)?;
+        self.observer.unassigned(self.settings.kind, self.settings.worker);
+        Ok(())
     }
 
     fn give_back(&mut self, sources: &[Source]) -> Result<(), Error> {
@@ -417,49 +416,8 @@ impl<L: Log, P: Processor> Stage<L, P> {
         self.log.release(sources)
     }
 
-    /// Turns an abortable error into a roll-back; passes the others on.
-    fn recover(&mut self, outcome: Result<(), Error>) -> Result<(), Error> {
-        match outcome {
-            Ok(()) => Ok(()),
-            Err(error @ Error::Transient { .. }) => {
-                tracing::warn!(stage = self.settings.kind.as_str(), %error, "trouble with Kafka");
-                Ok(())
-            }
-            Err(error @ Error::Abortable { .. }) => {
-                tracing::warn!(stage = self.settings.kind.as_str(), %error, "transaction aborted");
-                self.roll_back(error.kind())
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Aborts, and brings every changed partition back to what is committed.
-    fn roll_back(&mut self, reason: &'static str) -> Result<(), Error> {
-        self.log.abort()?;
-        self.in_transaction = false;
-        self.stretch_since = None;
-        self.outbox = Outbox::new();
-        self.tally = Tally::default();
-        let changed = self.partitions.changed();
-        self.log.pause(&changed)?;
-        self.log.restore_stop(&changed);
-        for source in changed {
-            self.processor.close(source);
-            self.partitions.start(source, Life::Rewinding, None);
-        }
-        self.processor.aborted();
-        self.observer.aborted(self.settings.kind, reason);
-        self.back_off();
-        Ok(())
-    }
-
-    fn back_off(&mut self) {
-        self.not_before = self.clock.monotonic() + self.backoff;
-        self.backoff = (self.backoff * 2).min(MAX_BACKOFF);
-    }
-
     fn poll_timeout(&self) -> Duration {
-        if self.partitions.restores().next().is_some() {
+        if self.can_restore() {
             return Duration::ZERO;
         }
         let now = self.clock.monotonic();

@@ -13,6 +13,8 @@ use nhi_monitor::decode::FormatHint;
 use nhi_monitor::detect::Detectors;
 use nhi_monitor::kafka::topics;
 use nhi_monitor::runtime::{Service, Stages};
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
 use serde_json::{Value, json};
 
 /// How long a condition may take to come true, on a loaded machine.
@@ -92,7 +94,8 @@ impl Scenario {
             for (file, payload) in files.iter().zip(payloads) {
                 std::fs::write(file, payload).expect("a file is written");
             }
-            let status = self.kcat("-P").args(["-t", topic]).args(&files).status();
+            let status =
+                self.kcat("-P").args(["-X", "message.max.bytes=8388608", "-t", topic]).args(&files).status();
             assert!(status.expect("kcat runs").success());
         }
     }
@@ -151,6 +154,18 @@ impl Scenario {
             .filter(|(key, _)| key.starts_with(prefix))
             .map(|(key, read)| (key[prefix.len()..].to_owned(), read.json()))
             .collect()
+    }
+
+    /// Sets the largest message that a topic takes, headers included.
+    pub(crate) fn allow_messages_of(&self, topic: &str, bytes: usize) {
+        let bytes = bytes.to_string();
+        let change = AlterConfig::new(ResourceSpecifier::Topic(topic)).set("max.message.bytes", &bytes);
+        let mut settings = ClientConfig::new();
+        settings.set("bootstrap.servers", &self.config.kafka.brokers);
+        let admin: AdminClient<_> = settings.create().expect("a client");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let answer = runtime.block_on(admin.alter_configs(&[change], &AdminOptions::new()));
+        assert!(answer.expect("the broker answers").iter().all(Result::is_ok), "{topic} is changed");
     }
 
     fn kcat(&self, mode: &str) -> Command {

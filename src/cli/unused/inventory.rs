@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use rdkafka::config::FromClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
@@ -11,7 +11,7 @@ use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::config::Config;
-use crate::kafka::client;
+use crate::kafka::{self, client};
 use crate::runtime::clock::{Clock, SystemClock};
 use crate::wire::LastSeenRecord;
 use crate::wire::last_seen::KEY_PREFIX;
@@ -72,7 +72,8 @@ impl Inventory {
 pub(super) fn read(config: &Config) -> anyhow::Result<Inventory> {
     let topic = &config.topics.inventory;
     let settings = client::restorer(&config.kafka, &format!("{}-unused", config.kafka.application_id));
-    let consumer = BaseConsumer::from_config(&settings).context("the Kafka client cannot be set up")?;
+    let consumer = BaseConsumer::from_config(&settings)
+        .map_err(|error| anyhow!("the Kafka client cannot be set up: {}", kafka::words(&error)))?;
     let mut inventory =
         Inventory { ends: ends(&consumer, topic, &config.kafka.brokers)?, ..Inventory::default() };
     let mut left = assign(&consumer, topic, &inventory.ends)?;

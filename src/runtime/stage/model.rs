@@ -41,11 +41,32 @@ pub(super) enum Kind {
     Abort,
 }
 
+/// Calls that meet passing trouble: so many times each.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Trouble {
+    /// Asking for committed offsets.
+    pub(super) committed: u32,
+    /// Seeking.
+    pub(super) seek: u32,
+    /// Reading the changelog.
+    pub(super) restore: u32,
+}
+
+fn meet(times: &mut u32) -> Result<(), Error> {
+    if *times == 0 {
+        return Ok(());
+    }
+    *times -= 1;
+    Err(Error::Transient { action: "model", detail: String::from("injected") })
+}
+
 /// One connection to the broker.
 pub(super) struct MemoryLog {
     broker: Rc<RefCell<Broker>>,
     generation: u32,
     failure: Option<Failure>,
+    /// What is still to go wrong.
+    pub(super) trouble: Trouble,
     events: VecDeque<Event>,
     positions: BTreeMap<i32, usize>,
     paused: BTreeMap<i32, bool>,
@@ -63,6 +84,7 @@ impl MemoryLog {
             broker: Rc::clone(broker),
             generation,
             failure,
+            trouble: Trouble::default(),
             events: VecDeque::new(),
             positions: BTreeMap::new(),
             paused: BTreeMap::new(),
@@ -78,6 +100,16 @@ impl MemoryLog {
     /// Lets the group say something.
     pub(super) fn say(&mut self, event: Event) {
         self.events.push_back(event);
+    }
+
+    /// Hands over a message whatever is paused, as one that was fetched before the pause took hold.
+    pub(super) fn leak(&mut self, partition: i32) {
+        self.paused.insert(partition, false);
+    }
+
+    fn position(&mut self, source: Source, offset: Option<i64>) {
+        self.positions.insert(source.partition, usize::try_from(offset.unwrap_or(0)).unwrap());
+        self.ended.insert(source.partition, false);
     }
 
     fn can_fail(&mut self, work: impl FnOnce(&mut Self)) -> Result<(), Error> {
@@ -135,6 +167,8 @@ impl Log for MemoryLog {
     }
 
     fn committed(&mut self, sources: &[Source]) -> Result<BTreeMap<Source, i64>, Error> {
+        assert!(self.open.is_none(), "the answer may take longer than a transaction may stay open");
+        meet(&mut self.trouble.committed)?;
         let broker = self.broker.borrow();
         let offset = |source: &Source| Some((*source, *broker.committed.get(&source.partition)?));
         Ok(sources.iter().filter_map(offset).collect())
@@ -142,7 +176,7 @@ impl Log for MemoryLog {
 
     fn take(&mut self, sources: &[Source], from: &BTreeMap<Source, i64>) -> Result<(), Error> {
         for source in sources {
-            self.seek(*source, from.get(source).copied())?;
+            self.position(*source, from.get(source).copied());
             self.paused.insert(source.partition, true);
         }
         Ok(())
@@ -171,8 +205,8 @@ impl Log for MemoryLog {
     }
 
     fn seek(&mut self, source: Source, offset: Option<i64>) -> Result<(), Error> {
-        self.positions.insert(source.partition, usize::try_from(offset.unwrap_or(0)).unwrap());
-        self.ended.insert(source.partition, false);
+        meet(&mut self.trouble.seek)?;
+        self.position(source, offset);
         Ok(())
     }
 
@@ -218,6 +252,7 @@ impl Log for MemoryLog {
         _budget: Duration,
         on_record: &mut dyn FnMut(Source, Restored<'_>),
     ) -> Result<(), Error> {
+        meet(&mut self.trouble.restore)?;
         let broker = self.broker.borrow();
         self.restoring.retain(|partition, next| {
             let found =

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
 
-use super::model::{Broker, Failure, Kind, MemoryLog, source};
+use super::model::{Broker, Failure, Kind, MemoryLog, Trouble, source};
 use super::*;
 use crate::runtime::log::{Message, Output};
 use crate::runtime::observer::Unobserved;
@@ -235,4 +235,98 @@ fn a_partition_without_an_offset_gets_no_ticks() {
         stage.step().unwrap();
     }
     assert!(ticks.get() > 0);
+}
+
+#[test]
+fn a_partition_whose_seek_fails_skips_nothing() {
+    let expected = undisturbed();
+    for turns in 2..40 {
+        let broker = broker();
+        let mut stage = stage(&broker, None);
+        for _ in 0..turns {
+            stage.step().unwrap();
+        }
+        let waits = stage.is_waiting(source(0));
+        stage.log.trouble = Trouble { seek: 3, ..Trouble::default() };
+        if waits {
+            stage.log.leak(0);
+        } else {
+            stage.roll_back("test").unwrap();
+        }
+        work(&mut stage, &broker).unwrap();
+        assert_eq!(alerts(&broker), expected, "after {turns} turns");
+    }
+}
+
+#[test]
+fn what_is_due_is_committed_while_other_partitions_cannot_be_restored() {
+    let broker = broker();
+    let mut stage = stage(&broker, None);
+    stage.log.say(Event::Revoked(vec![source(1)]));
+    for _ in 0..2 {
+        stage.step().unwrap();
+    }
+    stage.log.trouble = Trouble { restore: u32::MAX, ..Trouble::default() };
+    stage.partitions.start(source(0), Life::Running, Some(0));
+    stage.log.resume(&[source(0)]).unwrap();
+    stage.log.say(Event::Assigned(vec![source(1)]));
+    for _ in 0..400 {
+        stage.step().unwrap();
+    }
+    assert_eq!(broker.borrow().committed.get(&0), Some(&11));
+    assert_eq!(stage.partitions.restores().count(), 1);
+}
+
+#[test]
+fn committed_offsets_are_asked_for_without_an_open_transaction() {
+    let expected = undisturbed();
+    for turns in 5..60 {
+        let broker = broker();
+        let mut stage = stage(&broker, None);
+        stage.log.say(Event::Revoked(vec![source(1)]));
+        for _ in 0..turns {
+            stage.step().unwrap();
+        }
+        stage.log.trouble = Trouble { committed: 3, ..Trouble::default() };
+        stage.log.say(Event::Assigned(vec![source(1)]));
+        work(&mut stage, &broker).unwrap();
+        assert_eq!(alerts(&broker), expected, "assigned after {turns} turns");
+    }
+}
+
+/// What the stage said last about what it owns, with what waits; `None` after it was thrown out.
+#[derive(Default)]
+struct Told(std::sync::Mutex<Option<(usize, usize)>>);
+
+impl Observer for Told {
+    fn assigned(&self, _stage: StageKind, _worker: usize, owned: usize, restoring: usize) {
+        *self.0.lock().unwrap() = Some((owned, restoring));
+    }
+
+    fn unassigned(&self, _stage: StageKind, _worker: usize) {
+        *self.0.lock().unwrap() = None;
+    }
+}
+
+#[test]
+fn a_worker_that_consumes_nothing_does_not_say_that_it_is_ready() {
+    let (broker, told) = (broker(), Arc::new(Told::default()));
+    let mut stage = stage(&broker, None);
+    stage.observer = Arc::clone(&told) as Arc<dyn Observer>;
+    let last = || *told.0.lock().unwrap();
+    while stage.partitions.running().count() < 2 {
+        stage.step().unwrap();
+    }
+    assert_eq!(last(), Some((2, 0)));
+    while stage.partitions.changed().is_empty() {
+        stage.step().unwrap();
+    }
+    stage.roll_back("test").unwrap();
+    assert_eq!(last(), Some((2, 1)), "what was rolled back waits");
+    stage.log.say(Event::Lost(vec![source(0), source(1)]));
+    stage.poll().unwrap();
+    assert_eq!(last(), None);
+    stage.log.say(Event::Assigned(vec![source(0), source(1)]));
+    work(&mut stage, &broker).unwrap();
+    assert_eq!(last(), Some((2, 0)));
 }
