@@ -4,6 +4,8 @@
 //! so that what disturbs the machine disturbs all of them; the median of the rounds' ratios is what counts. Time is
 //! the thread's own CPU time where the system tells it (Linux), so that a busy machine slows but does not mislead.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail, and says where")]
+
 mod clock;
 
 use std::hint::black_box;

@@ -3,6 +3,8 @@
 //! `cargo bench --no-default-features --bench frame [-- FOLDER]`; with a folder, the frames are written there for
 //! compressors to be tried on.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail, and says where")]
+
 use std::hint::black_box;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

@@ -4,6 +4,8 @@
 //! members: each copy has an id, a unique id and credentials of its own, and shares actions, networks and clients with
 //! its like, as identities of one company do. Linux tells what is resident; elsewhere those lines are left out.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail, and says where")]
+
 mod clock;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,7 @@
 //! The compose file's structure: what it mounts exists, who depends on whom exists, and no port leaves this machine.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail, and says where")]
+
 use std::fs;
 use std::path::Path;
 

@@ -1,5 +1,7 @@
 //! Settings: every mistake is found at once, named by key, line and what is allowed.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail, and says where")]
+
 use std::time::Duration;
 
 use nhi_monitor::config::{

@@ -1,5 +1,6 @@
 //! Holds dashboards and rules to the code: every metric and label that a query names is declared, every runbook exists.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail, and says where")]
 #![cfg(feature = "edges")]
 
 use std::collections::{BTreeMap, BTreeSet};

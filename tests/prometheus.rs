@@ -1,5 +1,6 @@
 //! A real Prometheus scrapes the HTTP server: the format is right, and every dashboard query and rule gives data.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail, and says where")]
 #![cfg(feature = "edges")]
 
 use std::collections::BTreeMap;

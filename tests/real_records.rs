@@ -1,6 +1,8 @@
 //! Every CloudTrail record that others published is understood, or named with a reason. Reduced to nothing where the
 //! shared samples are absent.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail, and says where")]
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

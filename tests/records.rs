@@ -1,5 +1,7 @@
 //! The examples in `docs/records.md` are records as the program writes and reads them.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail, and says where")]
+
 use std::path::PathBuf;
 
 use nhi_monitor::activity::Kind;

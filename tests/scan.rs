@@ -1,4 +1,6 @@
 //! `scan`: the whole binary over files.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail, and says where")]
 #![cfg(feature = "edges")]
 
 use std::fs;

@@ -1,5 +1,7 @@
 //! The JSON Schemas in `schemas/` are those of the types.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail, and says where")]
+
 use std::path::PathBuf;
 
 fn folder() -> PathBuf {

@@ -1,7 +1,7 @@
 //! Words in names that tell what kind of identity stands behind them.
 //!
 //! The words are those that teams commonly name machine accounts by, and the products whose setup guides
-//! propose a name. A word alone is weak evidence: [`super::classify`] lets every trait of a session outweigh it.
+//! propose a name. A word alone is weak evidence: [`classify`](super::classify()) lets every trait of a session outweigh it.
 
 use crate::activity::{Class, Kind};
 
