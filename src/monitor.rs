@@ -97,6 +97,7 @@ pub struct Monitor {
     changes: Changes,
     stats: Stats,
     inputs: Inputs,
+    input_topics: Vec<String>,
     next_upkeep: ProcessingTime,
 }
 
@@ -128,6 +129,7 @@ impl Monitor {
             changes: Changes::default(),
             stats: Stats::default(),
             inputs: Inputs::default(),
+            input_topics: input_topics(config),
             next_upkeep: ProcessingTime::default(),
         }
     }
@@ -382,6 +384,12 @@ impl Monitor {
 
 fn is_open(state: &IdentityState) -> bool {
     state.incident.as_ref().is_some_and(|incident| incident.is_open())
+}
+
+/// The topics whose partitions tell how far they are read.
+fn input_topics(config: &Config) -> Vec<String> {
+    let inputs = config.topics.inputs.iter().map(|input| input.topic.clone());
+    inputs.chain([config.topics.inventory.clone()]).collect()
 }
 
 /// Since when an unpublished last use has been waiting for quiet.

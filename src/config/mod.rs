@@ -212,7 +212,7 @@ pub struct Baseline {
     pub learning_days: u32,
     /// Days that a term unused stays known. A yearly job is not new each year.
     pub memory_days: u32,
-    /// Identities held by one instance; beyond it, the longest unseen are evicted (they stay in the changelog's topic).
+    /// Identities held per partition of `nhi.activity`; beyond it, those unseen for longest are dropped, with their last use published.
     pub max_identities: usize,
 }
 

@@ -38,9 +38,10 @@ impl Monitor {
         &self.inputs
     }
 
-    /// Puts back how far the inputs were read.
+    /// Puts back how far the inputs were read, of those that still are.
     pub fn restore_inputs(&mut self, inputs: Inputs) {
         self.inputs = inputs;
+        self.inputs.keep(&self.input_topics);
     }
 
     /// Puts back one identity from the changelog; `None` drops it.

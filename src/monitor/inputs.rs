@@ -22,6 +22,12 @@ pub struct Inputs {
 }
 
 impl Inputs {
+    /// Forgets the topics that are not read any more: they would hold time back for ever.
+    pub(super) fn keep(&mut self, topics: &[String]) {
+        self.until.retain(|(topic, _), _| topics.contains(topic));
+        self.earliest = self.until.values().min().copied();
+    }
+
     /// Takes in how far partitions are read; none goes back. Says whether anything changed.
     pub(super) fn note(&mut self, inputs: &[InputProgress]) -> bool {
         let mut is_changed = false;
@@ -62,5 +68,7 @@ mod tests {
         assert!(!inputs.note(&[at(1, 200)]), "none goes back");
         assert!(inputs.note(&[at(1, 950)]));
         assert_eq!(inputs.as_of(now), ProcessingTime::from_millis(800));
+        inputs.keep(&["auth.linux".into()]);
+        assert_eq!(inputs.as_of(now), now, "an input that is not read any more holds nothing back");
     }
 }
