@@ -63,7 +63,7 @@ impl TermSet {
             return (entry.touch(time, retention), false);
         }
         let is_full = self.entries.len() >= retention.capacity;
-        if is_full && !self.make_room(time) {
+        if is_full && !self.make_room(value, time) {
             return (Prior::New, true);
         }
         self.entries.push(TermEntry {
@@ -75,6 +75,23 @@ impl TermSet {
             hash,
         });
         (Prior::New, is_full)
+    }
+
+    /// Notes when `value` was used, from a report that teaches nothing: a duplicate or a correction. A value that only such
+    /// reports know of is still new at its first use. Says whether anything changed.
+    pub fn note(&mut self, value: &str, time: EventTime, capacity: usize, terms: &Interner) -> bool {
+        let hash = short_hash(value);
+        if let Some(entry) = self.entries.iter_mut().find(|e| e.hash == hash && e.term.as_str() == value) {
+            let seen = (entry.first_seen.min(time), entry.last_seen.max(time));
+            let is_changed = seen != (entry.first_seen, entry.last_seen);
+            (entry.first_seen, entry.last_seen) = seen;
+            return is_changed;
+        }
+        let has_room = self.entries.len() < capacity || self.make_room(value, time);
+        if has_room {
+            self.entries.push(TermEntry::restored(terms.intern(value), (time, time), 0, None));
+        }
+        has_room
     }
 
     /// Holds `value` out of the baseline from `time` on.
@@ -115,9 +132,9 @@ impl TermSet {
         known.into_iter().take(count).map(|entry| entry.term.as_str()).collect()
     }
 
-    /// Drops the value unseen for longest, unless that was seen later than `newcomer`. Ties go by the value, so that the
-    /// order of input does not matter.
-    fn make_room(&mut self, newcomer: EventTime) -> bool {
+    /// Drops the value unseen for longest, unless that was seen later than the newcomer. Ties go by the value: what is held
+    /// are the values used last, in whatever order the uses came.
+    fn make_room(&mut self, newcomer: &str, time: EventTime) -> bool {
         let oldest = self
             .entries
             .iter()
@@ -125,7 +142,7 @@ impl TermSet {
             .min_by(|(_, a), (_, b)| {
                 a.last_seen.cmp(&b.last_seen).then_with(|| a.term.as_str().cmp(b.term.as_str()))
             })
-            .filter(|(_, oldest)| oldest.last_seen <= newcomer)
+            .filter(|(_, oldest)| (oldest.last_seen, oldest.term.as_str()) < (time, newcomer))
             .map(|(index, _)| index);
         oldest.inspect(|index| drop(self.entries.swap_remove(*index))).is_some()
     }
@@ -147,6 +164,7 @@ impl TermEntry {
     fn touch(&mut self, time: EventTime, retention: Retention) -> Prior {
         let forgotten = time.millis_since(self.last_seen) > retention.memory_ms;
         let prior = match self.quarantined_at {
+            _ if self.uses == 0 => Prior::New,
             Some(since) if time.millis_since(since) < retention.quarantine_ms => Prior::Quarantined,
             _ if forgotten => Prior::New,
             _ => Prior::Known,

@@ -5,7 +5,7 @@ use crate::baseline::last_seen::UseStatus;
 use crate::detect::finding::IncidentReport;
 use crate::time::{DAY_MS, ProcessingTime};
 
-use super::identity::{IdentityState, UnusedFinding};
+use super::identity::{IdentityState, PublishedRecord, UnusedFinding};
 use super::posture::Judgement;
 use super::{Effect, Monitor, posture, publish, quiet_since};
 
@@ -56,7 +56,8 @@ impl Monitor {
         self.note_posture(id, state, &judged, now, effects);
         let is_quiet = quiet_since(state)
             .is_some_and(|since| now.millis_since(since) >= self.shared.settings.publish_every_ms);
-        if judged.status != state.published.status || !state.published.is_published || is_quiet {
+        let is_missing = state.published.record == PublishedRecord::Missing;
+        if judged.status != state.published.status || is_missing || is_quiet {
             self.publish(id, state, judged, now, effects);
         }
     }
@@ -74,7 +75,7 @@ impl Monitor {
         now: ProcessingTime,
         effects: &mut Vec<Effect>,
     ) {
-        state.published.is_published = true;
+        state.published.record = PublishedRecord::Current;
         state.published.last_seen = state.usage.last_seen;
         state.published.status = judged.status;
         effects.push(Effect::LastSeen(Box::new(publish::last_seen(id, state, judged, now))));

@@ -3,7 +3,7 @@
 use crate::term::Term;
 use crate::time::{DAY_MS, EventTime, ProcessingTime};
 
-use super::{Effect, Monitor, is_open, publish};
+use super::{Effect, Monitor, is_open, is_outdated, publish};
 
 /// Share of the identities that goes when there are too many: enough that it is rare, too few to hurt.
 const EVICTED_SHARE: usize = 100;
@@ -49,7 +49,7 @@ impl Monitor {
         let settings = self.shared.settings.incident;
         let report = state.incident.as_mut().and_then(|incident| incident.close(&subject, settings));
         effects.extend(report.map(|report| Effect::Alert(Box::new(report))));
-        if state.published.last_seen != state.usage.last_seen {
+        if is_outdated(&state) {
             let judged = self.judge(id.as_str(), &state, now);
             self.publish(id.as_str(), &mut state, judged, now, effects);
         }

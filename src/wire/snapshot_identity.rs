@@ -28,7 +28,7 @@ use super::snapshot::{Error, damaged};
 pub(super) struct IdentitySnapshot<'a> {
     #[serde(borrow)]
     unique_id: Option<Text<'a>>,
-    unique_id_since: EventTime,
+    unique_id_seen: EventTime,
     kind: Kind,
     classification: Option<Classification>,
     was_non_human: bool,
@@ -105,7 +105,7 @@ impl<'a> IdentitySnapshot<'a> {
         let (keys, next) = state.recent.parts();
         Self {
             unique_id: state.unique_id.as_ref().map(|term| term.as_str().into()),
-            unique_id_since: state.unique_id_since,
+            unique_id_seen: state.unique_id_seen,
             kind: state.kind,
             classification: state.classification,
             was_non_human: state.was_non_human,
@@ -125,7 +125,7 @@ impl<'a> IdentitySnapshot<'a> {
     pub(super) fn restore(self, terms: &Interner, detectors: &Detectors) -> Result<IdentityState, Error> {
         Ok(IdentityState {
             unique_id: self.unique_id.map(|id| terms.intern(&id)),
-            unique_id_since: self.unique_id_since,
+            unique_id_seen: self.unique_id_seen,
             kind: self.kind,
             classification: self.classification,
             was_non_human: self.was_non_human,
