@@ -9,6 +9,8 @@ mod changelog;
 pub mod identity;
 mod incidents;
 mod inputs;
+#[cfg(test)]
+mod order_tests;
 pub mod posture;
 mod publication;
 pub mod publish;
@@ -86,6 +88,8 @@ pub enum Effect {
     Alert(Box<IncidentReport>),
     /// Publish on `nhi.inventory`.
     LastSeen(Box<LastSeen>),
+    /// Take the last-seen record of this identity off `nhi.inventory`: it was withdrawn before it was ever used.
+    Withdrawn(String),
 }
 
 /// The monitor of one partition of identities.
@@ -138,7 +142,7 @@ impl Monitor {
     pub fn process(&mut self, record: &Record<'_>, effects: &mut Vec<Effect>) {
         match record {
             Record::Activity(activity) => self.activity(activity, effects),
-            Record::Declared(change) => self.declared(change),
+            Record::Declared(change) => self.declared(change, effects),
             Record::Coverage(marks) => self.coverage(marks),
             Record::Progress(inputs) => self.progress(inputs),
         }
@@ -363,10 +367,10 @@ impl Monitor {
         state.start_over(activity.event.time);
     }
 
-    fn declared(&mut self, change: &DeclaredChange) {
+    fn declared(&mut self, change: &DeclaredChange, effects: &mut Vec<Effect>) {
         self.stats.declarations += 1;
         let shared = Arc::clone(&self.shared);
-        if change.declared.is_none() && self.forget_unused(&change.identity_id) {
+        if change.declared.is_none() && self.forget_unused(&change.identity_id, effects) {
             return;
         }
         let mut state = self.entry(&shared, &change.identity_id);
@@ -380,17 +384,6 @@ impl Monitor {
             state.is_dirty = true;
             self.changes.identities.push(self.terms.intern(&change.identity_id));
         }
-    }
-
-    /// Forgets an identity that only the inventory knew of; `false` where it was ever used.
-    fn forget_unused(&mut self, id: &str) -> bool {
-        let removed = self.shared.identities.remove_if(id, |_, state| state.usage.last_seen.is_none());
-        let Some((id, state)) = removed else {
-            return !self.shared.identities.contains_key(id);
-        };
-        self.stats.recount(state.counted, None);
-        self.changes.dropped.push(id);
-        true
     }
 
     fn progress(&mut self, inputs: &[InputProgress]) {

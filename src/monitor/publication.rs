@@ -3,6 +3,7 @@
 use crate::baseline::Sighting;
 use crate::baseline::last_seen::UseStatus;
 use crate::detect::finding::IncidentReport;
+use crate::detect::unused::Ending;
 use crate::time::{DAY_MS, ProcessingTime};
 
 use super::identity::{IdentityState, PublishedRecord, UnusedFinding};
@@ -128,12 +129,23 @@ impl Monitor {
         now: ProcessingTime,
         effects: &mut Vec<Effect>,
     ) {
-        let Some(finding) = state.unused else { return };
-        let Some(detector) = self.detectors.posture(finding.last_seen.is_none()).cloned() else { return };
+        let is_used = state.unused.is_some_and(|finding| state.usage.last_seen > finding.last_seen);
+        let ending = if is_used { Ending::UsedAgain } else { Ending::LongerWindow };
+        effects.extend(self.ending(id, state, ending, now).map(Effect::Alert));
+    }
+
+    /// The report that ends the open finding, if there is one.
+    pub(super) fn ending(
+        &self,
+        id: &str,
+        state: &mut IdentityState,
+        ending: Ending,
+        now: ProcessingTime,
+    ) -> Option<Box<IncidentReport>> {
+        let finding = state.unused?;
+        let detector = self.detectors.posture(finding.last_seen.is_none())?;
         state.unused = None;
-        let is_used = state.usage.last_seen > finding.last_seen;
         let subject = publish::subject(id, state);
-        let report = IncidentReport::no_longer_unused(&detector, subject, is_used, finding.key(), now);
-        effects.push(Effect::Alert(Box::new(report)));
+        Some(Box::new(IncidentReport::no_longer_unused(detector, subject, ending, finding.key(), now)))
     }
 }
