@@ -1,5 +1,7 @@
 //! Any shuffle, duplication and batching of the same records gives the same last-seen records, byte for byte.
 
+mod cases;
+mod company;
 mod traffic;
 
 use std::collections::BTreeMap;
