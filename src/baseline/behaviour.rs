@@ -166,8 +166,8 @@ impl Behaviour {
         let mut is_changed = false;
         for dimension in [Dimension::Service, Dimension::Credential] {
             let set = &mut self.terms[dimension as usize];
-            let noted = dimension
-                .value_of(event, |value| set.note(value, event.time, dimension.capacity(), terms));
+            let noted =
+                dimension.value_of(event, |value| set.note(value, event.time, dimension.capacity(), terms));
             is_changed |= noted == Some(true);
         }
         is_changed

@@ -91,7 +91,10 @@ fn a_duplicate_is_recognised_by_the_next_owner() {
         snapshot::restore(&mut next, &change.key, change.value.as_deref()).unwrap();
     }
     let mut effects = Vec::new();
-    let attack = Activity { identity: activity("role-0", &Sample::default(), 0, "").identity, ..theft(30 * DAY_MS, "attack") };
+    let attack = Activity {
+        identity: activity("role-0", &Sample::default(), 0, "").identity,
+        ..theft(30 * DAY_MS, "attack")
+    };
     next.activity(&attack, &mut effects);
     assert_eq!((next.stats().duplicates, next.stats().activities, effects.len()), (1, 0, 0));
 }
@@ -115,6 +118,26 @@ fn a_duplicate_beyond_memory_is_counted_and_changes_nothing_that_is_published() 
     assert_eq!((monitor.stats().duplicates, monitor.stats().activities), (0, activities + 1));
     assert_eq!(effects.len(), 0, "{effects:#?}");
     assert_eq!(fact(&monitor), before);
+}
+
+/// A shipper that sends an hour's file again, more than is remembered, makes the hour look twice as busy: too little for a
+/// burst, and nothing that is published changes.
+#[test]
+fn an_hour_delivered_again_raises_nothing() {
+    const PER_HOUR: i64 = 3 * recent::CAPACITY as i64;
+    let (mut monitor, mut effects) = (empty_monitor(), Vec::new());
+    let event = |hour: i64, number: i64| {
+        let at_ms = hour * HOUR_MS + number * HOUR_MS / PER_HOUR;
+        use_of_app(at_ms, &format!("{hour}-{number}"))
+    };
+    for hour in 0..12 {
+        (0..PER_HOUR).for_each(|number| monitor.activity(&event(hour, number), &mut effects));
+    }
+    let (before, activities) = (fact(&monitor), monitor.stats().activities);
+    effects.clear();
+    (0..PER_HOUR).for_each(|number| monitor.activity(&event(11, number), &mut effects));
+    assert_eq!(monitor.stats().activities - activities, PER_HOUR as u64, "none is remembered by then");
+    assert_eq!((effects.len(), fact(&monitor)), (0, before));
 }
 
 fn shared(mut activity: Activity<'static>, event_id: &'static str, scope: &'static str) -> Activity<'static> {
@@ -252,7 +275,10 @@ fn the_last_use_does_not_go_back_when_a_role_is_made_again() {
     let nameless = use_of_app(200 * HOUR_MS, "nameless");
     let (old, new) = (of_role("AROAOLD", HOUR_MS, "old"), of_role("AROANEW", 150 * HOUR_MS, "new"));
     let facts = fact(&taken(&[&old, &nameless, &new]).0);
-    assert_eq!((since_start(facts.last_seen), facts.unique_id.as_deref()), (Some(200 * HOUR_MS), Some("AROANEW")));
+    assert_eq!(
+        (since_start(facts.last_seen), facts.unique_id.as_deref()),
+        (Some(200 * HOUR_MS), Some("AROANEW"))
+    );
 }
 
 /// An event from a clock far ahead counts as of its arrival, is counted, and leaves what comes after it as it is: neither late
@@ -274,7 +300,10 @@ fn a_clock_far_ahead_poisons_nothing() {
     monitor.tick(at(hour + 48 * HOUR_MS), &mut effects);
     assert_eq!((monitor.stats().late, alerts(&effects)), (late, 0));
     let facts = fact(&monitor);
-    assert_eq!((since_start(facts.first_seen), since_start(facts.last_seen)), (Some(0), Some(hour + 47 * HOUR_MS)));
+    assert_eq!(
+        (since_start(facts.first_seen), since_start(facts.last_seen)),
+        (Some(0), Some(hour + 47 * HOUR_MS))
+    );
 }
 
 /// A declaration that is withdrawn before any use leaves nothing behind on the topic, and no finding open.
@@ -283,9 +312,11 @@ fn what_is_withdrawn_before_any_use_leaves_the_topic() {
     let (mut monitor, mut effects) = (empty_monitor(), Vec::new());
     monitor.process(&Record::Coverage(vec![covered(0, 30 * 24)]), &mut effects);
     let created_at = Some(EventTime::from_millis(START_MS));
-    let declared = crate::identity::Declared { created_at, unused_after_days: Some(10), ..Default::default() };
+    let declared =
+        crate::identity::Declared { created_at, unused_after_days: Some(10), ..Default::default() };
     let unused = APP.replace("app", "unused");
-    let change = |declared| Record::Declared(Box::new(DeclaredChange { identity_id: unused.clone(), declared }));
+    let change =
+        |declared| Record::Declared(Box::new(DeclaredChange { identity_id: unused.clone(), declared }));
     monitor.process(&change(Some(declared)), &mut effects);
     monitor.tick(at(30 * DAY_MS), &mut effects);
     assert_eq!((records(&effects).len(), alerts(&effects)), (1, 1));

@@ -16,8 +16,7 @@ fn made() -> (Vec<Payload>, Truth) {
     let company = Company::new(SEED, 80);
     let until = EventTime::parse_rfc3339("2026-01-31T00:00:00Z").unwrap();
     let since = until.plus_millis(-10 * DAY_MS);
-    let emissions =
-        company.emissions(&Plan { since, until, events: 5_000, incidents: Some((since, until)) });
+    let emissions = company.emissions(&Plan { since, until, events: 5_000, incidents: Some((since, until)) });
     let mut truth = Truth::new(&company, emissions.incidents());
     let (mut mixer, mut payloads) = (Mixer::new(SEED, Mix::mixed()), Vec::new());
     emissions.into_iter().for_each(|emission| mixer.push(&emission, &mut truth, &mut payloads));

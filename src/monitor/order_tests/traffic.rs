@@ -209,10 +209,9 @@ impl Draft {
         event.service = format!("svc{}", self.value).into();
         event.operation = format!("Do{}", self.value % 5).into();
         event.outcome = [Outcome::Success, Outcome::Denied, Outcome::Failed][usize::from(self.outcome)];
-        event.credential = self.has(10).then(|| Credential {
-            kind: CredentialKind::LongTerm,
-            id: format!("AKIA{}", self.value).into(),
-        });
+        event.credential = self
+            .has(10)
+            .then(|| Credential { kind: CredentialKind::LongTerm, id: format!("AKIA{}", self.value).into() });
         let is_covered = self.who == 4 || self.has(14);
         let region = if is_covered { u32::from(self.value) % SOURCES } else { u32::from(self.value) };
         event.scope = format!("aws:111122223333:r{region}").into();
