@@ -44,7 +44,7 @@ pub struct IdentityState {
     /// The incident being built or open.
     pub incident: Option<Box<Incident>>,
     /// The unused finding that is open.
-    pub unused: Option<UnusedFinding>,
+    pub unused: Option<Box<UnusedFinding>>,
     /// What was published last.
     pub published: Published,
     /// When the schedule is to look at it next; `None` where it is not on the schedule.
@@ -153,7 +153,7 @@ impl IdentityState {
     /// whatever the order. Says whether anything changed.
     pub fn note_who(&mut self, activity: &Activity<'_>, intern: impl Fn(&str) -> Term) -> bool {
         let Activity { identity, event } = activity;
-        let mut is_changed = self.note_unique_id(identity.unique_id.as_deref(), event.time, &intern);
+        let mut is_changed = self.note_unique_id(identity.unique_id.as_deref(), event.time);
         let surer =
             |new: &Classification, old: &Classification| rank(new, identity.kind) > rank(old, self.kind);
         if self.classification.as_ref().is_none_or(|old| surer(&identity.classification, old)) {
@@ -167,12 +167,12 @@ impl IdentityState {
         self.note_scope(&event.scope, &intern) || is_changed
     }
 
-    fn note_unique_id(&mut self, id: Option<&str>, time: EventTime, intern: &impl Fn(&str) -> Term) -> bool {
+    fn note_unique_id(&mut self, id: Option<&str>, time: EventTime) -> bool {
         let Some(id) = id else { return false };
         self.unique_id_seen = self.unique_id_seen.max(time);
         let is_new = self.unique_id.is_none();
         if is_new {
-            self.unique_id = Some(intern(id));
+            self.unique_id = Some(Term::unshared(id));
         }
         is_new
     }
@@ -200,6 +200,7 @@ impl IdentityState {
             return false;
         }
         if self.scopes.len() < MAX_SCOPES {
+            self.scopes.reserve_exact(1);
             self.scopes.push(intern(scope));
             return true;
         }

@@ -115,7 +115,7 @@ impl Monitor {
             UnusedFinding { last_seen: state.usage.last_seen, window_days: (window_ms / DAY_MS) as u32 };
         let Some(detector) = self.detectors.posture(finding.last_seen.is_none()).cloned() else { return };
         self.stats.count_signal(&detector.id);
-        state.unused = Some(finding);
+        state.unused = Some(Box::new(finding));
         let days = judged.unused_days.unwrap_or_default();
         let report = IncidentReport::unused(&detector, publish::subject(id, state), days, finding.key(), now);
         effects.push(Effect::Alert(Box::new(report)));
@@ -129,7 +129,8 @@ impl Monitor {
         now: ProcessingTime,
         effects: &mut Vec<Effect>,
     ) {
-        let is_used = state.unused.is_some_and(|finding| state.usage.last_seen > finding.last_seen);
+        let is_used =
+            state.unused.as_deref().is_some_and(|finding| state.usage.last_seen > finding.last_seen);
         let ending = if is_used { Ending::UsedAgain } else { Ending::LongerWindow };
         effects.extend(self.ending(id, state, ending, now).map(Effect::Alert));
     }
@@ -142,7 +143,7 @@ impl Monitor {
         ending: Ending,
         now: ProcessingTime,
     ) -> Option<Box<IncidentReport>> {
-        let finding = state.unused?;
+        let finding = state.unused.as_deref().copied()?;
         let detector = self.detectors.posture(finding.last_seen.is_none())?;
         state.unused = None;
         let subject = publish::subject(id, state);
