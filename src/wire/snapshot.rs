@@ -18,9 +18,9 @@ pub const VERSION: u8 = 1;
 /// that most are written without growing.
 const USUAL_BYTES: usize = 2048;
 
-const IDENTITY_PREFIX: &str = "identity:";
-const SCOPE_PREFIX: &str = "scope:";
-const INPUTS_KEY: &str = "inputs";
+pub(super) const IDENTITY_PREFIX: &str = "identity:";
+pub(super) const SCOPE_PREFIX: &str = "scope:";
+pub(super) const INPUTS_KEY: &str = "inputs";
 
 /// One changelog record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,17 +113,17 @@ pub fn restore(monitor: &mut Monitor, key: &[u8], value: Option<&[u8]>) -> Resul
     Ok(())
 }
 
-fn key(prefix: &str, name: &str) -> Vec<u8> {
+pub(super) fn key(prefix: &str, name: &str) -> Vec<u8> {
     [prefix.as_bytes(), name.as_bytes()].concat()
 }
 
-fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, Error> {
+pub(super) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::with_capacity(USUAL_BYTES);
     bytes.push(VERSION);
     postcard::to_extend(value, bytes).map_err(damaged)
 }
 
-fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Error> {
+pub(super) fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Error> {
     match bytes.split_first() {
         Some((&VERSION, rest)) => postcard::from_bytes(rest).map_err(damaged),
         Some((&found, _)) if found > VERSION => Err(Error::TooNew { found }),
