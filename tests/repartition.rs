@@ -10,16 +10,20 @@
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 
 use nhi_monitor::config::Config;
 use nhi_monitor::detect::Detectors;
 use nhi_monitor::generator::{Company, Mix, Mixer, Payload, Plan, Topic, Truth};
+use nhi_monitor::kafka::topics;
 use nhi_monitor::runtime::{Observer, Service, Stages, clock};
 use nhi_monitor::time::{DAY_MS, EventTime};
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use serde_json::Value;
-use support::{Scenario, role_event, until};
+use support::{DEADLINE, Scenario, role_event, until};
 
 const INGEST: Stages = Stages { ingest: true, monitor: false };
 const MONITOR: Stages = Stages { ingest: false, monitor: true };
@@ -130,16 +134,20 @@ fn divided(config: &Config, partitions: i32) -> Config {
     config
 }
 
-/// `topics repartition`, as a user runs it.
-fn repartition(old: &Config, new: &Config) -> Output {
-    let dir = tempfile::tempdir().unwrap();
-    let files = ["old.toml", "new.toml"].map(|name| dir.path().join(name));
+/// `topics repartition`, as a user runs it; its settings are in `dir`.
+fn command(dir: &Path, old: &Config, new: &Config) -> Command {
+    let files = ["old.toml", "new.toml"].map(|name| dir.join(name));
     for (file, config) in files.iter().zip([old, new]) {
         std::fs::write(file, toml::to_string(config).unwrap()).unwrap();
     }
     let mut command = Command::new(env!("CARGO_BIN_EXE_nhi-monitor"));
     command.args(["topics", "repartition", "-c"]).arg(&files[0]).arg("--into").arg(&files[1]);
-    command.output().unwrap()
+    command
+}
+
+fn repartition(old: &Config, new: &Config) -> Output {
+    let dir = tempfile::tempdir().unwrap();
+    command(dir.path(), old, new).output().unwrap()
 }
 
 /// Four partitions, then seven, then two: last-seen, counts and alerts are those of a run that nobody disturbed.
@@ -219,4 +227,42 @@ fn what_cannot_be_understood_ends_the_copy() {
     scenario.produce_keyed(&old.topics.state, "identity:linux:web:a", "~");
     check_refused(old, &divided(old, 3), 1, "state record of version 126");
     check_refused(old, &divided(old, 3), 1, "the copy is not complete");
+}
+
+/// A state of one partition with so many identities, which nothing but their number is true of.
+fn made_up(scenario: &Scenario, identities: usize) -> Config {
+    let old = divided(&scenario.config, 1);
+    topics::ensure(&old).unwrap();
+    let filler = "x".repeat(400);
+    let line = |n: usize| format!("identity:linux:web:u{n}\t\u{1}{filler}\n");
+    scenario.produce_keyed_lines(&old.topics.state, &(0..identities).map(line).collect::<String>());
+    old
+}
+
+/// A copy that was killed is not taken for one that is whole; with fresh topics it is done again, and nothing is missing.
+#[test]
+fn a_copy_that_was_killed_is_started_over() {
+    const IDENTITIES: usize = 60_000;
+    let Some(scenario) = Scenario::new("killed-copy") else { return };
+    let old = made_up(&scenario, IDENTITIES);
+    let new = divided(&scenario.config, 3);
+    topics::ensure(&new).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let mut running = command(dir.path(), &old, &new).spawn().unwrap();
+    let mut settings = ClientConfig::new();
+    settings.set("bootstrap.servers", &old.kafka.brokers);
+    let client: BaseConsumer = settings.create().unwrap();
+    let is_begun = || client.fetch_watermarks(&new.topics.state, 0, DEADLINE).is_ok_and(|(_, end)| end > 0);
+    until("something is copied", is_begun);
+    running.kill().unwrap();
+    assert!(!running.wait().unwrap().success(), "it was killed before it was done");
+    check_refused(&old, &new, 1, &format!("topic `{}` is not empty", new.topics.state));
+
+    let again = divided(&scenario.config, 5);
+    let done = repartition(&old, &again);
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert_eq!(done.status.code(), Some(0), "{said}{}", String::from_utf8_lossy(&done.stderr));
+    println!("{said}");
+    let keys: BTreeSet<_> = scenario.read(&again.topics.state).into_iter().map(|read| read.key).collect();
+    assert_eq!(keys.len(), IDENTITIES);
 }

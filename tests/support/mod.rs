@@ -136,11 +136,15 @@ impl Scenario {
 
     /// Produces one message with a key, with kcat.
     pub(crate) fn produce_keyed(&self, topic: &str, key: &str, value: &str) {
-        let line = format!("{key}\t{value}\n");
+        self.produce_keyed_lines(topic, &format!("{key}\t{value}\n"));
+    }
+
+    /// Produces one message per line: its key, a tab, its value.
+    pub(crate) fn produce_keyed_lines(&self, topic: &str, lines: &str) {
         let mut kcat = self.kcat("-P");
         let mut kcat =
             kcat.args(["-t", topic, "-K", "\t"]).stdin(Stdio::piped()).spawn().expect("kcat starts");
-        kcat.stdin.take().expect("a pipe").write_all(line.as_bytes()).expect("a line is written");
+        kcat.stdin.take().expect("a pipe").write_all(lines.as_bytes()).expect("lines are written");
         assert!(kcat.wait().expect("kcat ends").success());
     }
 
