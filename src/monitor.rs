@@ -159,7 +159,8 @@ impl Monitor {
         let shared = Arc::clone(&self.shared);
         let event = &activity.event;
         self.make_room(&activity.identity.id, event.received, effects);
-        let mut state = self.entry(&shared, &activity.identity.id);
+        let mut entry = Self::entry(&shared, &activity.identity.id);
+        let (id, state) = entry.pair_mut();
         if !state.recent.insert(event.dedupe_key()) {
             self.stats.duplicates += 1;
             return;
@@ -170,20 +171,20 @@ impl Monitor {
                 self.stats.predecessors += 1;
                 return;
             }
-            Recreated::Yes => self.recreate(activity, &mut state, effects),
+            Recreated::Yes => self.recreate(activity, state, effects),
             Recreated::No => {}
         }
         self.stats.activities += 1;
         self.stats.late += u64::from(state.usage.last_seen > Some(event.time));
         let first_seen = state.usage.first_seen;
-        state.usage.note(event);
+        state.usage.note(event, &terms);
         let mut sighting = state.behaviour.observe(event, first_seen, shared.settings.behaviour, &terms);
         sighting.is_pause_covered =
-            sighting.pause_days > 0 && self.was_covered(&state, event, sighting.pause_days);
+            sighting.pause_days > 0 && self.was_covered(state, event, sighting.pause_days);
         self.stats.count_evictions("terms", u64::from(sighting.evictions));
-        self.detect(activity, &mut state, &sighting, effects);
-        self.publish_if_due(&activity.identity.id, &mut state, &sighting, event.received, effects);
-        self.settle(&activity.identity.id, &mut state, event.received);
+        self.detect(activity, state, &sighting, effects);
+        self.publish_if_due(id.as_str(), state, &sighting, event.received, effects);
+        self.settle(id, state, event.received);
     }
 
     /// Somebody tried to be an identity and failed: a reason to look where it goes on, but no use of it.
@@ -193,14 +194,15 @@ impl Monitor {
         self.stats.unproven += 1;
         let shared = Arc::clone(&self.shared);
         let event = &activity.event;
-        let Some(mut state) = shared.identities.get_mut(&*activity.identity.id) else { return };
+        let Some(mut entry) = shared.identities.get_mut(&*activity.identity.id) else { return };
+        let (id, state) = entry.pair_mut();
         if !state.recent.insert(event.dedupe_key()) {
             self.stats.duplicates += 1;
             return;
         }
         let sighting = state.behaviour.observe_unproven(event);
-        self.detect(activity, &mut state, &sighting, effects);
-        self.settle(&activity.identity.id, &mut state, event.received);
+        self.detect(activity, state, &sighting, effects);
+        self.settle(id, state, event.received);
     }
 
     /// Lets time pass to `now`: closes quiet incidents, judges unused identities, publishes what became quiet.
@@ -219,9 +221,9 @@ impl Monitor {
                 self.close_if_over(id.as_str(), &mut state, now, effects);
                 self.judge_and_publish(id.as_str(), &mut state, now, effects);
                 if effects.len() > before {
-                    self.book(id.as_str(), &mut state);
+                    self.book(&id, &mut state);
                 }
-                self.reschedule(id.as_str(), &mut state, now);
+                self.reschedule(&id, &mut state, now);
             }
         }
         if now >= self.next_upkeep {
@@ -244,7 +246,7 @@ impl Monitor {
             if let Some(mut state) = shared.identities.get_mut(&id) {
                 let judged = self.judge(id.as_str(), &state, now);
                 self.publish(id.as_str(), &mut state, judged, now, effects);
-                self.settle(id.as_str(), &mut state, now);
+                self.settle(&id, &mut state, now);
             }
         }
     }
@@ -268,28 +270,24 @@ impl Monitor {
         self.shared.coverage().over(scopes, event.time, pause_ms).gaps.is_empty()
     }
 
-    fn entry<'a>(
-        &self,
-        shared: &'a Shared,
-        id: &str,
-    ) -> dashmap::mapref::one::RefMut<'a, Term, Box<IdentityState>> {
+    fn entry<'a>(shared: &'a Shared, id: &str) -> dashmap::mapref::one::RefMut<'a, Term, Box<IdentityState>> {
         match shared.identities.get_mut(id) {
             Some(state) => state,
-            None => shared.identities.entry(self.terms.intern(id)).or_default(),
+            None => shared.identities.entry(Term::unshared(id)).or_default(),
         }
     }
 
     /// Books what changed about an identity, and when it must be looked at next.
-    fn settle(&mut self, id: &str, state: &mut IdentityState, now: ProcessingTime) {
+    fn settle(&mut self, id: &Term, state: &mut IdentityState, now: ProcessingTime) {
         self.book(id, state);
         self.reschedule(id, state, now);
     }
 
     /// Books a change for the changelog and the statistics.
-    fn book(&mut self, id: &str, state: &mut IdentityState) {
+    fn book(&mut self, id: &Term, state: &mut IdentityState) {
         if !state.is_dirty {
             state.is_dirty = true;
-            self.changes.identities.push(self.terms.intern(id));
+            self.changes.identities.push(id.clone());
         }
         let counted = Some((state.effective_kind(), state.published.status));
         if state.counted != counted {
@@ -298,10 +296,10 @@ impl Monitor {
         }
     }
 
-    fn reschedule(&mut self, id: &str, state: &mut IdentityState, now: ProcessingTime) {
+    fn reschedule(&mut self, id: &Term, state: &mut IdentityState, now: ProcessingTime) {
         let next = self.next_due(state, now);
         if state.due.is_none_or(|due| due > next.plus_millis(crate::time::MINUTE_MS)) {
-            state.due = Some(self.schedule.add(self.terms.intern(id), next));
+            state.due = Some(self.schedule.add(id.clone(), next));
         }
     }
 
@@ -340,16 +338,17 @@ impl Monitor {
         if change.declared.is_none() && self.forget_unused(&change.identity_id) {
             return;
         }
-        let mut state = self.entry(&shared, &change.identity_id);
+        let mut entry = Self::entry(&shared, &change.identity_id);
+        let (id, state) = entry.pair_mut();
         state.declared = change.declared.clone().map(Box::new);
         state.published.is_published = false;
         let soon = ProcessingTime::default();
         if state.due.is_none_or(|due| due > soon) {
-            state.due = Some(self.schedule.add(self.terms.intern(&change.identity_id), soon));
+            state.due = Some(self.schedule.add(id.clone(), soon));
         }
         if !state.is_dirty {
             state.is_dirty = true;
-            self.changes.identities.push(self.terms.intern(&change.identity_id));
+            self.changes.identities.push(id.clone());
         }
     }
 

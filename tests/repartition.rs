@@ -20,6 +20,7 @@ use nhi_monitor::generator::{Company, Mix, Mixer, Payload, Plan, Topic, Truth};
 use nhi_monitor::kafka::topics;
 use nhi_monitor::runtime::{Observer, Service, Stages, clock};
 use nhi_monitor::time::{DAY_MS, EventTime};
+use nhi_monitor::wire::snapshot;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use serde_json::Value;
@@ -221,8 +222,8 @@ fn a_repartition_that_would_lose_state_is_refused() {
 fn made_up(scenario: &Scenario, partitions: i32, identities: usize) -> Config {
     let old = divided(&scenario.config, partitions);
     topics::ensure(&old).unwrap();
-    let filler = "x".repeat(400);
-    let line = |n: usize| format!("identity:linux:web:u{n}\t\u{1}{filler}\n");
+    let (version, filler) = (char::from(snapshot::VERSION), "x".repeat(400));
+    let line = |n: usize| format!("identity:linux:web:u{n}\t{version}{filler}\n");
     scenario.produce_keyed_lines(&old.topics.state, &(0..identities).map(line).collect::<String>());
     old
 }

@@ -43,7 +43,7 @@ pub struct IdentityState {
     /// The incident being built or open.
     pub incident: Option<Box<Incident>>,
     /// The unused finding that is open.
-    pub unused: Option<UnusedFinding>,
+    pub unused: Option<Box<UnusedFinding>>,
     /// What was published last.
     pub published: Published,
     /// When the schedule is to look at it next; `None` where it is not on the schedule.
@@ -122,7 +122,7 @@ impl IdentityState {
     /// Takes over what an activity says about who acted. The surest word wins, whatever the order.
     pub fn note_who(&mut self, activity: &Activity<'_>, intern: impl Fn(&str) -> Term) -> Recreated {
         let Activity { identity, event } = activity;
-        let recreated = self.note_unique_id(activity, &intern);
+        let recreated = self.note_unique_id(activity);
         if recreated != Recreated::No {
             return recreated;
         }
@@ -137,7 +137,7 @@ impl IdentityState {
         Recreated::No
     }
 
-    fn note_unique_id(&mut self, activity: &Activity<'_>, intern: &impl Fn(&str) -> Term) -> Recreated {
+    fn note_unique_id(&mut self, activity: &Activity<'_>) -> Recreated {
         let time = activity.event.time;
         let Some(unique_id) = activity.identity.unique_id.as_deref() else { return Recreated::No };
         match &self.unique_id {
@@ -148,7 +148,7 @@ impl IdentityState {
             Some(_) if time < self.unique_id_since => Recreated::Predecessor,
             Some(_) => Recreated::Yes,
             None => {
-                (self.unique_id, self.unique_id_since) = (Some(intern(unique_id)), time);
+                (self.unique_id, self.unique_id_since) = (Some(Term::unshared(unique_id)), time);
                 Recreated::No
             }
         }
@@ -172,9 +172,10 @@ impl IdentityState {
             return;
         }
         if self.scopes.len() < MAX_SCOPES {
-            self.scopes.push(intern(scope))
+            self.scopes.reserve_exact(1);
+            self.scopes.push(intern(scope));
         } else {
-            self.has_more_scopes = true
+            self.has_more_scopes = true;
         }
     }
 }

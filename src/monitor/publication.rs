@@ -113,7 +113,7 @@ impl Monitor {
             UnusedFinding { last_seen: state.usage.last_seen, window_days: (window_ms / DAY_MS) as u32 };
         let Some(detector) = self.detectors.posture(finding.last_seen.is_none()).cloned() else { return };
         self.stats.count_signal(&detector.id);
-        state.unused = Some(finding);
+        state.unused = Some(Box::new(finding));
         let days = judged.unused_days.unwrap_or_default();
         let report = IncidentReport::unused(&detector, publish::subject(id, state), days, finding.key(), now);
         effects.push(Effect::Alert(Box::new(report)));
@@ -127,7 +127,7 @@ impl Monitor {
         now: ProcessingTime,
         effects: &mut Vec<Effect>,
     ) {
-        let Some(finding) = state.unused else { return };
+        let Some(finding) = state.unused.as_deref().copied() else { return };
         let Some(detector) = self.detectors.posture(finding.last_seen.is_none()).cloned() else { return };
         state.unused = None;
         let is_used = state.usage.last_seen > finding.last_seen;

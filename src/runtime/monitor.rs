@@ -186,11 +186,7 @@ impl Processor for MonitorProcessor {
 }
 
 fn refusal(error: &snapshot::Error) -> Refusal {
-    let kind = match error {
-        snapshot::Error::TooNew { .. } => "too_new",
-        snapshot::Error::Damaged(_) => "damaged",
-    };
-    Refusal { kind, message: error.to_string() }
+    Refusal { kind: error.kind(), message: error.to_string() }
 }
 
 /// Puts an alert into the outbox, and gives its JSON back.

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::baseline::coverage::ScopeCoverage;
 use crate::monitor::Inputs;
 
-use super::snapshot::{
-    Change, Error, IDENTITY_PREFIX, INPUTS_KEY, SCOPE_PREFIX, VERSION, damaged, decode, encode, key,
+use super::{
+    Change, Error, IDENTITY_PREFIX, INPUTS_KEY, SCOPE_PREFIX, damaged, decode, encode, key, versioned,
 };
 
 /// What a state record is about.
@@ -39,13 +39,9 @@ impl<'a> Subject<'a> {
 /// Whether this program may copy a value as it is; a tombstone it may.
 ///
 /// # Errors
-/// Where a newer version wrote it, or it has no version.
+/// Where another version wrote it, or it has none.
 pub fn check_version(value: Option<&[u8]>) -> Result<(), Error> {
-    match value.map(<[u8]>::first) {
-        None | Some(Some(1..=VERSION)) => Ok(()),
-        Some(Some(&found)) if found > VERSION => Err(Error::TooNew { found }),
-        Some(_) => Err(Error::Damaged("no version".into())),
-    }
+    value.map_or(Ok(()), |value| versioned(value).map(drop))
 }
 
 /// What one partition was told of log sources and inputs.
@@ -59,7 +55,7 @@ impl Facts {
     /// Takes in one record of [`Subject::Shared`]; the newest of a key counts.
     ///
     /// # Errors
-    /// Where the record was written by a newer version or is damaged.
+    /// Where the record was written by another version or is damaged.
     pub fn take(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), Error> {
         let key = std::str::from_utf8(key).map_err(damaged)?;
         let Some(scope) = key.strip_prefix(SCOPE_PREFIX) else {
@@ -135,7 +131,7 @@ mod tests {
     use crate::baseline::coverage::CoverageMap;
     use crate::monitor::{InputProgress, fixture};
     use crate::time::{EventTime, HOUR_MS, ProcessingTime};
-    use crate::wire::snapshot;
+    use crate::wire::snapshot::{self, VERSION};
 
     const MAX_SILENCE_MS: i64 = HOUR_MS;
 
@@ -202,10 +198,10 @@ mod tests {
     }
 
     #[test]
-    fn what_a_newer_version_wrote_is_not_copied() {
+    fn what_another_version_wrote_is_not_copied() {
         assert_eq!(check_version(Some(&[VERSION + 1])), Err(Error::TooNew { found: VERSION + 1 }));
         assert!(matches!(check_version(Some(&[])), Err(Error::Damaged(_))));
-        assert!(matches!(check_version(Some(&[0])), Err(Error::Damaged(_))));
+        assert_eq!(check_version(Some(&[VERSION - 1])), Err(Error::TooOld { found: VERSION - 1 }));
         assert_eq!((check_version(None), check_version(Some(&[VERSION]))), (Ok(()), Ok(())));
     }
 }
