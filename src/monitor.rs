@@ -37,11 +37,11 @@ use crate::identity::DeclaredChange;
 use crate::term::{Interner, Term};
 use crate::time::{DAY_MS, EventTime, HOUR_MS, ProcessingTime};
 
+pub use inputs::Inputs;
 pub use stats::Stats;
 pub use view::{Filter, View};
 
 use identity::{IdentityState, Published, PublishedRecord, Whose};
-use inputs::Inputs;
 use schedule::Schedule;
 use state::{Settings, Shared};
 

@@ -170,7 +170,9 @@ mod tests {
         #[test]
         fn a_restored_memory_goes_on_where_it_was(keys in prop::collection::vec(any::<u128>(), 0..300), then in any::<u128>()) {
             let mut recent = Recent::default();
-            keys.iter().for_each(|key| drop(recent.insert(*key)));
+            for key in &keys {
+                recent.insert(*key);
+            }
             let mut copy = restored(&recent);
             prop_assert_eq!(&copy, &recent);
             prop_assert_eq!(copy.insert(then), recent.insert(then));
