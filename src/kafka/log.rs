@@ -203,6 +203,10 @@ impl Log for KafkaLog {
     }
 
     fn release(&mut self, sources: &[Source]) -> Result<(), Error> {
+        // The library gives back only what was taken over.
+        if let Some(list) = self.unanswered.take() {
+            take_over(self.open()?, &list).map_err(failure::fatal("take partitions over"))?;
+        }
         for source in sources {
             self.observer.released(self.topic(*source), source.partition);
         }

@@ -28,6 +28,19 @@ pub(crate) enum Life {
     Rewinding,
 }
 
+/// What to make of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// Its partition runs, and has come to it.
+    Due,
+    /// It was fetched before its partition was paused, and is read again once that runs.
+    Early,
+    /// It was processed before: the client went back by itself.
+    Behind,
+    /// Its partition is not ours.
+    Astray,
+}
+
 /// One partition that is ours.
 #[derive(Clone, Debug)]
 pub(crate) struct Owned {
@@ -89,9 +102,14 @@ impl Partitions {
         Some((records, since))
     }
 
-    /// Whether a message of this partition may be processed now.
-    pub(crate) fn is_running(&self, source: Source) -> bool {
-        self.owned.get(&source).is_some_and(|owned| owned.life == Life::Running)
+    /// Whether a message may be processed now.
+    pub(crate) fn arrival(&self, source: Source, offset: i64) -> Arrival {
+        match self.owned.get(&source) {
+            Some(owned) if owned.life != Life::Running => Arrival::Early,
+            Some(owned) if owned.position.is_some_and(|position| offset < position) => Arrival::Behind,
+            Some(_) => Arrival::Due,
+            None => Arrival::Astray,
+        }
     }
 
     /// A message was processed: the frontier moves past it.
@@ -110,10 +128,10 @@ impl Partitions {
         }
     }
 
-    /// A partition was read to its end.
+    /// A partition was read to its end. One that does not run is told again of its end when it does.
     pub(crate) fn ended(&mut self, source: Source) {
         if let Some(owned) = self.owned.get_mut(&source) {
-            owned.caught_up = true;
+            owned.caught_up = owned.life == Life::Running;
         }
     }
 
@@ -156,10 +174,21 @@ impl Partitions {
         })
     }
 
+    /// The offset from which a partition that is being restored will be read; `None` where it is not restoring.
+    pub(crate) fn restores_from(&self, source: Source) -> Option<Option<i64>> {
+        let owned = self.owned.get(&source)?;
+        matches!(owned.life, Life::Restoring { .. }).then_some(owned.position)
+    }
+
     /// Partitions whose committed offset is to be asked for.
     pub(crate) fn rewinding(&self) -> Vec<Source> {
         let rewinding = self.owned.iter().filter(|(_, owned)| owned.life == Life::Rewinding);
         rewinding.map(|(source, _)| *source).collect()
+    }
+
+    /// How many of ours do not run yet.
+    pub(crate) fn waiting(&self) -> usize {
+        self.owned.values().filter(|owned| owned.life != Life::Running).count()
     }
 
     /// How many partitions are ours.
@@ -167,3 +196,6 @@ impl Partitions {
         self.owned.len()
     }
 }
+
+#[cfg(test)]
+mod tests;
