@@ -203,7 +203,7 @@ pub trait Log {
     /// Where the client refuses.
     fn seek(&mut self, source: Source, offset: Option<i64>) -> Result<(), Error>;
 
-    /// Opens a transaction.
+    /// Opens a transaction. Trouble from here to its end counts as [`Error::Abortable`] where it calls itself transient.
     ///
     /// # Errors
     /// Where the producer cannot.

@@ -1,10 +1,23 @@
 //! The life of the partitions that a worker owns, as a pure state machine.
 //!
 //! ```text
-//!  assigned ─► restoring ─► running ─► released
-//!                  ▲           │ abort: changed since the last commit
-//!                  └─ rewinding ◄┘
+//!                 ┌──── stateless ────┐
+//!                 │                   ▼
+//!     assigned ───┴─► restoring ─1─► running
+//!                       │   ▲         │   ▲
+//!                       2   3         4   3 stateless
+//!                       ▼   │         ▼   │
+//!                     ──────── rewinding ────────
+//!
+//!     released: out of any of these, when revoked or lost
 //! ```
+//!
+//! 1. Its changelog was read to its end.
+//! 2. A message came early, and could not be sought again.
+//! 3. Its committed offset was found and sought.
+//! 4. A transaction was aborted that it had part in, or a message came again that was processed before.
+//!
+//! What is asked of a partition that is not ours, or not in the life that it takes, changes nothing.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

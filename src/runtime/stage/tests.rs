@@ -154,11 +154,13 @@ fn a_crash_at_any_call_loses_nothing_and_repeats_nothing() {
 #[test]
 fn an_abort_at_any_call_brings_memory_back_to_the_changelog() {
     let expected = undisturbed();
-    for after in 0..60 {
-        let broker = broker();
-        let mut stage = stage(&broker, Some(Failure { after, kind: Kind::Abort }));
-        work(&mut stage, &broker).unwrap();
-        assert_eq!(alerts(&broker), expected, "abort after {after} calls");
+    for kind in [Kind::Abort, Kind::Transient] {
+        for after in 0..60 {
+            let broker = broker();
+            let mut stage = stage(&broker, Some(Failure { after, kind }));
+            work(&mut stage, &broker).unwrap();
+            assert_eq!(alerts(&broker), expected, "{kind:?} after {after} calls");
+        }
     }
 }
 
@@ -349,6 +351,19 @@ fn an_assignment_that_is_lost_before_it_was_taken_is_forgotten() {
         work(&mut stage, &broker).unwrap();
         assert_eq!(alerts(&broker), expected);
     }
+}
+
+#[test]
+fn what_is_revoked_and_then_lost_is_given_back_once() {
+    let broker = broker();
+    let mut stage = stage(&broker, None);
+    stage.step().unwrap();
+    stage.log.say(Event::Revoked(vec![source(0)]));
+    stage.log.say(Event::Lost(vec![source(0), source(1)]));
+    for _ in 0..50 {
+        stage.step().unwrap();
+    }
+    assert_eq!(stage.log.released, [source(0), source(1)]);
 }
 
 #[test]

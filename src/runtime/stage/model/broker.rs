@@ -11,6 +11,9 @@ use crate::runtime::observer::StageKind;
 /// A transaction that stays open for longer is aborted, and its producer fenced.
 const TRANSACTION_TIMEOUT: Duration = Duration::from_millis(400);
 
+/// See [`Broker::marker_pace`]: slow enough that others act between two markers of one transaction.
+const SLOW_MARKERS: usize = 6;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Topic {
     Input(u16),
@@ -84,9 +87,20 @@ pub(super) struct Broker {
     producers: BTreeMap<String, Producer>,
     pub(super) groups: BTreeMap<StageKind, Group>,
     pub(super) now: Duration,
+    /// A marker is written once in so many steps.
+    marker_pace: usize,
 }
 
 impl Broker {
+    pub(super) fn new(groups: impl IntoIterator<Item = (StageKind, Group)>) -> Self {
+        Self { groups: groups.into_iter().collect(), marker_pace: SLOW_MARKERS, ..Self::default() }
+    }
+
+    /// From now on markers are written at once.
+    pub(super) fn calm_down(&mut self) {
+        self.marker_pace = 1;
+    }
+
     /// Ends what a former producer of this name left open, and fences it.
     pub(super) fn init(&mut self, producer: &str) -> u32 {
         self.fence(producer);
@@ -232,7 +246,7 @@ impl Broker {
         self.now = now;
         let pending = |index: &usize| self.transactions[*index].is_pending();
         let pending: Vec<usize> = self.live.iter().copied().filter(pending).collect();
-        if let Some(index) = dice.pick(&pending) {
+        if let Some(index) = dice.pick(&pending).filter(|_| dice.one_in(self.marker_pace)) {
             self.write_marker(index);
         }
         if dice.one_in(20) {

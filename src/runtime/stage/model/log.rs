@@ -163,7 +163,7 @@ impl ClusterLog {
             cursor.next = entry.offset + 1;
             cursor.is_ended = false;
             self.incoming.push_back(Incoming::Message(source, entry.offset));
-            if self.world.dice.borrow_mut().one_in(100) {
+            if self.world.dice.borrow_mut().one_in(50) {
                 self.incoming.push_back(Incoming::Message(source, entry.offset));
             }
         }

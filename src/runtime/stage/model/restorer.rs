@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::broker::{Broker, Place, Topic};
+use super::broker::{Broker, Topic};
 use super::dice::Dice;
 use crate::runtime::log::{Restored, Source};
 
@@ -48,7 +48,7 @@ impl Restorer {
                 waiting @ Progress::Pending { .. } => waiting,
                 Progress::Reading { next } => {
                     let records = 1 + dice.below(CHUNK);
-                    let next = read(broker, (*source, place), next, (records, &mut *on_record));
+                    let next = read(broker, *source, next, records, on_record);
                     Progress::Reading { next }
                 }
             };
@@ -64,12 +64,13 @@ impl Restorer {
 
 fn read(
     broker: &Broker,
-    (source, place): (Source, Place),
+    source: Source,
     mut next: i64,
-    (records, on_record): (usize, &mut dyn FnMut(Source, Restored<'_>)),
+    records: usize,
+    on_record: &mut dyn FnMut(Source, Restored<'_>),
 ) -> i64 {
     for _ in 0..records {
-        let Some(entry) = broker.next(place, next) else { return next };
+        let Some(entry) = broker.next((Topic::State, source.partition), next) else { return next };
         on_record(source, Restored::Record(&entry.key, entry.value.as_deref()));
         next = entry.offset + 1;
     }

@@ -39,6 +39,8 @@ pub(in crate::runtime::stage) enum Kind {
     CrashAfter,
     /// The broker wants the transaction aborted.
     Abort,
+    /// Something that calls itself passing.
+    Transient,
 }
 
 /// Calls that meet passing trouble: so many times each.
@@ -73,6 +75,8 @@ pub(in crate::runtime::stage) struct MemoryLog {
     ended: BTreeMap<i32, bool>,
     open: Option<Vec<OutRecord>>,
     restoring: BTreeMap<i32, usize>,
+    /// Everything that was given back.
+    pub(in crate::runtime::stage) released: Vec<Source>,
 }
 
 impl MemoryLog {
@@ -91,6 +95,7 @@ impl MemoryLog {
             ended: BTreeMap::new(),
             open: None,
             restoring: BTreeMap::new(),
+            released: Vec::new(),
         };
         let all = broker.borrow().input.keys().map(|partition| source(*partition)).collect();
         log.say(Event::Assigned(all));
@@ -134,6 +139,7 @@ impl MemoryLog {
         match kind {
             Kind::Crash => Err(Error::Fatal { action: "crash", detail }),
             Kind::Abort => Err(Error::Abortable { action: "abort", detail }),
+            Kind::Transient => Err(Error::Transient { action: "stumble", detail }),
             Kind::CrashAfter => {
                 work(self);
                 Err(Error::Fatal { action: "crash", detail })
@@ -189,6 +195,7 @@ impl Log for MemoryLog {
     }
 
     fn release(&mut self, sources: &[Source]) -> Result<(), Error> {
+        self.released.extend(sources);
         for source in sources {
             self.positions.remove(&source.partition);
         }

@@ -110,9 +110,10 @@ impl World {
             let partitions = move |topic| (0..partitions).map(move |partition| Source { topic, partition });
             (0..topics).flat_map(partitions)
         };
-        let mut broker = Broker::default();
-        broker.groups.insert(StageKind::Ingest, Group::new(sources(INPUTS.0, INPUTS.1)));
-        broker.groups.insert(StageKind::Monitor, Group::new(sources(1, ACTIVITY_PARTITIONS)));
+        let broker = Broker::new([
+            (StageKind::Ingest, Group::new(sources(INPUTS.0, INPUTS.1))),
+            (StageKind::Monitor, Group::new(sources(1, ACTIVITY_PARTITIONS))),
+        ]);
         Rc::new(Self {
             broker: RefCell::new(broker),
             dice: RefCell::new(Dice::new(seed)),
@@ -136,6 +137,7 @@ impl World {
     pub(super) fn calm_down(&self) {
         self.trace(|| String::from("calm"));
         self.is_calm.set(true);
+        self.broker.borrow_mut().calm_down();
         self.workers.borrow().iter().for_each(|worker| worker.borrow_mut().asleep_until = Duration::ZERO);
     }
 
