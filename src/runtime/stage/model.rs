@@ -50,6 +50,8 @@ pub(super) struct Trouble {
     pub(super) seek: u32,
     /// Reading the changelog.
     pub(super) restore: u32,
+    /// Aborting a transaction.
+    pub(super) abort: u32,
 }
 
 fn meet(times: &mut u32) -> Result<(), Error> {
@@ -238,6 +240,7 @@ impl Log for MemoryLog {
     }
 
     fn abort(&mut self) -> Result<(), Error> {
+        meet(&mut self.trouble.abort)?;
         self.open = None;
         Ok(())
     }
