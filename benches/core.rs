@@ -7,6 +7,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail, and says where")]
 
 mod clock;
+mod company;
+mod floor;
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -16,15 +18,14 @@ use nhi_monitor::activity::Activity;
 use nhi_monitor::config::{Config, Limits};
 use nhi_monitor::decode::{Decoder, FormatHint, Reply};
 use nhi_monitor::detect::Detectors;
-use nhi_monitor::generator::{Company, Plan, Record};
 use nhi_monitor::ingest::{Ingest, Payload, Rejected, Sink};
 use nhi_monitor::monitor::{Effect, Monitor};
 use nhi_monitor::term::Interner;
-use nhi_monitor::text::Text;
-use nhi_monitor::time::{DAY_MS, EventTime, ProcessingTime};
-use serde::Deserialize;
+use nhi_monitor::time::{DAY_MS, ProcessingTime};
 
 use clock::timed;
+use company::START_MS;
+use floor::floor;
 
 /// The allocator of the binary.
 #[global_allocator]
@@ -38,17 +39,13 @@ const ROUNDS: usize = 15;
 const WARM_UP: usize = 3;
 /// Records in one `{"Records":[…]}`, as CloudTrail's files have.
 const PER_FILE: usize = 100;
-/// Identities that act.
-const IDENTITIES: usize = 500;
-/// 2026-01-01T00:00:00Z.
-const START_MS: i64 = 1_767_225_600_000;
 
 fn main() {
     let is_bench = std::env::args().any(|arg| arg == "--bench");
     let (rounds, records) = if is_bench { (ROUNDS, RECORDS) } else { (1, 200) };
     let mut core = Core::new();
     let mut seen = Vec::new();
-    let mut stream = self::records(2 * records * (WARM_UP + rounds));
+    let mut stream = company::records(2 * records * (WARM_UP + rounds));
     for round in 0..WARM_UP + rounds {
         // Each call of the monitor gets events of its own: repeated event ids would be left out as duplicates.
         let mut batch = || stream.by_ref().take(records).collect::<Vec<_>>();
@@ -193,95 +190,6 @@ impl Sink for Watch<'_> {
     fn rejected(&mut self, rejected: Rejected<'_>) {
         self.count.rejected(rejected);
     }
-}
-
-fn floor(record: &[u8]) {
-    let text = simdutf8::basic::from_utf8(record).expect("synthesized records are text");
-    black_box(serde_json::from_str::<Floor<'_>>(text).expect("synthesized records are JSON"));
-}
-
-/// The fields without which nothing can be said about who did what; all strings borrow.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(dead_code, reason = "parsed, not read")]
-struct Floor<'a> {
-    #[serde(borrow)]
-    event_time: Text<'a>,
-    #[serde(borrow)]
-    event_source: Text<'a>,
-    #[serde(borrow)]
-    event_name: Text<'a>,
-    #[serde(borrow)]
-    aws_region: Text<'a>,
-    #[serde(borrow, rename = "sourceIPAddress")]
-    source_ip_address: Text<'a>,
-    #[serde(borrow)]
-    user_agent: Option<Text<'a>>,
-    #[serde(borrow, rename = "eventID")]
-    event_id: Text<'a>,
-    #[serde(borrow)]
-    event_type: Text<'a>,
-    #[serde(borrow)]
-    recipient_account_id: Option<Text<'a>>,
-    #[serde(borrow)]
-    error_code: Option<Text<'a>>,
-    read_only: Option<bool>,
-    #[serde(borrow)]
-    user_identity: FloorIdentity<'a>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(dead_code, reason = "parsed, not read")]
-struct FloorIdentity<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Text<'a>,
-    #[serde(borrow)]
-    principal_id: Option<Text<'a>>,
-    #[serde(borrow)]
-    arn: Option<Text<'a>>,
-    #[serde(borrow)]
-    account_id: Option<Text<'a>>,
-    #[serde(borrow)]
-    access_key_id: Option<Text<'a>>,
-    #[serde(borrow)]
-    user_name: Option<Text<'a>>,
-    #[serde(borrow)]
-    invoked_by: Option<Text<'a>>,
-    #[serde(borrow)]
-    session_context: Option<FloorSession<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(dead_code, reason = "parsed, not read")]
-struct FloorSession<'a> {
-    #[serde(borrow)]
-    session_issuer: Option<FloorIssuer<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(dead_code, reason = "parsed, not read")]
-struct FloorIssuer<'a> {
-    #[serde(borrow)]
-    arn: Text<'a>,
-    #[serde(borrow)]
-    principal_id: Text<'a>,
-}
-
-/// CloudTrail records of a made-up company, about 1.5 KB each, as one stream in order of time: a batch continues where
-/// the one before it ended.
-fn records(total: usize) -> impl Iterator<Item = Vec<u8>> {
-    let since = EventTime::from_millis(START_MS);
-    let until = since.plus_millis(30 * DAY_MS);
-    // A part of the traffic is auth logs.
-    let plan = Plan { since, until, events: 2 * total as u64, incidents: None };
-    let emissions = Company::new(7, IDENTITIES).emissions(&plan);
-    emissions.filter_map(|emission| match emission.record {
-        Record::CloudTrail(call) => Some(call.to_json().into_bytes()),
-        Record::Auth(_) => None,
-    })
 }
 
 /// The records as CloudTrail's files hold them.

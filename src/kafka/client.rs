@@ -16,6 +16,10 @@ const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
 /// Largest record that is produced, headers included: what a topic takes by default (`max.message.bytes`). The library's own
 /// default is less than that, so that a message which a topic took could not be passed on.
 const MAX_MESSAGE_BYTES: u32 = 1_048_588;
+/// A producer's connection that is idle for so long is closed. The library looks for the group's new coordinator only when some
+/// connection changes; where the old one died and left the cluster, sending offsets would wait without end
+/// (<https://github.com/confluentinc/librdkafka/issues/5511>). Below [`TRANSACTION_TIMEOUT`].
+const IDLE_CONNECTION: Duration = Duration::from_secs(5);
 /// The library's log repeats itself while a broker is down: each kind of line is passed on once in this time.
 const LOG_EVERY_MS: i64 = 10_000;
 
@@ -103,6 +107,7 @@ pub fn producer(kafka: &Kafka, name: &WorkerName) -> ClientConfig {
     config
         .set("transactional.id", &name.transactional_id)
         .set("transaction.timeout.ms", TRANSACTION_TIMEOUT.as_millis().to_string())
+        .set("connections.max.idle.ms", IDLE_CONNECTION.as_millis().to_string())
         .set("compression.type", "lz4")
         .set("linger.ms", "5")
         .set("message.max.bytes", MAX_MESSAGE_BYTES.to_string())

@@ -22,8 +22,8 @@ use crate::runtime::{Observer, StageKind};
 const INIT_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long one step of a transaction may take before it is given up; somewhat more than the broker's transaction timeout.
 const STEP_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long an abort may take in all: a broker that restarts is back by then.
-const ABORT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long one try to abort takes: between tries the group is heard, which expels whoever is silent for long.
+const ABORT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long one step of an abort waits before delivery reports are taken in.
 const ABORT_STEP: Duration = Duration::from_millis(100);
 /// Retriable steps are tried this often.
@@ -120,8 +120,11 @@ impl Transactions {
         if !self.is_open {
             return Ok(());
         }
-        // What cannot even be aborted is left to the next start, which fences it.
         self.abort_in_steps().map_err(|error| match failure::transaction("abort transaction", &error) {
+            Error::Abortable { action, detail } if failure::is_retriable(&error) => {
+                Error::Transient { action, detail }
+            }
+            // What cannot even be aborted is left to the next start, which fences it.
             Error::Abortable { action, detail } => Error::Fatal { action, detail },
             other => other,
         })?;

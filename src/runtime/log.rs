@@ -226,7 +226,8 @@ pub trait Log {
     /// Aborts the open transaction, if any.
     ///
     /// # Errors
-    /// Where the producer is beyond that.
+    /// [`Error::Transient`] where the brokers could not end it yet: nothing may be done but to call this again. Others where the
+    /// producer is beyond that.
     fn abort(&mut self) -> Result<(), Error>;
 
     /// Asks for the changelog of the partition with this source's number, from the beginning up to where it ends now.

@@ -56,6 +56,8 @@ pub struct Stage<L, P> {
     /// When the stretch of input that is not committed yet began.
     stretch_since: Option<Duration>,
     in_transaction: bool,
+    /// The open transaction is to be aborted, and Kafka could not do that yet: until it can, nothing else is done.
+    is_aborting: bool,
     /// Assigned partitions whose committed offsets are not known yet.
     pending: Vec<Source>,
     next_tick: Duration,
@@ -84,6 +86,7 @@ impl<L: Log, P: Processor> Stage<L, P> {
             tally: Tally::default(),
             stretch_since: None,
             in_transaction: false,
+            is_aborting: false,
             pending: Vec::new(),
             next_tick: Duration::ZERO,
             next_report: Duration::ZERO,
@@ -151,6 +154,9 @@ impl<L: Log, P: Processor> Stage<L, P> {
     fn turn(&mut self) -> Result<(), Error> {
         let polled = self.poll();
         self.pass_over(polled)?;
+        if self.waits_for_abort()? {
+            return Ok(());
+        }
         self.settle_assignment()?;
         self.settle_rewinds()?;
         let restored = self.restore();
@@ -276,6 +282,9 @@ impl<L: Log, P: Processor> Stage<L, P> {
 
     /// Commits everything since the last commit, where there is anything.
     fn commit(&mut self) -> Result<(), Error> {
+        if self.is_aborting {
+            return Ok(());
+        }
         let begun = self.clock.monotonic();
         self.processor.before_commit(&mut self.outbox).map_err(|refusal| fatal("store state", &refusal))?;
         self.send()?;
@@ -360,7 +369,9 @@ impl<L: Log, P: Processor> Stage<L, P> {
     }
 
     fn can_restore(&self) -> bool {
-        self.partitions.restores().next().is_some() && self.clock.monotonic() >= self.not_before
+        !self.is_aborting
+            && self.partitions.restores().next().is_some()
+            && self.clock.monotonic() >= self.not_before
     }
 
     /// Takes the next part of the changelogs that are being restored.
@@ -441,6 +452,9 @@ impl<L: Log, P: Processor> Stage<L, P> {
         }
         let now = self.clock.monotonic();
         let until_tick = self.next_tick.saturating_sub(now);
+        if self.is_aborting {
+            return MAX_POLL;
+        }
         let until_commit = match self.stretch_since {
             Some(since) => (since + self.settings.commit_interval).saturating_sub(now),
             None => MAX_POLL,

@@ -27,15 +27,48 @@ impl<L: Log, P: Processor> Stage<L, P> {
 
     /// Aborts, and brings every changed partition back to what is committed.
     pub(super) fn roll_back(&mut self, reason: &'static str) -> Result<(), Error> {
-        self.log.abort()?;
-        self.in_transaction = false;
         self.stretch_since = None;
         self.outbox = Outbox::new();
         self.tally = Tally::default();
-        self.rewind(&self.partitions.changed())?;
-        self.processor.aborted();
         self.observer.aborted(self.settings.kind, reason);
-        Ok(())
+        self.is_aborting = self.in_transaction;
+        let changed = self.partitions.changed();
+        self.rewind(&changed)?;
+        self.processor.aborted();
+        self.end_aborted()?;
+        if !self.is_aborting {
+            return Ok(());
+        }
+        // What goes on running would want a transaction of its own.
+        let running: Vec<_> = self.partitions.running().map(|(source, _)| source).collect();
+        self.rewind(&running)
+    }
+
+    /// Whether nothing else may be done yet, since the aborted transaction has not ended.
+    pub(super) fn waits_for_abort(&mut self) -> Result<bool, Error> {
+        if self.is_aborting && self.clock.monotonic() >= self.not_before {
+            self.end_aborted()?;
+        }
+        Ok(self.is_aborting)
+    }
+
+    /// Ends the aborted transaction. Brokers that take no writes cannot end one either: then it is tried again later, the
+    /// partitions stand paused, and the group is still heard.
+    fn end_aborted(&mut self) -> Result<(), Error> {
+        if !self.is_aborting {
+            return Ok(());
+        }
+        match self.log.abort() {
+            Err(error @ Error::Transient { .. }) => {
+                self.back_off();
+                self.pass_over(Err(error))
+            }
+            Err(error) => Err(error),
+            Ok(()) => {
+                (self.is_aborting, self.in_transaction) = (false, false);
+                Ok(())
+            }
+        }
     }
 
     /// Lets partitions start again from what is committed, after a pause.

@@ -164,6 +164,34 @@ fn an_abort_at_any_call_brings_memory_back_to_the_changelog() {
     }
 }
 
+/// Brokers that take no writes cannot end a transaction: the stage stands still until they can, and the group is heard meanwhile.
+#[test]
+fn an_abort_that_does_not_end_is_tried_again_and_nothing_is_lost() {
+    let expected = undisturbed();
+    let mut stood_still = 0;
+    for turns in 2..60 {
+        let broker = broker();
+        let mut stage = stage(&broker, None);
+        for _ in 0..turns {
+            stage.step().unwrap();
+        }
+        stage.log.trouble = Trouble { abort: 3, ..Trouble::default() };
+        stage.roll_back("test").unwrap();
+        if stage.is_aborting {
+            stood_still += 1;
+            assert_eq!(stage.partitions.running().count(), 0, "nothing runs that would begin a transaction");
+            stage.log.say(Event::Revoked(vec![source(0)]));
+            stage.step().unwrap();
+            assert_eq!(stage.partitions.len(), 1, "the group does not wait");
+            stage.log.say(Event::Assigned(vec![source(0)]));
+        }
+        work(&mut stage, &broker).unwrap();
+        assert!(!stage.is_aborting);
+        assert_eq!(alerts(&broker), expected, "after {turns} turns");
+    }
+    assert!(stood_still > 10, "{stood_still}");
+}
+
 #[test]
 fn a_former_owner_that_wakes_up_commits_nothing() {
     let expected = undisturbed();

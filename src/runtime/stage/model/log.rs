@@ -340,7 +340,7 @@ impl Log for ClusterLog {
         if !self.in_transaction || self.is_dead {
             return Ok(());
         }
-        self.meet(Call::Decided)?;
+        self.meet(Call::Abort)?;
         self.in_transaction = false;
         let ended = self.world.broker.borrow_mut().end(self.identity(), Decision::Abort);
         ended.map_err(fenced)?;

@@ -52,6 +52,8 @@ pub(in crate::runtime::stage) struct Trouble {
     pub(in crate::runtime::stage) seek: u32,
     /// Reading the changelog.
     pub(in crate::runtime::stage) restore: u32,
+    /// Aborting a transaction.
+    pub(in crate::runtime::stage) abort: u32,
 }
 
 fn meet(times: &mut u32) -> Result<(), Error> {
@@ -251,6 +253,7 @@ impl Log for MemoryLog {
     }
 
     fn abort(&mut self) -> Result<(), Error> {
+        meet(&mut self.trouble.abort)?;
         self.open = None;
         Ok(())
     }

@@ -52,6 +52,8 @@ pub(super) enum Call {
     Transaction,
     /// Around the end of a transaction, which is decided.
     Decided,
+    /// Aborting, which brokers that take no writes put off.
+    Abort,
 }
 
 /// What strikes.
@@ -155,7 +157,7 @@ impl World {
             return None;
         }
         let faults: &[Fault] = match call {
-            Call::Poll | Call::LookUp | Call::Seek | Call::Restore => {
+            Call::Poll | Call::LookUp | Call::Seek | Call::Restore | Call::Abort => {
                 &[Fault::Crash, Fault::Stall, Fault::Transient, Fault::Transient]
             }
             Call::Transaction => &[Fault::Crash, Fault::Stall, Fault::Abort, Fault::Transient],
