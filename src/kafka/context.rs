@@ -14,7 +14,7 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
 
 use super::client::LibraryLog;
-use super::lag;
+use super::{lag, losses};
 use crate::runtime::{Observer, StageKind};
 
 /// What the group said.
@@ -26,6 +26,8 @@ pub(crate) enum Notice {
     Revoke(TopicPartitionList),
     /// These are another's already.
     Lose(TopicPartitionList),
+    /// The library does not read this partition on where it stood; `None` where it is not known which.
+    Reset(Option<(String, i32)>),
 }
 
 /// Takes note of what happens to a stage's consumer.
@@ -65,6 +67,9 @@ impl ConsumerNotes {
 
 impl ClientContext for ConsumerNotes {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        if let Some(partition) = losses::reset_partition(facility, text) {
+            self.note(Notice::Reset(partition));
+        }
         self.log.write(level, facility, text);
     }
 

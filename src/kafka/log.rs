@@ -14,10 +14,11 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 use super::client::{self, WorkerName};
 use super::context::{ConsumerNotes, Notice, give_back, take_over};
 use super::failure;
+use super::losses::{self, Looker};
 use super::restore::Restorer;
 use super::transaction::Transactions;
 use crate::config::Config;
-use crate::runtime::log::{Error, Event, Log, Message, OutRecord, Restored, Source};
+use crate::runtime::log::{Error, Event, Log, Loss, Message, OutRecord, Restored, Source};
 use crate::runtime::{Observer, StageKind};
 use crate::time::ProcessingTime;
 
@@ -34,6 +35,7 @@ pub struct KafkaLog {
     // Declared before the consumer: an open transaction ends before the group is left.
     transactions: Option<Transactions>,
     restorer: Option<Restorer>,
+    looker: Looker,
     consumer: Option<BaseConsumer<ConsumerNotes>>,
     /// An assignment that was told and not taken yet. The library cannot leave the group before it is answered.
     unanswered: Option<TopicPartitionList>,
@@ -75,6 +77,7 @@ impl KafkaLog {
             observer: Arc::clone(observer),
             transactions: Some(transactions),
             restorer,
+            looker: Looker::new(client::looker(&config.kafka, name)),
             consumer: Some(consumer),
             unanswered: None,
         })
@@ -129,6 +132,10 @@ impl KafkaLog {
             }
             Notice::Revoke(list) => Event::Revoked(self.sources(&list)),
             Notice::Lose(list) => Event::Lost(self.sources(&list)),
+            Notice::Reset(Some((topic, partition))) => {
+                Event::Doubt(source(&self.topics, &topic, partition).into_iter().collect())
+            }
+            Notice::Reset(None) => self.doubt_all(),
         };
         Some(event)
     }
@@ -142,6 +149,7 @@ impl KafkaLog {
             let answered = match notice {
                 Notice::Assign(list) => take_over(consumer, &list),
                 Notice::Revoke(list) | Notice::Lose(list) => give_back(consumer, &list),
+                Notice::Reset(_) => Ok(()),
             };
             if let Err(error) = answered {
                 tracing::debug!(%error, "the group was not answered");
@@ -170,8 +178,22 @@ impl Log for KafkaLog {
                 None => Event::Idle,
             },
             Some(Err(KafkaError::PartitionEOF(partition))) => self.end(partition),
+            Some(Err(error)) if losses::is_unreadable(&error) => {
+                self.looker.expect_unreadable();
+                self.doubt_all()
+            }
             Some(Err(error)) => Event::Error(failure::consumer("poll", &error)),
         }
+    }
+
+    fn losses(&mut self, positions: &BTreeMap<Source, Option<i64>>) -> Result<Vec<Loss>, Error> {
+        let mut losses = Vec::new();
+        for (source, position) in positions {
+            let Some(topic) = self.topics.get(usize::from(source.topic)) else { continue };
+            losses.extend(self.looker.look(topic, *source, *position)?);
+        }
+        self.looker.done();
+        Ok(losses)
     }
 
     fn committed(&mut self, sources: &[Source]) -> Result<BTreeMap<Source, i64>, Error> {
@@ -277,6 +299,12 @@ impl Log for KafkaLog {
 }
 
 impl KafkaLog {
+    /// The library does not always name the partition.
+    fn doubt_all(&self) -> Event {
+        let assigned = self.open().ok().and_then(|consumer| consumer.assignment().ok());
+        Event::Doubt(assigned.map(|list| self.sources(&list)).unwrap_or_default())
+    }
+
     /// The library names the partition but not the topic: with more topics than one, nobody knows which has ended.
     fn end(&self, partition: i32) -> Event {
         if self.topics.len() == 1 { Event::End(Source { topic: 0, partition }) } else { Event::Idle }

@@ -41,11 +41,13 @@ pub(crate) struct Owned {
     caught_up: bool,
     /// Newest record time seen; never goes back.
     stream_time: Option<ProcessingTime>,
+    /// Whether its next message may have any later offset: no message came yet since its life began, or it was looked for losses.
+    is_first: bool,
 }
 
 impl Owned {
     fn fresh(life: Life, position: Option<i64>) -> Self {
-        Self { life, position, changed: false, caught_up: false, stream_time: None }
+        Self { life, position, changed: false, caught_up: false, stream_time: None, is_first: true }
     }
 
     /// The time that a tick may pass on, where there is one.
@@ -94,12 +96,43 @@ impl Partitions {
         self.owned.get(&source).is_some_and(|owned| owned.life == Life::Running)
     }
 
+    /// Whether a message of this offset may come next. Later ones may, as markers of transactions and what was compacted leave
+    /// holes; but the first one shows whether what was committed is still there, and none comes from before.
+    pub(crate) fn is_expected(&self, source: Source, offset: i64) -> bool {
+        let Some(owned) = self.owned.get(&source) else { return true };
+        match owned.position {
+            Some(next) => offset == next || (offset > next && !owned.is_first),
+            None => !owned.is_first,
+        }
+    }
+
+    /// The next offset to read, where one is known.
+    pub(crate) fn position(&self, source: Source) -> Option<i64> {
+        self.owned.get(&source)?.position
+    }
+
+    /// A partition was looked for losses: from here on its next message may have any later offset.
+    pub(crate) fn looked_at(&mut self, source: Source) {
+        if let Some(owned) = self.owned.get_mut(&source) {
+            owned.is_first = false;
+        }
+    }
+
+    /// What lies before `next` is lost: the frontier moves there.
+    pub(crate) fn passed_over(&mut self, source: Source, next: i64) {
+        let Some(owned) = self.owned.get_mut(&source) else { return };
+        owned.position = Some(next);
+        owned.changed = true;
+        owned.caught_up = false;
+    }
+
     /// A message was processed: the frontier moves past it.
     pub(crate) fn processed(&mut self, source: Source, offset: i64, timestamp: ProcessingTime) {
         let Some(owned) = self.owned.get_mut(&source) else { return };
         owned.position = Some(offset + 1);
         owned.changed = true;
         owned.caught_up = false;
+        owned.is_first = false;
         owned.stream_time = owned.stream_time.max(Some(timestamp));
     }
 

@@ -2,8 +2,10 @@
 //!
 //! The protocol and its reasons are in `docs/adr/0001-transactional-stage.md`.
 
+mod losses;
 mod recovery;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -58,6 +60,8 @@ pub struct Stage<L, P> {
     in_transaction: bool,
     /// An assignment whose committed offsets are not known yet.
     pending: Option<Vec<Source>>,
+    /// Partitions that may have lost messages.
+    doubts: BTreeSet<Source>,
     next_tick: Duration,
     next_report: Duration,
     not_before: Duration,
@@ -85,6 +89,7 @@ impl<L: Log, P: Processor> Stage<L, P> {
             stretch_since: None,
             in_transaction: false,
             pending: None,
+            doubts: BTreeSet::new(),
             next_tick: Duration::ZERO,
             next_report: Duration::ZERO,
             not_before: Duration::ZERO,
@@ -148,6 +153,7 @@ impl<L: Log, P: Processor> Stage<L, P> {
         self.pass_over(polled)?;
         self.settle_assignment()?;
         self.settle_rewinds()?;
+        self.settle_doubts()?;
         let restored = self.restore();
         if matches!(restored, Err(Error::Transient { .. })) {
             self.back_off();
@@ -163,10 +169,14 @@ impl<L: Log, P: Processor> Stage<L, P> {
         let mut refused = None;
         let timeout = self.poll_timeout();
         let (partitions, processor) = (&mut self.partitions, &mut self.processor);
-        let (outbox, tally) = (&mut self.outbox, &mut self.tally);
+        let (outbox, tally, doubts) = (&mut self.outbox, &mut self.tally, &mut self.doubts);
         let event = self.log.poll(timeout, &mut |message| {
             if !partitions.is_running(message.source) {
                 early = Some((message.source, message.offset));
+                return;
+            }
+            if doubts.contains(&message.source) || !partitions.is_expected(message.source, message.offset) {
+                doubts.insert(message.source);
                 return;
             }
             match processor.process(&message, outbox) {
@@ -191,6 +201,10 @@ impl<L: Log, P: Processor> Stage<L, P> {
             }
             Event::Revoked(sources) => self.revoke(&sources),
             Event::Lost(sources) => self.lose(&sources),
+            Event::Doubt(sources) => {
+                self.doubts.extend(sources);
+                Ok(())
+            }
             Event::Error(error) => Err(error),
         }
     }

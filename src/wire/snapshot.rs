@@ -1,6 +1,7 @@
 //! The monitor's state as changelog records: one per identity and one per log source.
 //!
-//! Keys are `identity:<identity id>`, `scope:<log source>` and `inputs` (how far each input partition was read). Values begin with one version byte; the rest is
+//! Keys are `identity:<identity id>`, `scope:<log source>`, `inputs` (how far each input partition was read) and
+//! `losses` (hours of which records were lost). Values begin with one version byte; the rest is
 //! postcard (<https://postcard.jamesmunns.com/wire-format>). A version that is newer than this program is refused,
 //! so that a roll-back never overwrites what it cannot read.
 
@@ -21,6 +22,7 @@ const USUAL_BYTES: usize = 2048;
 const IDENTITY_PREFIX: &str = "identity:";
 const SCOPE_PREFIX: &str = "scope:";
 const INPUTS_KEY: &str = "inputs";
+const LOSSES_KEY: &str = "losses";
 
 /// One changelog record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,6 +82,9 @@ pub fn take_changes(monitor: &mut Monitor) -> Result<Vec<Change>, Error> {
         let value = coverage.get(scope).map(encode).transpose()?;
         out.push(Change { key: key(SCOPE_PREFIX, scope), value });
     }
+    if changes.losses {
+        out.push(Change { key: LOSSES_KEY.into(), value: Some(encode(coverage.losses())?) });
+    }
     if changes.inputs {
         let value = Some(encode(monitor.inputs())?);
         out.push(Change { key: INPUTS_KEY.into(), value });
@@ -103,6 +108,11 @@ pub fn restore(monitor: &mut Monitor, key: &[u8], value: Option<&[u8]>) -> Resul
     }
     if key == INPUTS_KEY {
         monitor.restore_inputs(value.map(decode).transpose()?.unwrap_or_default());
+        return Ok(());
+    }
+    if key == LOSSES_KEY {
+        let losses = value.map(decode).transpose()?.unwrap_or_default();
+        monitor.shared().coverage_mut().restore_losses(losses);
         return Ok(());
     }
     let Some(scope) = key.strip_prefix(SCOPE_PREFIX) else {
@@ -140,10 +150,12 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::baseline::coverage::Losses;
     use crate::config::Config;
     use crate::detect::Detectors;
     use crate::monitor::fixture;
     use crate::term::Interner;
+    use crate::time::ProcessingTime;
 
     fn restored(changes: &[Change]) -> Monitor {
         restored_with(changes, &Arc::new(Detectors::builtin().unwrap()))
@@ -169,6 +181,19 @@ mod tests {
         let (ours, theirs) = (fixture::go_on(&mut original), fixture::go_on(&mut copy));
         assert_eq!(format!("{ours:#?}"), format!("{theirs:#?}"));
         assert_eq!(take_changes(&mut original).unwrap(), take_changes(&mut copy).unwrap());
+    }
+
+    #[test]
+    fn what_was_lost_is_kept() {
+        let mut original = fixture::busy_monitor(2);
+        original.lost_records(ProcessingTime::from_millis(1_769_850_000_000), true);
+        let changes = take_changes(&mut original).unwrap();
+        let copy = restored(&changes);
+        assert_eq!(copy.shared().coverage().losses(), original.shared().coverage().losses());
+        assert_ne!(*copy.shared().coverage().losses(), Losses::default());
+        assert!(
+            take_changes(&mut original).unwrap().iter().all(|change| change.key != LOSSES_KEY.as_bytes())
+        );
     }
 
     #[test]
