@@ -30,6 +30,7 @@ const SEEK_TIMEOUT: Duration = Duration::from_secs(1);
 /// A stage's connection to Kafka.
 pub struct KafkaLog {
     stage: StageKind,
+    name: WorkerName,
     topics: Vec<String>,
     observer: Arc<dyn Observer>,
     // Declared before the consumer: an open transaction ends before the group is left.
@@ -73,6 +74,7 @@ impl KafkaLog {
         consumer.subscribe(&names).map_err(failure::fatal("subscribe"))?;
         Ok(Self {
             stage,
+            name: name.clone(),
             topics,
             observer: Arc::clone(observer),
             transactions: Some(transactions),
@@ -136,6 +138,9 @@ impl KafkaLog {
                 Event::Doubt(source(&self.topics, &topic, partition).into_iter().collect())
             }
             Notice::Reset(None) => self.doubt_all(),
+            Notice::End(topic, partition) => {
+                source(&self.topics, &topic, partition).map_or(Event::Idle, Event::End)
+            }
         };
         Some(event)
     }
@@ -149,7 +154,7 @@ impl KafkaLog {
             let answered = match notice {
                 Notice::Assign(list) => take_over(consumer, &list),
                 Notice::Revoke(list) | Notice::Lose(list) => give_back(consumer, &list),
-                Notice::Reset(_) => Ok(()),
+                Notice::Reset(_) | Notice::End(..) => Ok(()),
             };
             if let Err(error) = answered {
                 tracing::debug!(%error, "the group was not answered");
@@ -182,7 +187,9 @@ impl Log for KafkaLog {
                 self.looker.expect_unreadable();
                 self.doubt_all()
             }
-            Some(Err(error)) => Event::Error(failure::consumer("poll", &error)),
+            Some(Err(error)) => {
+                Event::Error(self.denied("read", &error).unwrap_or_else(|| failure::consumer("poll", &error)))
+            }
         }
     }
 
@@ -203,10 +210,10 @@ impl Log for KafkaLog {
         let list = self
             .open()?
             .committed_offsets(self.list(sources), COMMITTED_TIMEOUT)
-            .map_err(failure::transient("ask for committed offsets"))?;
+            .map_err(|error| self.not_committed(error))?;
         let mut offsets = BTreeMap::new();
         for element in list.elements() {
-            element.error().map_err(failure::transient("ask for committed offsets"))?;
+            element.error().map_err(|error| self.not_committed(error))?;
             let known = source(&self.topics, element.topic(), element.partition());
             if let (Some(source), Offset::Offset(offset)) = (known, element.offset()) {
                 offsets.insert(source, offset);
@@ -299,13 +306,24 @@ impl Log for KafkaLog {
 }
 
 impl KafkaLog {
+    fn denied(&self, action: &'static str, error: &KafkaError) -> Option<Error> {
+        let topics = self.topics.join("`, `");
+        let WorkerName { group, transactional_id, .. } = &self.name;
+        failure::Request { action, topics: &topics, operation: "Read", group, transactional_id }.denied(error)
+    }
+
+    fn not_committed(&self, error: KafkaError) -> Error {
+        const ACTION: &str = "ask for committed offsets";
+        self.denied(ACTION, &error).unwrap_or_else(|| failure::transient(ACTION)(error))
+    }
+
     /// The library does not always name the partition.
     fn doubt_all(&self) -> Event {
         let assigned = self.open().ok().and_then(|consumer| consumer.assignment().ok());
         Event::Doubt(assigned.map(|list| self.sources(&list)).unwrap_or_default())
     }
 
-    /// The library names the partition but not the topic: with more topics than one, nobody knows which has ended.
+    /// The library names the partition but not the topic: with more topics than one, only its statistics tell which has ended.
     fn end(&self, partition: i32) -> Event {
         if self.topics.len() == 1 { Event::End(Source { topic: 0, partition }) } else { Event::Idle }
     }
