@@ -190,7 +190,7 @@ fn report_resident(what: &str, before: Option<usize>, identities: usize) {
 fn report_terms(monitor: &Monitor) {
     let terms = || {
         let sets = monitor.shared().identities.iter();
-        sets.map(|state| state.behaviour.terms.iter().map(|set| set.len()).sum()).collect::<Vec<usize>>()
+        sets.map(|state| state.behaviour.terms.len()).collect::<Vec<usize>>()
     };
     println!("{:>12} terms of an identity, median; p99 {}", part(terms(), 50), part(terms(), 99));
     println!("{:>12} distinct terms, shared by all", monitor.vocabulary().0.len());

@@ -1,18 +1,25 @@
-//! Interned terms: each distinct string that baselines remember is kept once, shared by all of them.
+//! Interned terms: each distinct string that many baselines remember is kept once, shared by all of them.
 
 use std::borrow::Borrow;
 use std::fmt;
-use std::hash::{Hash, Hasher};
-use std::sync::Arc;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 
+use arcstr::ArcStr;
 use dashmap::DashSet;
-use xxhash_rust::xxh3::{Xxh3DefaultBuilder, xxh3_64};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-/// A string that an [`Interner`] holds. Cloning shares it.
-#[derive(Clone)]
-pub struct Term(Arc<str>);
+/// A string that is kept by whoever holds it, in one word. Cloning shares it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Term(ArcStr);
 
 impl Term {
+    /// A term that stands by itself, for a text that one identity alone has: its name, its unique id. Everything else is
+    /// to be had from an [`Interner`].
+    #[must_use]
+    pub fn unshared(text: &str) -> Self {
+        Self(ArcStr::from(text))
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -20,17 +27,9 @@ impl Term {
     }
 }
 
-impl PartialEq for Term {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
-    }
-}
-
-impl Eq for Term {}
-
 impl Hash for Term {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.hash(state);
+        self.as_str().hash(state);
     }
 }
 
@@ -42,7 +41,7 @@ impl Borrow<str> for Term {
 
 impl fmt::Debug for Term {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
+        fmt::Debug::fmt(self.as_str(), f)
     }
 }
 
@@ -60,10 +59,30 @@ pub fn stable_hash(text: &str) -> u64 {
     xxh3_64(text.as_bytes())
 }
 
+/// Hashes texts for the tables in memory, each in one go: XXH3's own streaming hasher sets up half a kilobyte for every text.
+#[derive(Default)]
+pub struct TextHasher(u64);
+
+/// Makes a [`TextHasher`] for each text.
+pub type TextHash = BuildHasherDefault<TextHasher>;
+
+impl Hasher for TextHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = xxh3_64_with_seed(bytes, self.0);
+    }
+
+    /// The end of a text, which says nothing where there is one text only.
+    fn write_u8(&mut self, _end: u8) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// The table of shared terms. Readers and writers of several threads may use it at once.
 #[derive(Default)]
 pub struct Interner {
-    terms: DashSet<Term, Xxh3DefaultBuilder>,
+    terms: DashSet<Term, TextHash>,
 }
 
 impl Interner {
@@ -79,7 +98,7 @@ impl Interner {
         if let Some(known) = self.terms.get(text) {
             return known.clone();
         }
-        let added = Term(Arc::from(text));
+        let added = Term::unshared(text);
         if self.terms.insert(added.clone()) { added } else { self.intern(text) }
     }
 
@@ -100,7 +119,7 @@ impl Interner {
     /// The table's size is bounded by what baselines hold, and those are bounded by their own limits.
     pub fn sweep(&self) -> usize {
         let before = self.terms.len();
-        self.terms.retain(|term| Arc::strong_count(&term.0) > 1);
+        self.terms.retain(|term| ArcStr::strong_count(&term.0).is_none_or(|holders| holders > 1));
         before.saturating_sub(self.terms.len())
     }
 }
@@ -113,7 +132,7 @@ mod tests {
     fn equal_texts_are_one_term() {
         let interner = Interner::new();
         let (first, second) = (interner.intern("s3"), interner.intern("s3"));
-        assert!(Arc::ptr_eq(&first.0, &second.0));
+        assert!(ArcStr::ptr_eq(&first.0, &second.0));
         assert_eq!(interner.len(), 1);
     }
 
@@ -125,6 +144,20 @@ mod tests {
         assert_eq!(interner.sweep(), 1);
         assert_eq!(interner.intern("held"), held);
         assert_eq!(interner.len(), 1);
+    }
+
+    #[test]
+    fn a_term_is_one_word_and_so_is_one_that_may_be_absent() {
+        assert_eq!(size_of::<Option<Term>>(), size_of::<usize>());
+        assert_eq!(Term::unshared("s3"), Interner::new().intern("s3"));
+    }
+
+    #[test]
+    fn a_term_is_found_by_its_text() {
+        use std::hash::BuildHasher;
+        let hash = TextHash::default();
+        assert_eq!(hash.hash_one(Term::unshared("s3")), hash.hash_one("s3"));
+        assert_ne!(hash.hash_one("s3"), hash.hash_one("s4"));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Event time and processing time, as two types that cannot be mixed up.
 
 use std::fmt;
+use std::num::NonZeroU64;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Milliseconds in one second, minute, hour and day.
 pub const SECOND_MS: i64 = 1_000;
@@ -20,45 +21,46 @@ const MAX_MS: i64 = 253_402_300_799_999;
 macro_rules! instant {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(transparent)]
-        pub struct $name(i64);
+        // One more than the milliseconds: zero is left for `Option`, which so takes no room of its own.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(NonZeroU64);
 
         impl $name {
             /// From milliseconds since 1970-01-01T00:00:00Z, held within years 1970 to 9999.
             #[must_use]
             pub const fn from_millis(millis: i64) -> Self {
-                if millis < 0 {
-                    Self(0)
+                let held = if millis < 0 {
+                    0
                 } else if millis > MAX_MS {
-                    Self(MAX_MS)
+                    MAX_MS
                 } else {
-                    Self(millis)
-                }
+                    millis
+                };
+                Self(NonZeroU64::MIN.saturating_add(held as u64))
             }
 
             /// Milliseconds since 1970-01-01T00:00:00Z.
             #[must_use]
             pub const fn millis(self) -> i64 {
-                self.0
+                self.0.get() as i64 - 1
             }
 
             /// Whole seconds since 1970-01-01T00:00:00Z.
             #[must_use]
             pub const fn secs(self) -> i64 {
-                self.0 / SECOND_MS
+                self.millis() / SECOND_MS
             }
 
             /// This instant moved by `millis` (may be negative), held within years 1970 to 9999.
             #[must_use]
             pub const fn plus_millis(self, millis: i64) -> Self {
-                Self::from_millis(self.0.saturating_add(millis))
+                Self::from_millis(self.millis().saturating_add(millis))
             }
 
             /// Milliseconds from `earlier` to this instant; negative where `earlier` is later.
             #[must_use]
             pub const fn millis_since(self, earlier: Self) -> i64 {
-                self.0 - earlier.0
+                self.millis() - earlier.millis()
             }
 
             /// Parses RFC 3339 (`2026-01-31T09:30:00Z`, fractions and offsets allowed).
@@ -76,7 +78,31 @@ macro_rules! instant {
             /// As a `chrono` time, for calendar arithmetic.
             #[must_use]
             pub fn to_utc(self) -> DateTime<Utc> {
-                DateTime::from_timestamp_millis(self.0).unwrap_or_default()
+                DateTime::from_timestamp_millis(self.millis()).unwrap_or_default()
+            }
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self::from_millis(0)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_i64(self.millis())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                i64::deserialize(deserializer).map(Self::from_millis)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_tuple(stringify!($name)).field(&self.millis()).finish()
             }
         }
 
@@ -111,20 +137,20 @@ impl EventTime {
     #[must_use]
     pub const fn hour_of_week(self) -> u8 {
         // 1970-01-01 was a Thursday, the fourth day of an ISO week.
-        let hours = self.0 / HOUR_MS + 3 * 24;
+        let hours = self.millis() / HOUR_MS + 3 * 24;
         (hours % 168) as u8
     }
 
     /// Whole hours since 1970-01-01T00:00:00Z.
     #[must_use]
     pub const fn hour(self) -> u32 {
-        (self.0 / HOUR_MS) as u32
+        (self.millis() / HOUR_MS) as u32
     }
 
     /// Whole days since 1970-01-01.
     #[must_use]
     pub const fn day(self) -> u32 {
-        (self.0 / DAY_MS) as u32
+        (self.millis() / DAY_MS) as u32
     }
 }
 
@@ -137,6 +163,14 @@ mod tests {
         let time = EventTime::parse_rfc3339("2026-01-31T09:30:00.250+02:00").unwrap();
         assert_eq!(time.to_rfc3339(), "2026-01-31T07:30:00.250Z");
         assert_eq!(EventTime::parse_rfc3339(&time.to_rfc3339()), Some(time));
+    }
+
+    #[test]
+    fn a_time_that_may_be_absent_takes_no_more_room() {
+        assert_eq!(size_of::<Option<EventTime>>(), size_of::<EventTime>());
+        assert_eq!(EventTime::default().millis(), 0);
+        assert_eq!(EventTime::from_millis(i64::MAX).millis(), MAX_MS);
+        assert!(EventTime::from_millis(1) > EventTime::default());
     }
 
     #[test]

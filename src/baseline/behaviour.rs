@@ -9,7 +9,7 @@ use super::dimension::Dimension;
 use super::hours::HourProfile;
 use super::novelty::{Innovation, decay_active_days};
 use super::rate::HourlyRate;
-use super::terms::{Prior, Retention, TermSet};
+use super::terms::{Prior, Retention, TermSet, TermSets};
 
 /// Active days before novelty means anything: with fewer, everything is new.
 const MIN_ACTIVE_DAYS: f32 = 3.0;
@@ -28,8 +28,8 @@ pub struct Behaviour {
     pub last_day: u32,
     /// Longest pause between active days so far, in days.
     pub longest_pause_days: u32,
-    /// Values by dimension, in the order of [`Dimension::ALL`].
-    pub terms: [TermSet; 8],
+    /// Values by dimension.
+    pub terms: TermSets,
     /// Habit of bringing new values, by dimension.
     pub innovation: [Innovation; 8],
     /// All events.
@@ -160,9 +160,21 @@ impl Behaviour {
         Sighting { denied_burst, is_settled: true, ..Sighting::default() }
     }
 
+    /// Notes what a record is published of, from a report that teaches nothing: a duplicate or a correction. Says whether
+    /// anything changed.
+    pub fn note_again(&mut self, event: &Event<'_>, terms: &Interner) -> bool {
+        let mut is_changed = false;
+        for dimension in [Dimension::Service, Dimension::Credential] {
+            let noted =
+                dimension.value_of(event, |value| self.terms.note((dimension, value), event.time, terms));
+            is_changed |= noted == Some(true);
+        }
+        is_changed
+    }
+
     /// Holds a value out of the baseline that was new on the day of `time`.
     pub fn quarantine(&mut self, dimension: Dimension, value: &str, time: EventTime) {
-        self.terms[dimension as usize].quarantine(value, time);
+        self.terms.quarantine(dimension, value, time);
         self.innovation[dimension as usize].take_back(time.day());
     }
 
@@ -178,8 +190,8 @@ impl Behaviour {
 
     /// The values of one dimension.
     #[must_use]
-    pub fn values(&self, dimension: Dimension) -> &TermSet {
-        &self.terms[dimension as usize]
+    pub fn values(&self, dimension: Dimension) -> TermSet<'_> {
+        self.terms.of(dimension)
     }
 
     /// Moves on to the event's day. Returns the whole days without activity in between.
@@ -214,9 +226,10 @@ impl Behaviour {
     ) {
         for dimension in Dimension::ALL {
             let index = dimension as usize;
-            let set = &mut self.terms[index];
+            let sets = &mut self.terms;
+            let retention = settings.retention(dimension);
             let touched = dimension
-                .value_of(event, |value| set.touch(value, event.time, settings.retention(dimension), terms));
+                .value_of(event, |value| sets.touch((dimension, value), event.time, retention, terms));
             let Some((prior, evicted)) = touched else { continue };
             sighting.evictions += u32::from(evicted);
             if dimension == Dimension::Credential {

@@ -17,27 +17,25 @@ const PRIOR_NEW_DAYS: f32 = 0.5;
 pub struct Innovation {
     /// Decayed count of active days on which something new appeared.
     new_days: f32,
-    /// Day of the newest value, so that one day counts once.
+    /// Day of the newest value, so that one day counts once; doubled, and one more where that day counts. It does not where
+    /// what it brought raised an alert.
     last_new_day: u32,
-    /// Whether that day counts: it does not where what it brought raised an alert.
-    is_counted: bool,
 }
 
 impl Innovation {
     /// Notes that something new appeared on `day`. Learning days do not count: everything is new at birth.
     pub fn note_new(&mut self, day: u32, learning: bool) {
-        if !learning && day > self.last_new_day {
+        if !learning && day > self.last_new_day / 2 {
             self.new_days += 1.0;
-            self.last_new_day = day;
-            self.is_counted = true;
+            self.last_new_day = 2 * day + 1;
         }
     }
 
     /// Takes back what `day` brought: it raised an alert, and is no habit of the identity.
     pub fn take_back(&mut self, day: u32) {
-        if day == self.last_new_day && self.is_counted {
+        if self.last_new_day == 2 * day + 1 {
             self.new_days = (self.new_days - 1.0).max(0.0);
-            self.is_counted = false;
+            self.last_new_day = 2 * day;
         }
     }
 

@@ -1,25 +1,33 @@
-//! The values that an identity used in one dimension, with first and last use, bounded.
+//! The values that an identity used, by dimension, with first and last use, bounded.
 
 use thin_vec::ThinVec;
 
 use crate::term::{Interner, Term, stable_hash};
 use crate::time::EventTime;
 
-/// One value and its use.
+use super::dimension::Dimension;
+
+/// Room is made for that many values at a time. The list's header takes half of one value's place, so that a list fills
+/// whole steps of 128 bytes but for that much.
+const GROWTH: usize = 4;
+
+/// One value and its use, in 32 bytes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TermEntry {
     /// The value.
     pub term: Term,
-    /// First use.
-    pub first_seen: EventTime,
-    /// Last use.
-    pub last_seen: EventTime,
     /// Uses so far.
     pub uses: u32,
-    /// Where set, the value raised an alert at this time and is held out of the baseline until it has aged.
-    pub quarantined_at: Option<EventTime>,
-    hash: u32,
+    /// Part of the value's hash, so that other values are passed over without a look at their text.
+    hash: u16,
+    first_seen: Packed,
+    last_seen: Packed,
+    quarantined_at: Packed,
 }
+
+/// A time in six bytes, which hold every time there is ([`EventTime::from_millis`]) and one more that stands for none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Packed([u8; 6]);
 
 /// What was known of a value before it was seen this time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,16 +40,23 @@ pub enum Prior {
     New,
 }
 
-/// The values of one dimension.
+/// The values of all dimensions, in one list: an identity uses few in most of them.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct TermSet {
+pub struct TermSets {
+    /// Values of the first dimension, then those of the second, and so on.
     entries: ThinVec<TermEntry>,
+    /// Where each dimension's values end.
+    ends: [u16; 8],
 }
+
+/// The values of one dimension, in no order that means anything.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TermSet<'a>(&'a [TermEntry]);
 
 /// How values are kept.
 #[derive(Clone, Copy, Debug)]
 pub struct Retention {
-    /// Most values kept.
+    /// Most values kept in a dimension.
     pub capacity: usize,
     /// How long a value unused stays known, in milliseconds.
     pub memory_ms: i64,
@@ -49,48 +64,66 @@ pub struct Retention {
     pub quarantine_ms: i64,
 }
 
-impl TermSet {
+impl TermSets {
     /// Notes a use of `value` at `time`; says what was known of it before, and whether another value had to go for it.
     pub fn touch(
         &mut self,
-        value: &str,
+        (dimension, value): (Dimension, &str),
         time: EventTime,
         retention: Retention,
         terms: &Interner,
     ) -> (Prior, bool) {
         let hash = short_hash(value);
-        if let Some(entry) = self.entries.iter_mut().find(|e| e.hash == hash && e.term.as_str() == value) {
+        let known = self.of_mut(dimension);
+        if let Some(entry) = known.iter_mut().find(|entry| entry.is(hash, value)) {
             return (entry.touch(time, retention), false);
         }
-        let is_full = self.entries.len() >= retention.capacity;
-        if is_full && !self.make_room(time) {
-            return (Prior::New, true);
+        let new = || TermEntry::new(terms.intern(value), hash, (time, time), 1, None);
+        if known.len() < retention.capacity {
+            self.push(dimension, new());
+            return (Prior::New, false);
         }
-        self.entries.push(TermEntry {
-            term: terms.intern(value),
-            first_seen: time,
-            last_seen: time,
-            uses: 1,
-            quarantined_at: None,
-            hash,
-        });
-        (Prior::New, is_full)
+        if let Some(oldest) = oldest(known, (value, time)) {
+            *oldest = new();
+        }
+        (Prior::New, true)
+    }
+
+    /// Notes when `value` was used, from a report that teaches nothing: a duplicate or a correction. A value that only such
+    /// reports know of is still new at its first use. Says whether anything changed.
+    pub fn note(&mut self, (dimension, value): (Dimension, &str), time: EventTime, terms: &Interner) -> bool {
+        let hash = short_hash(value);
+        let known = self.of_mut(dimension);
+        if let Some(entry) = known.iter_mut().find(|entry| entry.is(hash, value)) {
+            return entry.extend(time);
+        }
+        let new = || TermEntry::new(terms.intern(value), hash, (time, time), 0, None);
+        if known.len() < dimension.capacity() {
+            self.push(dimension, new());
+            return true;
+        }
+        let oldest = oldest(known, (value, time));
+        oldest.map(|oldest| *oldest = new()).is_some()
     }
 
     /// Holds `value` out of the baseline from `time` on.
-    pub fn quarantine(&mut self, value: &str, time: EventTime) {
+    pub fn quarantine(&mut self, dimension: Dimension, value: &str, time: EventTime) {
         let hash = short_hash(value);
-        if let Some(entry) = self.entries.iter_mut().find(|e| e.hash == hash && e.term.as_str() == value) {
-            entry.quarantined_at.get_or_insert(time);
+        if let Some(entry) = self.of_mut(dimension).iter_mut().find(|entry| entry.is(hash, value))
+            && entry.quarantined_at().is_none()
+        {
+            entry.quarantined_at = Packed::of(Some(time));
         }
     }
 
-    /// All values, in no order that means anything.
-    pub fn iter(&self) -> impl Iterator<Item = &TermEntry> {
-        self.entries.iter()
+    /// The values of one dimension.
+    #[must_use]
+    pub fn of(&self, dimension: Dimension) -> TermSet<'_> {
+        let (start, end) = self.bounds(dimension);
+        TermSet(self.entries.get(start..end).unwrap_or_default())
     }
 
-    /// How many values are held.
+    /// How many values are held in all dimensions.
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries.len()
@@ -102,37 +135,84 @@ impl TermSet {
         self.entries.is_empty()
     }
 
-    /// Puts back a value from a snapshot.
-    pub fn restore(&mut self, entry: TermEntry) {
-        self.entries.push(entry);
+    /// Makes room for values from a snapshot, as much as they would have had in use.
+    pub fn reserve(&mut self, values: usize) {
+        self.entries.reserve_exact(in_steps(values).saturating_sub(self.entries.len()));
+    }
+
+    /// Puts back a value from a snapshot. Dimensions come in their order.
+    pub fn restore(&mut self, dimension: Dimension, entry: TermEntry) {
+        self.push(dimension, entry);
+    }
+
+    fn push(&mut self, dimension: Dimension, entry: TermEntry) {
+        if self.entries.len() == self.entries.capacity() {
+            self.reserve(self.entries.len() + 1);
+        }
+        let (_, end) = self.bounds(dimension);
+        self.entries.insert(end, entry);
+        self.ends[dimension as usize..].iter_mut().for_each(|end| *end += 1);
+    }
+
+    fn of_mut(&mut self, dimension: Dimension) -> &mut [TermEntry] {
+        let (start, end) = self.bounds(dimension);
+        self.entries.get_mut(start..end).unwrap_or_default()
+    }
+
+    fn bounds(&self, dimension: Dimension) -> (usize, usize) {
+        let index = dimension as usize;
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        (usize::from(start), usize::from(self.ends[index]))
+    }
+}
+
+impl<'a> TermSet<'a> {
+    /// All values, in no order that means anything.
+    pub fn iter(self) -> impl ExactSizeIterator<Item = &'a TermEntry> {
+        self.0.iter()
+    }
+
+    /// How many values are held.
+    #[must_use]
+    pub fn len(self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether no value is held.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.0.is_empty()
     }
 
     /// The values used most, for an explanation.
     #[must_use]
-    pub fn usual(&self, count: usize) -> Vec<&str> {
-        let mut known: Vec<&TermEntry> = self.entries.iter().filter(|e| e.quarantined_at.is_none()).collect();
+    pub fn usual(self, count: usize) -> Vec<&'a str> {
+        let mut known: Vec<&TermEntry> = self.iter().filter(|e| e.quarantined_at().is_none()).collect();
         known.sort_by(|a, b| b.uses.cmp(&a.uses).then_with(|| a.term.as_str().cmp(b.term.as_str())));
         known.into_iter().take(count).map(|entry| entry.term.as_str()).collect()
     }
+}
 
-    /// Drops the value unseen for longest, unless that was seen later than `newcomer`. Ties go by the value, so that the
-    /// order of input does not matter.
-    fn make_room(&mut self, newcomer: EventTime) -> bool {
-        let oldest = self
-            .entries
-            .iter()
-            .enumerate()
-            .min_by(|(_, a), (_, b)| {
-                a.last_seen.cmp(&b.last_seen).then_with(|| a.term.as_str().cmp(b.term.as_str()))
-            })
-            .filter(|(_, oldest)| oldest.last_seen <= newcomer)
-            .map(|(index, _)| index);
-        oldest.inspect(|index| drop(self.entries.swap_remove(*index))).is_some()
-    }
+/// The value unseen for longest, unless that was seen later than the newcomer. Ties go by the value: what is held are the
+/// values used last, in whatever order the uses came.
+fn oldest<'e>(
+    entries: &'e mut [TermEntry],
+    (newcomer, time): (&str, EventTime),
+) -> Option<&'e mut TermEntry> {
+    let age = |entry: &TermEntry| entry.last_seen();
+    entries
+        .iter_mut()
+        .min_by(|a, b| age(a).cmp(&age(b)).then_with(|| a.term.as_str().cmp(b.term.as_str())))
+        .filter(|oldest| (oldest.last_seen(), oldest.term.as_str()) < (time, newcomer))
+}
+
+/// Room that `values` take, in steps of [`GROWTH`].
+fn in_steps(values: usize) -> usize {
+    (values + 1).next_multiple_of(GROWTH) - 1
 }
 
 impl TermEntry {
-    /// An entry as a snapshot holds it.
+    /// An entry as a snapshot holds it, with its first and last use.
     #[must_use]
     pub fn restored(
         term: Term,
@@ -141,32 +221,93 @@ impl TermEntry {
         quarantined_at: Option<EventTime>,
     ) -> Self {
         let hash = short_hash(term.as_str());
-        Self { term, first_seen: seen.0, last_seen: seen.1, uses, quarantined_at, hash }
+        Self::new(term, hash, seen, uses, quarantined_at)
+    }
+
+    fn new(
+        term: Term,
+        hash: u16,
+        seen: (EventTime, EventTime),
+        uses: u32,
+        quarantined_at: Option<EventTime>,
+    ) -> Self {
+        let (first_seen, last_seen) = (Packed::of(Some(seen.0)), Packed::of(Some(seen.1)));
+        Self { term, uses, hash, first_seen, last_seen, quarantined_at: Packed::of(quarantined_at) }
+    }
+
+    /// First use.
+    #[must_use]
+    pub fn first_seen(&self) -> EventTime {
+        self.first_seen.time().unwrap_or_default()
+    }
+
+    /// Last use.
+    #[must_use]
+    pub fn last_seen(&self) -> EventTime {
+        self.last_seen.time().unwrap_or_default()
+    }
+
+    /// Where set, the value raised an alert at this time and is held out of the baseline until it has aged.
+    #[must_use]
+    pub fn quarantined_at(&self) -> Option<EventTime> {
+        self.quarantined_at.time()
+    }
+
+    fn is(&self, hash: u16, value: &str) -> bool {
+        self.hash == hash && self.term.as_str() == value
     }
 
     fn touch(&mut self, time: EventTime, retention: Retention) -> Prior {
-        let forgotten = time.millis_since(self.last_seen) > retention.memory_ms;
-        let prior = match self.quarantined_at {
+        let forgotten = time.millis_since(self.last_seen()) > retention.memory_ms;
+        let prior = match self.quarantined_at() {
+            _ if self.uses == 0 => Prior::New,
             Some(since) if time.millis_since(since) < retention.quarantine_ms => Prior::Quarantined,
             _ if forgotten => Prior::New,
             _ => Prior::Known,
         };
         if prior != Prior::Quarantined {
-            self.quarantined_at = None;
+            self.quarantined_at = Packed::of(None);
         }
-        self.first_seen = self.first_seen.min(time);
-        self.last_seen = self.last_seen.max(time);
+        self.extend(time);
         self.uses = self.uses.saturating_add(1);
         prior
     }
+
+    /// Notes a use at `time`; says whether it is the first or the last now.
+    fn extend(&mut self, time: EventTime) -> bool {
+        let seen = (self.first_seen(), self.last_seen());
+        let extended = (seen.0.min(time), seen.1.max(time));
+        self.first_seen = Packed::of(Some(extended.0));
+        self.last_seen = Packed::of(Some(extended.1));
+        extended != seen
+    }
 }
 
-fn short_hash(value: &str) -> u32 {
-    stable_hash(value) as u32
+impl Packed {
+    /// More than the milliseconds of any time.
+    const NONE: [u8; 6] = [u8::MAX; 6];
+
+    fn of(time: Option<EventTime>) -> Self {
+        let Some(time) = time else { return Self(Self::NONE) };
+        let [a, b, c, d, e, f, ..] = time.millis().to_le_bytes();
+        Self([a, b, c, d, e, f])
+    }
+
+    fn time(self) -> Option<EventTime> {
+        let [a, b, c, d, e, f] = self.0;
+        let millis = i64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
+        (self.0 != Self::NONE).then(|| EventTime::from_millis(millis))
+    }
+}
+
+fn short_hash(value: &str) -> u16 {
+    stable_hash(value) as u16
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::time::DAY_MS;
 
@@ -177,13 +318,25 @@ mod tests {
         EventTime::from_millis(day * DAY_MS)
     }
 
-    fn touched(set: &mut TermSet, value: &str, at: i64) -> Prior {
-        set.touch(value, day(at), RETENTION, &Interner::new()).0
+    const SERVICE: Dimension = Dimension::Service;
+
+    fn touched(sets: &mut TermSets, value: &str, at: i64) -> Prior {
+        touched_in(sets, SERVICE, value, at).0
+    }
+
+    fn touched_in(sets: &mut TermSets, dimension: Dimension, value: &str, at: i64) -> (Prior, bool) {
+        sets.touch((dimension, value), day(at), RETENTION, &Interner::new())
+    }
+
+    fn values(sets: &TermSets, dimension: Dimension) -> Vec<&str> {
+        let mut values: Vec<&str> = sets.of(dimension).iter().map(|entry| entry.term.as_str()).collect();
+        values.sort_unstable();
+        values
     }
 
     #[test]
     fn a_value_is_new_once_and_again_only_beyond_memory() {
-        let mut set = TermSet::default();
+        let mut set = TermSets::default();
         assert_eq!(touched(&mut set, "s3", 1), Prior::New);
         assert_eq!(touched(&mut set, "s3", 401), Prior::Known);
         assert_eq!(touched(&mut set, "s3", 802), Prior::New);
@@ -191,9 +344,9 @@ mod tests {
 
     #[test]
     fn quarantine_holds_a_value_out_until_it_has_aged() {
-        let mut set = TermSet::default();
+        let mut set = TermSets::default();
         touched(&mut set, "iam", 1);
-        set.quarantine("iam", day(1));
+        set.quarantine(SERVICE, "iam", day(1));
         assert_eq!(touched(&mut set, "iam", 7), Prior::Quarantined);
         assert_eq!(touched(&mut set, "iam", 8), Prior::Known);
         assert_eq!(touched(&mut set, "iam", 9), Prior::Known);
@@ -201,31 +354,60 @@ mod tests {
 
     #[test]
     fn a_full_set_drops_what_was_unseen_for_longest() {
-        let mut set = TermSet::default();
+        let mut set = TermSets::default();
         for (value, at) in [("a", 3), ("b", 1), ("c", 2)] {
             touched(&mut set, value, at);
         }
-        assert_eq!(set.touch("d", day(4), RETENTION, &Interner::new()), (Prior::New, true));
-        assert_eq!(set.len(), 3);
-        assert!(set.iter().all(|entry| entry.term.as_str() != "b"));
+        assert_eq!(touched_in(&mut set, SERVICE, "d", 4), (Prior::New, true));
+        assert_eq!(values(&set, SERVICE), ["a", "c", "d"]);
     }
 
     #[test]
     fn a_full_set_takes_nothing_older_than_all_it_holds() {
-        let mut set = TermSet::default();
+        let mut set = TermSets::default();
         for (value, at) in [("a", 3), ("b", 4), ("c", 5)] {
             touched(&mut set, value, at);
         }
-        assert_eq!(set.touch("old", day(2), RETENTION, &Interner::new()), (Prior::New, true));
-        assert!(set.iter().all(|entry| entry.term.as_str() != "old"));
+        assert_eq!(touched_in(&mut set, SERVICE, "old", 2), (Prior::New, true));
+        assert_eq!(values(&set, SERVICE), ["a", "b", "c"]);
     }
 
     #[test]
     fn late_use_moves_first_seen_back_and_last_seen_never() {
-        let mut set = TermSet::default();
+        let mut set = TermSets::default();
         touched(&mut set, "s3", 10);
         touched(&mut set, "s3", 5);
-        let entry = set.iter().next().unwrap();
-        assert_eq!((entry.first_seen, entry.last_seen), (day(5), day(10)));
+        let entry = set.of(SERVICE).iter().next().unwrap();
+        assert_eq!((entry.first_seen(), entry.last_seen()), (day(5), day(10)));
+    }
+
+    #[test]
+    fn an_entry_takes_32_bytes_and_holds_every_time_exactly() {
+        assert_eq!(size_of::<TermEntry>(), 32);
+        for millis in [0, 1, 1_769_850_000_251, i64::MAX] {
+            let time = EventTime::from_millis(millis);
+            let entry = TermEntry::restored(Term::unshared("s3"), (time, time), 1, Some(time));
+            assert_eq!((entry.first_seen(), entry.last_seen()), (time, time));
+            assert_eq!(entry.quarantined_at(), Some(time));
+        }
+    }
+
+    proptest! {
+        /// One list for all dimensions is as good as a list for each.
+        #[test]
+        fn dimensions_do_not_mix(uses in prop::collection::vec((0..8_usize, 0..6_u8, 1..20_i64), 0..80)) {
+            let mut together = TermSets::default();
+            let mut apart: [TermSets; 8] = Default::default();
+            for (index, value, at) in uses {
+                let (dimension, value) = (Dimension::ALL[index], format!("value-{value}"));
+                let said = touched_in(&mut together, dimension, &value, at);
+                prop_assert_eq!(said, touched_in(&mut apart[index], dimension, &value, at));
+            }
+            for (alone, dimension) in apart.iter().zip(Dimension::ALL) {
+                prop_assert_eq!(together.of(dimension), alone.of(dimension));
+                prop_assert_eq!(alone.len(), alone.of(dimension).len());
+            }
+            prop_assert_eq!(together.len(), apart.iter().map(TermSets::len).sum::<usize>());
+        }
     }
 }

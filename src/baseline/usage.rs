@@ -1,14 +1,13 @@
 //! When an identity was used: facts that come out the same in whatever order events arrive.
 
-use std::sync::Arc;
-
-use serde::{Deserialize, Serialize};
-
 use crate::activity::{Event, Outcome};
+use crate::term::{Interner, Term};
 use crate::time::{EventTime, ProcessingTime};
 
+use super::dimension::Dimension;
+
 /// Times of use. Each is a maximum or a minimum, so order and duplicates do not matter, and none goes back.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// First authenticated attempt.
     pub first_seen: Option<EventTime>,
@@ -23,16 +22,32 @@ pub struct Usage {
     /// Last use by a provider service on its behalf.
     pub last_via_service: Option<EventTime>,
     /// Action of the last use; of several at one instant the greatest in text order.
-    pub last_action: Option<Arc<str>>,
+    pub last_action: Option<Term>,
     /// Newest reception.
     pub last_received: Option<ProcessingTime>,
 }
 
 impl Usage {
+    /// Takes another report of an event in; says whether it told anything new.
+    pub fn note_again(&mut self, event: &Event<'_>, terms: &Interner) -> bool {
+        let before = self.clone();
+        self.note_facts(event, terms);
+        let is_new = *self != before;
+        if is_new {
+            self.last_received = self.last_received.max(Some(event.received));
+        }
+        is_new
+    }
+
     /// Takes one event in.
-    pub fn note(&mut self, event: &Event<'_>) {
+    pub fn note(&mut self, event: &Event<'_>, terms: &Interner) {
+        self.note_facts(event, terms);
+        self.last_received = self.last_received.max(Some(event.received));
+    }
+
+    fn note_facts(&mut self, event: &Event<'_>, terms: &Interner) {
         let time = event.time;
-        self.note_action(event);
+        self.note_action(event, terms);
         self.first_seen = Some(self.first_seen.map_or(time, |first| first.min(time)));
         self.last_seen = self.last_seen.max(Some(time));
         match event.outcome {
@@ -46,19 +61,18 @@ impl Usage {
         if event.via_service.is_some() {
             self.last_via_service = self.last_via_service.max(Some(time));
         }
-        self.last_received = self.last_received.max(Some(event.received));
     }
 
-    fn note_action(&mut self, event: &Event<'_>) {
+    fn note_action(&mut self, event: &Event<'_>, terms: &Interner) {
         if Some(event.time) < self.last_seen {
             return;
         }
         let is_tie = Some(event.time) == self.last_seen;
-        let known = self.last_action.as_deref();
+        let known = self.last_action.as_ref().map(Term::as_str);
         if known.is_some_and(|known| is_action(known, event) || (is_tie && known > event.action().as_str())) {
             return;
         }
-        self.last_action = Some(event.action().into());
+        self.last_action = Dimension::Action.value_of(event, |action| terms.intern(action));
     }
 }
 

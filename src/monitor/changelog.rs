@@ -1,7 +1,7 @@
 //! What the changelog needs of a monitor: what changed, and how it is put back.
 
 use crate::detect::Detectors;
-use crate::term::Interner;
+use crate::term::{Interner, Term};
 
 use super::identity::IdentityState;
 use super::inputs::Inputs;
@@ -45,17 +45,25 @@ impl Monitor {
     }
 
     /// Puts back one identity from the changelog; `None` drops it.
-    pub fn restore_identity(&mut self, id: &str, state: Option<IdentityState>) {
-        let id = self.terms.intern(id);
-        if let Some((_, old)) = self.shared.identities.remove(&id) {
-            self.stats.recount(old.counted, None);
-            self.stats.open_incidents -= u64::from(is_open(&old));
-        }
-        let Some(mut state) = state else { return };
+    pub fn restore_identity(&mut self, id: &str, state: Option<Box<IdentityState>>) {
+        let shared = std::sync::Arc::clone(&self.shared);
+        let Some(mut state) = state else {
+            let removed = shared.identities.remove(id);
+            removed.iter().for_each(|(_, old)| self.discount(old));
+            return;
+        };
+        let id = Term::unshared(id);
         state.due = state.due.map(|due| self.schedule.add(id.clone(), due));
         state.counted = Some((state.effective_kind(), state.published.status));
         self.stats.recount(None, state.counted);
         self.stats.open_incidents += u64::from(is_open(&state));
-        self.shared.identities.insert(id, Box::new(state));
+        let replaced = shared.identities.insert(id, state);
+        replaced.iter().for_each(|old| self.discount(old));
+    }
+
+    /// Takes what was restored before out of the statistics.
+    fn discount(&mut self, old: &IdentityState) {
+        self.stats.recount(old.counted, None);
+        self.stats.open_incidents -= u64::from(is_open(old));
     }
 }

@@ -76,7 +76,7 @@ mod tests {
         monitor.flush(at(days), &mut effects);
         let said = effects.into_iter().filter_map(|effect| match effect {
             Effect::LastSeen(record) => Some(*record),
-            Effect::Alert(_) => None,
+            Effect::Alert(_) | Effect::Withdrawn(_) => None,
         });
         said.last().unwrap()
     }

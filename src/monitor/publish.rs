@@ -33,7 +33,7 @@ pub fn last_seen(
         last_denied: usage.last_denied,
         last_human_use: usage.last_human_use,
         last_via_service: usage.last_via_service,
-        last_activity: usage.last_action.as_deref().map(str::to_owned),
+        last_activity: usage.last_action.as_ref().map(ToString::to_string),
         credentials: credentials(state),
         services: services(state),
         status: judged.status,
@@ -95,10 +95,10 @@ fn terms(state: &IdentityState, dimension: Dimension) -> TermList {
         .iter()
         .map(|entry| TermUse {
             value: entry.term.to_string(),
-            first_seen: entry.first_seen,
-            last_seen: entry.last_seen,
+            first_seen: entry.first_seen(),
+            last_seen: entry.last_seen(),
             weight: entry.uses as f32,
-            quarantined: entry.quarantined_at.is_some(),
+            quarantined: entry.quarantined_at().is_some(),
         })
         .collect();
     values.sort_by(|a, b| b.weight.total_cmp(&a.weight).then_with(|| a.value.cmp(&b.value)));
@@ -115,8 +115,8 @@ fn credentials(state: &IdentityState) -> Vec<CredentialUse> {
             CredentialUse {
                 kind,
                 id: id.to_owned(),
-                first_seen: entry.first_seen,
-                last_seen: entry.last_seen,
+                first_seen: entry.first_seen(),
+                last_seen: entry.last_seen(),
             }
         })
         .collect();
@@ -129,7 +129,7 @@ fn services(state: &IdentityState) -> Vec<ServiceUse> {
         .behaviour
         .values(Dimension::Service)
         .iter()
-        .map(|entry| ServiceUse { service: entry.term.to_string(), last_seen: entry.last_seen })
+        .map(|entry| ServiceUse { service: entry.term.to_string(), last_seen: entry.last_seen() })
         .collect();
     services.sort_by(|a, b| a.service.cmp(&b.service));
     services

@@ -4,19 +4,18 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use dashmap::DashMap;
-use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
 use crate::baseline::CoverageMap;
 use crate::baseline::behaviour;
 use crate::config::Config;
 use crate::detect::incident;
-use crate::term::Term;
+use crate::term::{Term, TextHash};
 use crate::time::ProcessingTime;
 
 use super::identity::IdentityState;
 
 /// Identities by id. The monitor writes; HTTP readers look at single identities in between.
-pub type Identities = DashMap<Term, Box<IdentityState>, Xxh3DefaultBuilder>;
+pub type Identities = DashMap<Term, Box<IdentityState>, TextHash>;
 
 /// State of one partition.
 pub struct Shared {

@@ -8,7 +8,6 @@ pub mod last_seen;
 pub mod ocsf;
 mod schemas;
 pub mod snapshot;
-mod snapshot_identity;
 
 pub use alert::Alert;
 pub use dead_letter::DeadLetter;

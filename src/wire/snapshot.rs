@@ -10,10 +10,13 @@ use serde::{Deserialize, Serialize};
 use crate::baseline::coverage::ScopeCoverage;
 use crate::monitor::Monitor;
 
-use super::snapshot_identity::IdentitySnapshot;
+mod identity;
+mod incident;
+#[cfg(test)]
+mod tests;
 
 /// Version of the values written.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// Room made for a value at first. An identity with a month's history takes about that much (`benches/memory.rs`), so
 /// that most are written without growing.
@@ -44,6 +47,14 @@ pub enum Error {
         /// Version found.
         found: u8,
     },
+    /// Written before this form was settled.
+    #[error(
+        "state record of version {found}, this program reads version {VERSION}: reset the application (docs/operations.md, Reset)"
+    )]
+    TooOld {
+        /// Version found.
+        found: u8,
+    },
     /// Not a state record.
     #[error("state record is damaged: {0}")]
     Damaged(String),
@@ -55,6 +66,7 @@ impl Error {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::TooNew { .. } => "too_new",
+            Self::TooOld { .. } => "too_old",
             Self::Damaged(_) => "damaged",
         }
     }
@@ -70,7 +82,7 @@ pub fn take_changes(monitor: &mut Monitor) -> Result<Vec<Change>, Error> {
     let mut out = Vec::with_capacity(changes.identities.len() + changes.scopes.len() + changes.dropped.len());
     for id in &changes.identities {
         if let Some(state) = shared.identities.get(id) {
-            let value = encode(&IdentitySnapshot::of(&state))?;
+            let value = identity::write(&state, start())?;
             out.push(Change { key: key(IDENTITY_PREFIX, id.as_str()), value: Some(value) });
         }
     }
@@ -100,9 +112,8 @@ pub fn restore(monitor: &mut Monitor, key: &[u8], value: Option<&[u8]>) -> Resul
     let key = std::str::from_utf8(key).map_err(damaged)?;
     if let Some(id) = key.strip_prefix(IDENTITY_PREFIX) {
         let (terms, detectors) = monitor.vocabulary();
-        let state = value
-            .map(|bytes| decode::<IdentitySnapshot<'_>>(bytes)?.restore(terms, detectors))
-            .transpose()?;
+        let read = |bytes| identity::read(versioned(bytes)?, terms, detectors);
+        let state = value.map(read).transpose()?;
         monitor.restore_identity(id, state);
         return Ok(());
     }
@@ -128,101 +139,30 @@ fn key(prefix: &str, name: &str) -> Vec<u8> {
 }
 
 fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, Error> {
+    postcard::to_extend(value, start()).map_err(damaged)
+}
+
+/// A value before anything but its version is written.
+fn start() -> Vec<u8> {
     let mut bytes = Vec::with_capacity(USUAL_BYTES);
     bytes.push(VERSION);
-    postcard::to_extend(value, bytes).map_err(damaged)
+    bytes
 }
 
 fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Error> {
+    postcard::from_bytes(versioned(bytes)?).map_err(damaged)
+}
+
+/// What follows the version, where it is ours.
+fn versioned(bytes: &[u8]) -> Result<&[u8], Error> {
     match bytes.split_first() {
-        Some((&VERSION, rest)) => postcard::from_bytes(rest).map_err(damaged),
+        Some((&VERSION, rest)) => Ok(rest),
         Some((&found, _)) if found > VERSION => Err(Error::TooNew { found }),
-        _ => Err(Error::Damaged("no version".into())),
+        Some((&found, _)) => Err(Error::TooOld { found }),
+        None => Err(Error::Damaged("no version".into())),
     }
 }
 
-pub(super) fn damaged(error: impl std::fmt::Display) -> Error {
+fn damaged(error: impl std::fmt::Display) -> Error {
     Error::Damaged(error.to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::baseline::coverage::Losses;
-    use crate::config::Config;
-    use crate::detect::Detectors;
-    use crate::monitor::fixture;
-    use crate::term::Interner;
-    use crate::time::ProcessingTime;
-
-    fn restored(changes: &[Change]) -> Monitor {
-        restored_with(changes, &Arc::new(Detectors::builtin().unwrap()))
-    }
-
-    fn restored_with(changes: &[Change], detectors: &Arc<Detectors>) -> Monitor {
-        let detectors = Arc::clone(detectors);
-        let mut monitor = Monitor::new(&Config::default(), detectors, Arc::new(Interner::new()));
-        for change in changes {
-            restore(&mut monitor, &change.key, change.value.as_deref()).unwrap();
-        }
-        monitor
-    }
-
-    #[test]
-    fn a_restored_monitor_is_the_one_that_was_written_and_goes_on_like_it() {
-        let mut original = fixture::busy_monitor(60);
-        let changes = take_changes(&mut original).unwrap();
-        let mut copy = restored(&changes);
-        assert_eq!(copy.stats().identities, original.stats().identities);
-        assert_eq!(copy.stats().open_incidents, original.stats().open_incidents);
-        assert!(original.stats().open_incidents > 0, "the test must cover an open incident");
-        let (ours, theirs) = (fixture::go_on(&mut original), fixture::go_on(&mut copy));
-        assert_eq!(format!("{ours:#?}"), format!("{theirs:#?}"));
-        assert_eq!(take_changes(&mut original).unwrap(), take_changes(&mut copy).unwrap());
-    }
-
-    #[test]
-    fn what_was_lost_is_kept() {
-        let mut original = fixture::busy_monitor(2);
-        original.lost_records(ProcessingTime::from_millis(1_769_850_000_000), true);
-        let changes = take_changes(&mut original).unwrap();
-        let copy = restored(&changes);
-        assert_eq!(copy.shared().coverage().losses(), original.shared().coverage().losses());
-        assert_ne!(*copy.shared().coverage().losses(), Losses::default());
-        assert!(
-            take_changes(&mut original).unwrap().iter().all(|change| change.key != LOSSES_KEY.as_bytes())
-        );
-    }
-
-    #[test]
-    fn what_a_newer_version_wrote_is_refused() {
-        let mut monitor = restored(&[]);
-        let error = restore(&mut monitor, b"identity:a", Some(&[VERSION + 1, 0])).unwrap_err();
-        assert_eq!(error, Error::TooNew { found: VERSION + 1 });
-    }
-
-    #[test]
-    fn damage_is_an_error_and_never_a_panic() {
-        let changes = take_changes(&mut fixture::busy_monitor(20)).unwrap();
-        let detectors = Arc::new(Detectors::builtin().unwrap());
-        for change in &changes {
-            let value = change.value.as_deref().unwrap();
-            for end in 0..value.len().min(400) {
-                let mut monitor = restored_with(&[], &detectors);
-                assert!(restore(&mut monitor, &change.key, Some(&value[..end])).is_err());
-            }
-        }
-        assert!(restore(&mut restored(&[]), b"other:key", None).is_err());
-    }
-
-    #[test]
-    fn a_tombstone_drops_the_identity() {
-        let mut changes = take_changes(&mut fixture::busy_monitor(5)).unwrap();
-        let full = restored(&changes).view().len();
-        let key = changes[0].key.clone();
-        changes.push(Change { key, value: None });
-        assert_eq!(restored(&changes).view().len(), full - 1);
-    }
 }

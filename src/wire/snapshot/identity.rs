@@ -1,0 +1,273 @@
+//! One identity's state as a snapshot holds it, version 2.
+//!
+//! First the parts of fixed number, then the log sources, the values by dimension, the keys against duplicates and the hours
+//! of the week, whose numbers the first part tells. Fields are only ever added behind a new version: postcard has no names,
+//! the order is the format.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use crate::activity::{Classification, Kind};
+use crate::baseline::hours::HourProfile;
+use crate::baseline::novelty::Innovation;
+use crate::baseline::rate::HourlyRate;
+use crate::baseline::recent::{self, Recent};
+use crate::baseline::terms::{TermEntry, TermSets};
+use crate::baseline::usage::Usage;
+use crate::baseline::{Behaviour, Dimension};
+use crate::detect::Detectors;
+use crate::identity::Declared;
+use crate::monitor::identity::{IdentityState, MAX_SCOPES, Published, UnusedFinding};
+use crate::term::{Interner, Term};
+use crate::time::{EventTime, ProcessingTime};
+
+use super::incident::IncidentSnapshot;
+use super::{Error, damaged};
+
+/// The parts of which there is one each, and the numbers of the others.
+#[derive(Serialize, Deserialize)]
+struct Head<'a> {
+    unique_id: Option<&'a str>,
+    unique_id_seen: EventTime,
+    kind: Kind,
+    classification: Option<Classification>,
+    was_non_human: bool,
+    declared: Option<Cow<'a, Declared>>,
+    #[serde(borrow)]
+    usage: UsageSnapshot<'a>,
+    behaviour: BehaviourSnapshot,
+    has_more_scopes: bool,
+    incident: Option<Box<IncidentSnapshot>>,
+    unused: Option<UnusedFinding>,
+    published: Published,
+    due: Option<ProcessingTime>,
+    scopes: u8,
+    values: [u16; 8],
+    recent: (u8, u8),
+    hours: u8,
+}
+
+#[derive(Serialize, Deserialize)]
+struct UsageSnapshot<'a> {
+    seen: (Option<EventTime>, Option<EventTime>),
+    last_success: Option<EventTime>,
+    last_denied: Option<EventTime>,
+    last_human_use: Option<EventTime>,
+    last_via_service: Option<EventTime>,
+    last_action: Option<&'a str>,
+    last_received: Option<ProcessingTime>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct BehaviourSnapshot {
+    activities: u64,
+    active_days: f32,
+    last_day: u32,
+    longest_pause_days: u32,
+    innovation: [Innovation; 8],
+    rates: (HourlyRate, HourlyRate),
+    error_rate: f32,
+    human_since: Option<EventTime>,
+    is_human_use_known: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ValueSnapshot<'a> {
+    value: &'a str,
+    first_seen: EventTime,
+    /// Milliseconds from first to last use: small, so that it packs well.
+    span_ms: i64,
+    uses: u32,
+    quarantined_at: Option<EventTime>,
+}
+
+/// Appends the state to `bytes`.
+pub(super) fn write(state: &IdentityState, bytes: Vec<u8>) -> Result<Vec<u8>, Error> {
+    let mut bytes = append(&Head::of(state), bytes)?;
+    for scope in &state.scopes {
+        bytes = append(scope.as_str(), bytes)?;
+    }
+    for entry in Dimension::ALL.iter().flat_map(|dimension| state.behaviour.terms.of(*dimension).iter()) {
+        bytes = append(&ValueSnapshot::of(entry), bytes)?;
+    }
+    bytes.extend(state.recent.keys().flatten());
+    bytes.extend_from_slice(state.behaviour.hours.as_bytes());
+    Ok(bytes)
+}
+
+/// Reads a state back.
+pub(super) fn read(
+    bytes: &[u8],
+    terms: &Interner,
+    detectors: &Detectors,
+) -> Result<Box<IdentityState>, Error> {
+    let mut rest = Reader(bytes);
+    let head: Head<'_> = rest.take()?;
+    let mut scopes = thin_vec::ThinVec::with_capacity(usize::from(head.scopes).min(MAX_SCOPES));
+    for _ in 0..head.scopes {
+        scopes.push(terms.intern(rest.take()?));
+    }
+    let values = read_values(&head.values, &mut rest, terms)?;
+    let recent = rest.bytes(usize::from(head.recent.0) * recent::KEY_BYTES)?;
+    let hours = rest.bytes(usize::from(head.hours))?;
+    if !rest.0.is_empty() {
+        return Err(Error::Damaged(format!("{} bytes too many", rest.0.len())));
+    }
+    Ok(Box::new(IdentityState {
+        unique_id: head.unique_id.map(Term::unshared),
+        unique_id_seen: head.unique_id_seen,
+        kind: head.kind,
+        classification: head.classification,
+        was_non_human: head.was_non_human,
+        declared: head.declared.map(|declared| Box::new(declared.into_owned())),
+        usage: head.usage.restore(terms),
+        behaviour: head.behaviour.restore(values, HourProfile::restored(hours)),
+        recent: Recent::restored(recent, head.recent.1),
+        scopes,
+        has_more_scopes: head.has_more_scopes,
+        incident: head.incident.map(|incident| Box::new(incident.restore(terms, detectors))),
+        unused: head.unused.map(Box::new),
+        published: head.published,
+        due: head.due,
+        is_dirty: false,
+        counted: None,
+    }))
+}
+
+fn read_values(counts: &[u16; 8], rest: &mut Reader<'_>, terms: &Interner) -> Result<TermSets, Error> {
+    let total: usize = counts.iter().copied().map(usize::from).sum();
+    if total > usize::from(u16::MAX) || total > rest.0.len() {
+        return Err(Error::Damaged(format!("{total} values in {} bytes", rest.0.len())));
+    }
+    let mut sets = TermSets::default();
+    sets.reserve(total);
+    for (dimension, count) in Dimension::ALL.into_iter().zip(counts) {
+        for _ in 0..*count {
+            sets.restore(dimension, rest.take::<ValueSnapshot<'_>>()?.restore(terms));
+        }
+    }
+    Ok(sets)
+}
+
+fn append<T: Serialize + ?Sized>(value: &T, bytes: Vec<u8>) -> Result<Vec<u8>, Error> {
+    postcard::to_extend(value, bytes).map_err(damaged)
+}
+
+/// What is left to read.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn take<T: Deserialize<'a>>(&mut self) -> Result<T, Error> {
+        let (value, rest) = postcard::take_from_bytes(self.0).map_err(damaged)?;
+        self.0 = rest;
+        Ok(value)
+    }
+
+    fn bytes(&mut self, length: usize) -> Result<&'a [u8], Error> {
+        let (bytes, rest) = self.0.split_at_checked(length).ok_or_else(|| damaged("cut short"))?;
+        self.0 = rest;
+        Ok(bytes)
+    }
+}
+
+impl<'a> Head<'a> {
+    fn of(state: &'a IdentityState) -> Self {
+        Self {
+            unique_id: state.unique_id.as_ref().map(Term::as_str),
+            unique_id_seen: state.unique_id_seen,
+            kind: state.kind,
+            classification: state.classification,
+            was_non_human: state.was_non_human,
+            declared: state.declared.as_deref().map(Cow::Borrowed),
+            usage: UsageSnapshot::of(&state.usage),
+            behaviour: BehaviourSnapshot::of(&state.behaviour),
+            has_more_scopes: state.has_more_scopes,
+            incident: state.incident.as_deref().map(|incident| Box::new(IncidentSnapshot::of(incident))),
+            unused: state.unused.as_deref().copied(),
+            published: state.published,
+            due: state.due,
+            scopes: state.scopes.len() as u8,
+            values: Dimension::ALL.map(|dimension| state.behaviour.terms.of(dimension).len() as u16),
+            recent: (state.recent.len(), state.recent.next()),
+            hours: state.behaviour.hours.as_bytes().len() as u8,
+        }
+    }
+}
+
+impl<'a> UsageSnapshot<'a> {
+    fn of(usage: &'a Usage) -> Self {
+        Self {
+            seen: (usage.first_seen, usage.last_seen),
+            last_success: usage.last_success,
+            last_denied: usage.last_denied,
+            last_human_use: usage.last_human_use,
+            last_via_service: usage.last_via_service,
+            last_action: usage.last_action.as_ref().map(Term::as_str),
+            last_received: usage.last_received,
+        }
+    }
+
+    fn restore(self, terms: &Interner) -> Usage {
+        Usage {
+            first_seen: self.seen.0,
+            last_seen: self.seen.1,
+            last_success: self.last_success,
+            last_denied: self.last_denied,
+            last_human_use: self.last_human_use,
+            last_via_service: self.last_via_service,
+            last_action: self.last_action.map(|action| terms.intern(action)),
+            last_received: self.last_received,
+        }
+    }
+}
+
+impl BehaviourSnapshot {
+    fn of(behaviour: &Behaviour) -> Self {
+        Self {
+            activities: behaviour.activities,
+            active_days: behaviour.active_days,
+            last_day: behaviour.last_day,
+            longest_pause_days: behaviour.longest_pause_days,
+            innovation: behaviour.innovation,
+            rates: (behaviour.rate, behaviour.denied_rate),
+            error_rate: behaviour.error_rate,
+            human_since: behaviour.human_since,
+            is_human_use_known: behaviour.is_human_use_known,
+        }
+    }
+
+    fn restore(self, terms: TermSets, hours: HourProfile) -> Behaviour {
+        Behaviour {
+            activities: self.activities,
+            active_days: self.active_days,
+            last_day: self.last_day,
+            longest_pause_days: self.longest_pause_days,
+            terms,
+            innovation: self.innovation,
+            rate: self.rates.0,
+            denied_rate: self.rates.1,
+            hours,
+            error_rate: self.error_rate,
+            human_since: self.human_since,
+            is_human_use_known: self.is_human_use_known,
+        }
+    }
+}
+
+impl<'a> ValueSnapshot<'a> {
+    fn of(entry: &'a TermEntry) -> Self {
+        Self {
+            value: entry.term.as_str(),
+            first_seen: entry.first_seen(),
+            span_ms: entry.last_seen().millis_since(entry.first_seen()),
+            uses: entry.uses,
+            quarantined_at: entry.quarantined_at(),
+        }
+    }
+
+    fn restore(self, terms: &Interner) -> TermEntry {
+        let seen = (self.first_seen, self.first_seen.plus_millis(self.span_ms));
+        TermEntry::restored(terms.intern(self.value), seen, self.uses, self.quarantined_at)
+    }
+}

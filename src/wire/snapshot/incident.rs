@@ -1,0 +1,104 @@
+//! One identity's incident as a snapshot holds it.
+
+use serde::{Deserialize, Serialize};
+use thin_vec::ThinVec;
+
+use crate::baseline::Dimension;
+use crate::detect::Detectors;
+use crate::detect::finding::{EventEvidence, Severity, Signal};
+use crate::detect::incident::Incident;
+use crate::term::Interner;
+use crate::time::{EventTime, ProcessingTime};
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct IncidentSnapshot {
+    uid: u128,
+    seen: (EventTime, EventTime),
+    received: ProcessingTime,
+    signals: Vec<SignalSnapshot>,
+    signal_count: u32,
+    bits: f32,
+    distinct: Vec<u64>,
+    sequence: u32,
+    reported_bits: f32,
+    reported_severity: Option<Severity>,
+    is_closed: bool,
+    held: Vec<(Dimension, String, EventTime)>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SignalSnapshot {
+    detector_id: String,
+    bits: f32,
+    reason: String,
+    expected: String,
+    observed: String,
+    time: EventTime,
+    evidence: EventEvidence,
+}
+
+impl IncidentSnapshot {
+    pub(super) fn of(incident: &Incident) -> Self {
+        Self {
+            uid: incident.uid,
+            seen: (incident.first_seen, incident.last_seen),
+            received: incident.received,
+            signals: incident.signals.iter().map(SignalSnapshot::of).collect(),
+            signal_count: incident.signal_count,
+            bits: incident.bits,
+            distinct: incident.distinct.to_vec(),
+            sequence: incident.sequence,
+            reported_bits: incident.reported_bits,
+            reported_severity: incident.reported_severity,
+            is_closed: incident.is_closed,
+            held: incident.held.iter().map(|(at, term, time)| (*at, term.to_string(), *time)).collect(),
+        }
+    }
+
+    /// Signals of detectors that no longer exist are left out; their weight stays.
+    pub(super) fn restore(self, terms: &Interner, detectors: &Detectors) -> Incident {
+        let signals: ThinVec<Signal> =
+            self.signals.into_iter().filter_map(|signal| signal.restore(detectors)).collect();
+        Incident {
+            uid: self.uid,
+            first_seen: self.seen.0,
+            last_seen: self.seen.1,
+            received: self.received,
+            signals,
+            signal_count: self.signal_count,
+            bits: self.bits,
+            distinct: self.distinct.into_iter().collect(),
+            sequence: self.sequence,
+            reported_bits: self.reported_bits,
+            reported_severity: self.reported_severity,
+            is_closed: self.is_closed,
+            held: self.held.iter().map(|(at, value, time)| (*at, terms.intern(value), *time)).collect(),
+        }
+    }
+}
+
+impl SignalSnapshot {
+    fn of(signal: &Signal) -> Self {
+        Self {
+            detector_id: signal.detector.id.clone(),
+            bits: signal.bits,
+            reason: signal.reason.clone(),
+            expected: signal.expected.clone(),
+            observed: signal.observed.clone(),
+            time: signal.time,
+            evidence: signal.evidence.clone(),
+        }
+    }
+
+    fn restore(self, detectors: &Detectors) -> Option<Signal> {
+        Some(Signal {
+            detector: detectors.get(&self.detector_id)?.clone(),
+            bits: self.bits,
+            reason: self.reason,
+            expected: self.expected,
+            observed: self.observed,
+            time: self.time,
+            evidence: self.evidence,
+        })
+    }
+}
