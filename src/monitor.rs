@@ -9,6 +9,7 @@ mod changelog;
 pub mod identity;
 mod incidents;
 mod inputs;
+mod loss;
 #[cfg(test)]
 mod order_tests;
 pub mod posture;
@@ -57,6 +58,22 @@ pub enum Record<'a> {
     Coverage(Vec<CoverageMark>),
     /// How far input partitions are read.
     Progress(Vec<InputProgress>),
+    /// Part of an input partition will never be read.
+    Lost(InputLoss),
+}
+
+/// Messages of one input partition were gone before they were read: what was received from its last
+/// [`InputProgress`] up to a certain time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputLoss {
+    /// Topic.
+    pub topic: String,
+    /// Partition.
+    pub partition: i32,
+    /// Reception time of the first message that is still there; where there is none, of the discovery.
+    pub until: ProcessingTime,
+    /// Whether the partition was read before. Where that is not known, it is a loss to those who were told of its progress.
+    pub is_certain: bool,
 }
 
 /// How far one input partition is read: everything that reached it before this time was taken in.
@@ -116,6 +133,8 @@ pub struct Changes {
     pub scopes: BTreeSet<String>,
     /// Whether it was told how far the inputs are read.
     pub inputs: bool,
+    /// Whether it was told that records were lost.
+    pub losses: bool,
 }
 
 /// How often limits are looked after.
@@ -145,6 +164,7 @@ impl Monitor {
             Record::Declared(change) => self.declared(change, effects),
             Record::Coverage(marks) => self.coverage(marks),
             Record::Progress(inputs) => self.progress(inputs),
+            Record::Lost(loss) => self.lost_input(loss),
         }
     }
 

@@ -304,3 +304,19 @@ fn a_lone_record_is_committed_soon() {
     });
     service.shutdown().unwrap();
 }
+
+/// Inputs that are read to their end let time pass: otherwise the one that gets no records would keep every judgement waiting.
+#[test]
+fn a_quiet_input_lets_time_pass() {
+    let Some(scenario) = Scenario::new("quiet") else { return };
+    let service = scenario.start();
+    scenario.produce(scenario.input(), &[bytes(&role_event("quiet", &at(0), 0))]);
+    until_received(&service, 1);
+    let frames = || service.counters().published.get("frame").copied().unwrap_or_default();
+    let (before, partitions) = (frames(), scenario.config.topics.partitions.unsigned_abs());
+    until("three more steps of progress are told to every monitor", || {
+        frames() >= before + 3 * u64::from(partitions)
+    });
+    assert_eq!(received(&service), 1);
+    service.shutdown().unwrap();
+}

@@ -19,6 +19,10 @@ pub const MAX_RUNS: usize = 128;
 /// Beyond it new sources are not recorded, so their identities are `unknown`, never falsely `unused`.
 pub const MAX_SCOPES: usize = 100_000;
 
+/// Losses kept apart. Each is an outage longer than a topic's retention; beyond that the two oldest become one, with all
+/// that lies between them, so that what was lost never counts as covered.
+pub const MAX_LOSSES: usize = 64;
+
 /// Gaps named in one record.
 const MAX_NAMED_GAPS: usize = 8;
 
@@ -84,10 +88,51 @@ impl ScopeCoverage {
     }
 }
 
+/// Hours of which records were lost on their way, of log sources nobody can name: covered for none of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Losses {
+    /// First and last hour (inclusive, since 1970), ascending, apart.
+    hours: Vec<(u32, u32)>,
+}
+
+impl Losses {
+    /// Notes that records of these hours (inclusive) were lost. Says whether that was not known.
+    fn note(&mut self, first: u32, last: u32) -> bool {
+        let before = self.hours.clone();
+        let exclusive = |hours: &(u32, u32)| (hours.0, hours.1.saturating_add(1));
+        let noted = (first.min(last), last.saturating_add(1));
+        let all = before.iter().map(exclusive).chain([noted]).collect();
+        self.hours = merged(all).into_iter().map(|(start, end)| (start, end - 1)).collect();
+        while let [oldest, next, ..] = self.hours[..]
+            && self.hours.len() > MAX_LOSSES
+        {
+            self.hours[1] = (oldest.0, next.1);
+            self.hours.remove(0);
+        }
+        self.hours != before
+    }
+
+    /// Gaps within `window` (start inclusive, end exclusive).
+    fn within(&self, window: (u32, u32)) -> impl Iterator<Item = (u32, u32)> + '_ {
+        self.hours
+            .iter()
+            .map(move |&(first, last)| (first.max(window.0), last.saturating_add(1).min(window.1)))
+    }
+
+    /// The first hour from `hour` on of which nothing was lost.
+    fn after(&self, hour: u32) -> u32 {
+        let skip = |hour: u32, lost: &(u32, u32)| {
+            if lost.0 <= hour && hour <= lost.1 { lost.1.saturating_add(1) } else { hour }
+        };
+        self.hours.iter().fold(hour, skip)
+    }
+}
+
 /// The covered hours of all log sources.
 #[derive(Clone, Debug)]
 pub struct CoverageMap {
     scopes: HashMap<String, ScopeCoverage>,
+    losses: Losses,
     max_silence_hours: u32,
 }
 
@@ -95,7 +140,11 @@ impl CoverageMap {
     /// An empty map, in which a silence of up to `max_silence_ms` still counts as covered.
     #[must_use]
     pub fn new(max_silence_ms: i64) -> Self {
-        Self { scopes: HashMap::new(), max_silence_hours: (max_silence_ms / HOUR_MS).max(1) as u32 }
+        Self {
+            scopes: HashMap::new(),
+            losses: Losses::default(),
+            max_silence_hours: (max_silence_ms / HOUR_MS).max(1) as u32,
+        }
     }
 
     /// Notes hours (since 1970) in which a source reported, and its newest event time. `false` where it is one too many.
@@ -112,6 +161,23 @@ impl CoverageMap {
         }
         coverage.until = coverage.until.max(until);
         true
+    }
+
+    /// Notes that records of the time from `since` (`None`: from any time) to `until` were lost, of whatever source. Says
+    /// whether that was not known.
+    pub fn note_loss(&mut self, since: Option<EventTime>, until: EventTime) -> bool {
+        self.losses.note(since.map_or(0, EventTime::hour), until.hour())
+    }
+
+    /// What was lost, for a snapshot.
+    #[must_use]
+    pub const fn losses(&self) -> &Losses {
+        &self.losses
+    }
+
+    /// Puts back what was lost from a snapshot.
+    pub fn restore_losses(&mut self, losses: Losses) {
+        self.losses = losses;
     }
 
     /// Coverage common to `scopes` over the `window_ms` before `now`.
@@ -133,7 +199,12 @@ impl CoverageMap {
         let hours_missing: u32 = missing.iter().map(|gap| gap.1 - gap.0).sum();
         let length = (window.1 - window.0).max(1);
         Coverage {
-            since: known.iter().filter_map(|scope| scope.runs.first()).map(|run| run.0).max().map(hour_start),
+            since: known
+                .iter()
+                .filter_map(|scope| scope.runs.first())
+                .map(|run| self.losses.after(run.0))
+                .max()
+                .map(hour_start),
             until: known.iter().map(|scope| scope.until).min(),
             gaps: missing
                 .iter()
@@ -145,9 +216,10 @@ impl CoverageMap {
         }
     }
 
-    /// Hours of `window` (start inclusive, end exclusive) in which one of the sources was silent for too long, merged, ascending.
+    /// Hours of `window` (start inclusive, end exclusive) in which one of the sources was silent for too long, or of which
+    /// records were lost, merged, ascending.
     fn uncovered(&self, scopes: &[&ScopeCoverage], window: (u32, u32)) -> Vec<(u32, u32)> {
-        let mut gaps: Vec<(u32, u32)> = Vec::new();
+        let mut gaps: Vec<(u32, u32)> = self.losses.within(window).collect();
         for scope in scopes {
             let mut at = window.0;
             for &(start, end) in &scope.runs {
@@ -298,6 +370,50 @@ mod tests {
     fn covered(coverage: Option<&ScopeCoverage>) -> Vec<u32> {
         let runs = coverage.into_iter().flat_map(|coverage| &coverage.runs);
         runs.flat_map(|(start, end)| *start..=*end).collect()
+    }
+
+    fn daily() -> CoverageMap {
+        map_of(&(0..90).map(|day| 10_000 + day * 24).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn what_was_lost_is_a_gap_of_every_source_until_the_window_has_passed_it() {
+        let mut map = daily();
+        assert!(map.note_loss(Some(hour_start(11_000)), hour_start(11_010)));
+        assert!(!map.note_loss(Some(hour_start(11_002)), hour_start(11_003)), "it is known");
+        let gap = vec![(hour_start(11_000), hour_start(11_011))];
+        assert_eq!(over(&map, 11_011 + 30 * 24 - 1, 30).gaps, [(hour_start(11_010), hour_start(11_011))]);
+        assert_eq!(over(&map, 11_011 + 24, 30).gaps, gap);
+        assert_eq!(over(&map, 11_011 + 30 * 24, 30).gaps, []);
+        for hour in 11_000..11_011 {
+            map.note("aws:111122223333:eu-west-1", &[hour], hour_start(hour));
+        }
+        assert_eq!(
+            over(&map, 11_011 + 24, 30).gaps,
+            gap,
+            "what other partitions held does not make up for it"
+        );
+    }
+
+    #[test]
+    fn a_loss_without_a_known_start_leaves_nothing_before_it_covered() {
+        let mut map = daily();
+        assert_eq!(over(&map, 11_050, 30).since, Some(hour_start(10_000)));
+        map.note_loss(None, hour_start(11_000));
+        let coverage = over(&map, 11_050, 30);
+        assert_eq!(coverage.since, Some(hour_start(11_001)));
+        assert_eq!(coverage.gaps, [(hour_start(11_050 - 30 * 24), hour_start(11_001))]);
+    }
+
+    #[test]
+    fn too_many_losses_become_one_with_what_lies_between() {
+        let mut losses = Losses::default();
+        let most = MAX_LOSSES as u32;
+        for n in (0..=most).rev() {
+            losses.note(1_000 + n * 10, 1_000 + n * 10 + 1);
+        }
+        assert_eq!(losses.hours.len(), MAX_LOSSES);
+        assert_eq!(losses.hours[..2], [(1_000, 1_011), (1_020, 1_021)]);
     }
 
     proptest! {

@@ -92,6 +92,21 @@ pub fn restorer(kafka: &Kafka, group: &str) -> ClientConfig {
     with_properties(config, kafka)
 }
 
+/// Settings of the consumer that looks what can still be read. It joins no group, and takes no offset for another.
+#[must_use]
+pub fn looker(kafka: &Kafka, name: &WorkerName) -> ClientConfig {
+    let mut config = reader(kafka, &format!("{}-look", name.group));
+    config
+        .set("auto.offset.reset", "error")
+        // What is not committed, or never will be, can be read all the same.
+        .set("isolation.level", "read_uncommitted")
+        // It asks many times in a row for what cannot be read.
+        .set("fetch.error.backoff.ms", "0")
+        // One message is all that it wants.
+        .set("queued.min.messages", "1");
+    with_properties(config, kafka)
+}
+
 /// Settings of the client that asks where a changelog ends, pending transactions included.
 #[must_use]
 pub fn probe(kafka: &Kafka) -> ClientConfig {
@@ -125,6 +140,8 @@ fn reader(kafka: &Kafka, group: &str) -> ClientConfig {
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
         .set("enable.partition.eof", "true")
+        // As Java clients do: a batch that was damaged on a broker's disk must not be taken for one that was not.
+        .set("check.crcs", "true")
         // The default of a second makes catching up six times slower.
         .set("fetch.queue.backoff.ms", "10")
         .set("queued.max.messages.kbytes", "65536")

@@ -14,7 +14,7 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
 
 use super::client::LibraryLog;
-use super::lag;
+use super::{failure, lag, losses};
 use crate::runtime::{Observer, StageKind};
 
 /// What the group said.
@@ -26,6 +26,10 @@ pub(crate) enum Notice {
     Revoke(TopicPartitionList),
     /// These are another's already.
     Lose(TopicPartitionList),
+    /// The library does not read this partition on where it stood; `None` where it is not known which.
+    Reset(Option<(String, i32)>),
+    /// This partition is read to its end.
+    End(String, i32),
 }
 
 /// Takes note of what happens to a stage's consumer.
@@ -65,11 +69,18 @@ impl ConsumerNotes {
 
 impl ClientContext for ConsumerNotes {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        if let Some(partition) = losses::reset_partition(facility, text) {
+            self.note(Notice::Reset(partition));
+        }
         self.log.write(level, facility, text);
     }
 
     fn stats_raw(&self, statistics: &[u8]) {
-        lag::report(statistics, &*self.observer);
+        let ended = lag::report(statistics, &*self.observer);
+        // A stage of one topic hears of each end at once.
+        if self.stage == StageKind::Ingest {
+            ended.into_iter().for_each(|(topic, partition)| self.note(Notice::End(topic, partition)));
+        }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
@@ -159,6 +170,11 @@ impl ProducerNotes {
 
 impl ClientContext for ProducerNotes {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        if let Some(topic) = failure::topic_not_allowed(facility, text) {
+            let error = KafkaError::MessageProduction(RDKafkaErrorCode::TopicAuthorizationFailed);
+            let refused = Undelivered { error, topic: topic.to_owned(), bytes: 0 };
+            *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(refused);
+        }
         self.log.write(level, facility, text);
     }
 

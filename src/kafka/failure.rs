@@ -15,6 +15,43 @@ pub(crate) fn transient(action: &'static str) -> impl FnOnce(KafkaError) -> Erro
     move |error| Error::Transient { action, detail: words(&error) }
 }
 
+/// What the brokers were asked for, to be named where they do not allow it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request<'a> {
+    /// What is being done.
+    pub(crate) action: &'static str,
+    /// The topics, where one of them may be what is not allowed.
+    pub(crate) topics: &'a str,
+    /// What would be done to the topics.
+    pub(crate) operation: &'static str,
+    /// The group, likewise.
+    pub(crate) group: &'a str,
+    /// The transactional id, likewise.
+    pub(crate) transactional_id: &'a str,
+}
+
+impl Request<'_> {
+    /// A right that is missing ends the stage with words that name it: it does not come by waiting, and a restart asks again. None
+    /// where the error is about something else.
+    pub(crate) fn denied(&self, error: &KafkaError) -> Option<Error> {
+        let code = match error {
+            KafkaError::Transaction(inner) => inner.code(),
+            other => other.rdkafka_error_code()?,
+        };
+        let (operation, resource, name) = match code {
+            RDKafkaErrorCode::TopicAuthorizationFailed => (self.operation, "topic", self.topics),
+            RDKafkaErrorCode::GroupAuthorizationFailed => ("Read", "group", self.group),
+            RDKafkaErrorCode::TransactionalIdAuthorizationFailed => {
+                ("Write", "transactional id", self.transactional_id)
+            }
+            _ => return None,
+        };
+        let detail =
+            format!("not allowed: {operation} on {resource} `{name}`; see Permissions in docs/operations.md");
+        Some(Error::Fatal { action: self.action, detail })
+    }
+}
+
 /// Trouble while reading: the library goes on by itself, except where it says that it cannot.
 pub(crate) fn consumer(action: &'static str, error: &KafkaError) -> Error {
     match error {
@@ -40,6 +77,16 @@ pub(crate) fn transaction(action: &'static str, error: &KafkaError) -> Error {
 
 /// A record was not delivered. One that is too large would be refused again: aborting would repeat forever.
 pub(crate) fn undelivered(record: &Undelivered) -> Error {
+    let request = Request {
+        action: "deliver",
+        topics: &record.topic,
+        operation: "Write",
+        group: "",
+        transactional_id: "",
+    };
+    if let Some(denied) = request.denied(&record.error) {
+        return denied;
+    }
     if record.error.rdkafka_error_code() != Some(RDKafkaErrorCode::MessageSizeTooLarge) {
         return transaction("deliver", &record.error);
     }
@@ -54,6 +101,16 @@ pub(crate) fn undelivered(record: &Undelivered) -> Error {
 /// The producer as a whole has failed.
 pub(crate) fn beyond_repair(action: &'static str, code: RDKafkaErrorCode, detail: String) -> Error {
     if names_fencing(code) { Error::Fenced { action, detail } } else { Error::Fatal { action, detail } }
+}
+
+/// The topic that a transaction may not write, from the library's log: it does not say so anywhere else, and lets the records time out
+/// (librdkafka 2.12.1: `rd_kafka_txn_handle_AddPartitionsToTxn`).
+pub(crate) fn topic_not_allowed<'a>(facility: &str, text: &'a str) -> Option<&'a str> {
+    if facility != "ADDPARTS" || !text.contains("Topic authorization failed") {
+        return None;
+    }
+    let (_, rest) = text.split_once("Failed to add partition \"")?;
+    rest.split_once('"').map(|(topic, _)| topic)
 }
 
 /// Whether the same call may be repeated.
@@ -112,6 +169,14 @@ mod tests {
         for said in said {
             assert!(said.contains(expected) && !said.contains(value), "{said}");
         }
+    }
+
+    #[test]
+    fn a_topic_that_may_not_be_written_is_known_from_the_librarys_log() {
+        let line = "[thrd:main]: b1: Failed to add partition \"nhi.activity\" [3] to transaction: Broker: Topic authorization failed";
+        assert_eq!(topic_not_allowed("ADDPARTS", line), Some("nhi.activity"));
+        assert_eq!(topic_not_allowed("FAIL", line), None);
+        assert_eq!(topic_not_allowed("ADDPARTS", &line.replace("Topic authorization failed", "x")), None);
     }
 
     #[test]

@@ -30,18 +30,40 @@ struct Partition<'a> {
     ls_offset: i64,
     app_offset: i64,
     lo_offset: i64,
+    /// What is fetched next; beyond the markers of transactions, unlike `app_offset`.
+    #[serde(default = "unknown")]
+    next_offset: i64,
+    /// Messages of all partitions that wait to be handed over.
+    #[serde(default)]
+    fetchq_cnt: i64,
 }
 
-/// Reports the lag of every partition that is being fetched.
-pub(crate) fn report(statistics: &[u8], observer: &dyn Observer) {
-    let Ok(statistics) = serde_json::from_slice::<Statistics<'_>>(statistics) else { return };
+impl Partition<'_> {
+    /// Whether all of it was handed over: markers are not, so that behind one only an empty queue tells.
+    const fn is_ended(&self) -> bool {
+        self.app_offset >= self.ls_offset || (self.next_offset >= self.ls_offset && self.fetchq_cnt == 0)
+    }
+}
+
+const fn unknown() -> i64 {
+    -1
+}
+
+/// Reports the lag of every partition that is being fetched. Returns those that are read to their end.
+pub(crate) fn report(statistics: &[u8], observer: &dyn Observer) -> Vec<(String, i32)> {
+    let mut ended = Vec::new();
+    let Ok(statistics) = serde_json::from_slice::<Statistics<'_>>(statistics) else { return ended };
     for (topic, partitions) in &statistics.topics {
         for (number, partition) in &partitions.partitions {
             if let (Ok(number), Some(lag)) = (number.parse::<i32>(), lag(partition)) {
                 observer.lag(topic, number, lag);
+                if partition.is_ended() {
+                    ended.push((topic.clone().into_owned(), number));
+                }
             }
         }
     }
+    ended
 }
 
 fn lag(partition: &Partition<'_>) -> Option<i64> {
@@ -79,6 +101,20 @@ mod tests {
         let consumed =
             r#"{"fetch_state":"active","ls_offset":100,"app_offset":60,"lo_offset":-1001,"consumer_lag":-1}"#;
         check(consumed, &[("t".to_owned(), 3, 40)]);
+    }
+
+    #[test]
+    fn what_is_read_to_its_end_is_known_also_behind_a_marker() {
+        let check = |app: i64, next: i64, waiting: i64, expected: usize| {
+            let offsets = format!(r#""app_offset":{app},"next_offset":{next},"fetchq_cnt":{waiting}"#);
+            let partition = format!(r#"{{"fetch_state":"active","ls_offset":100,"lo_offset":0,{offsets}}}"#);
+            let json = format!(r#"{{"topics":{{"t":{{"partitions":{{"3":{partition}}}}}}}}}"#);
+            assert_eq!(report(json.as_bytes(), &Heard::default()).len(), expected, "{json}");
+        };
+        check(100, 100, 7, 1);
+        check(99, 100, 0, 1);
+        check(99, 100, 7, 0);
+        check(98, 99, 0, 0);
     }
 
     #[test]

@@ -14,10 +14,11 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 use super::client::{self, WorkerName};
 use super::context::{ConsumerNotes, Notice, give_back, take_over};
 use super::failure;
+use super::losses::{self, Looker};
 use super::restore::Restorer;
 use super::transaction::Transactions;
 use crate::config::Config;
-use crate::runtime::log::{Error, Event, Log, Message, OutRecord, Restored, Source};
+use crate::runtime::log::{Error, Event, Log, Loss, Message, OutRecord, Restored, Source};
 use crate::runtime::{Observer, StageKind};
 use crate::time::ProcessingTime;
 
@@ -30,11 +31,13 @@ const SEEK_TIMEOUT: Duration = Duration::from_secs(1);
 /// A stage's connection to Kafka.
 pub struct KafkaLog {
     stage: StageKind,
+    name: WorkerName,
     topics: Vec<String>,
     observer: Arc<dyn Observer>,
     // Declared before the consumer: an open transaction ends before the group is left.
     transactions: Option<Transactions>,
     restorer: Option<Restorer>,
+    looker: Looker,
     consumer: Option<BaseConsumer<ConsumerNotes>>,
     /// An assignment that was told and not taken yet. The library cannot leave the group before it is answered.
     unanswered: Option<TopicPartitionList>,
@@ -72,10 +75,12 @@ impl KafkaLog {
         consumer.subscribe(&names).map_err(failure::fatal("subscribe"))?;
         Ok(Self {
             stage,
+            name: name.clone(),
             topics,
             observer: Arc::clone(observer),
             transactions: Some(transactions),
             restorer,
+            looker: Looker::new(client::looker(&config.kafka, name)),
             consumer: Some(consumer),
             unanswered: None,
         })
@@ -130,6 +135,13 @@ impl KafkaLog {
             }
             Notice::Revoke(list) => Event::Revoked(self.sources(&list)),
             Notice::Lose(list) => Event::Lost(self.sources(&list)),
+            Notice::Reset(Some((topic, partition))) => {
+                Event::Doubt(source(&self.topics, &topic, partition).into_iter().collect())
+            }
+            Notice::Reset(None) => self.doubt_all(),
+            Notice::End(topic, partition) => {
+                source(&self.topics, &topic, partition).map_or(Event::Idle, Event::End)
+            }
         };
         Some(event)
     }
@@ -143,6 +155,7 @@ impl KafkaLog {
             let answered = match notice {
                 Notice::Assign(list) => take_over(consumer, &list),
                 Notice::Revoke(list) | Notice::Lose(list) => give_back(consumer, &list),
+                Notice::Reset(_) | Notice::End(..) => Ok(()),
             };
             if let Err(error) = answered {
                 tracing::debug!(%error, "the group was not answered");
@@ -171,8 +184,24 @@ impl Log for KafkaLog {
                 None => Event::Idle,
             },
             Some(Err(KafkaError::PartitionEOF(partition))) => self.end(partition),
-            Some(Err(error)) => Event::Error(failure::consumer("poll", &error)),
+            Some(Err(error)) if losses::is_unreadable(&error) => {
+                self.looker.expect_unreadable();
+                self.doubt_all()
+            }
+            Some(Err(error)) => {
+                Event::Error(self.denied("read", &error).unwrap_or_else(|| failure::consumer("poll", &error)))
+            }
         }
+    }
+
+    fn losses(&mut self, positions: &BTreeMap<Source, Option<i64>>) -> Result<Vec<Loss>, Error> {
+        let mut losses = Vec::new();
+        for (source, position) in positions {
+            let Some(topic) = self.topics.get(usize::from(source.topic)) else { continue };
+            losses.extend(self.looker.look(topic, *source, *position)?);
+        }
+        self.looker.done();
+        Ok(losses)
     }
 
     fn committed(&mut self, sources: &[Source]) -> Result<BTreeMap<Source, i64>, Error> {
@@ -182,10 +211,10 @@ impl Log for KafkaLog {
         let list = self
             .open()?
             .committed_offsets(self.list(sources), COMMITTED_TIMEOUT)
-            .map_err(failure::transient("ask for committed offsets"))?;
+            .map_err(|error| self.not_committed(error))?;
         let mut offsets = BTreeMap::new();
         for element in list.elements() {
-            element.error().map_err(failure::transient("ask for committed offsets"))?;
+            element.error().map_err(|error| self.not_committed(error))?;
             let known = source(&self.topics, element.topic(), element.partition());
             if let (Some(source), Offset::Offset(offset)) = (known, element.offset()) {
                 offsets.insert(source, offset);
@@ -282,7 +311,24 @@ impl Log for KafkaLog {
 }
 
 impl KafkaLog {
-    /// The library names the partition but not the topic: with more topics than one, nobody knows which has ended.
+    fn denied(&self, action: &'static str, error: &KafkaError) -> Option<Error> {
+        let topics = self.topics.join("`, `");
+        let WorkerName { group, transactional_id, .. } = &self.name;
+        failure::Request { action, topics: &topics, operation: "Read", group, transactional_id }.denied(error)
+    }
+
+    fn not_committed(&self, error: KafkaError) -> Error {
+        const ACTION: &str = "ask for committed offsets";
+        self.denied(ACTION, &error).unwrap_or_else(|| failure::transient(ACTION)(error))
+    }
+
+    /// The library does not always name the partition.
+    fn doubt_all(&self) -> Event {
+        let assigned = self.open().ok().and_then(|consumer| consumer.assignment().ok());
+        Event::Doubt(assigned.map(|list| self.sources(&list)).unwrap_or_default())
+    }
+
+    /// The library names the partition but not the topic: with more topics than one, only its statistics tell which has ended.
     fn end(&self, partition: i32) -> Event {
         if self.topics.len() == 1 { Event::End(Source { topic: 0, partition }) } else { Event::Idle }
     }

@@ -16,7 +16,7 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 
 use super::client;
 use super::context::Quiet;
-use super::failure;
+use super::{failure, losses};
 use crate::config::Kafka;
 use crate::runtime::clock::{Clock, SystemClock};
 use crate::runtime::log::{Error, Restored, Source};
@@ -40,6 +40,7 @@ enum Progress {
 /// Reads changelogs, several at a time.
 pub(crate) struct Restorer {
     topic: String,
+    group: String,
     committed: BaseConsumer<Quiet>,
     uncommitted: BaseConsumer<Quiet>,
     partitions: BTreeMap<Source, Progress>,
@@ -52,6 +53,7 @@ impl Restorer {
         let probe = client::probe(kafka);
         Ok(Self {
             topic: topic.to_owned(),
+            group: format!("{group}-restore"),
             committed: BaseConsumer::from_config_and_context(&reader, Quiet::default())
                 .map_err(failure::fatal("create restore consumer"))?,
             uncommitted: BaseConsumer::from_config_and_context(&probe, Quiet::default())
@@ -139,7 +141,7 @@ impl Restorer {
                     }
                 }
                 Some(Err(KafkaError::PartitionEOF(partition))) => self.finish(partition, on_record),
-                Some(Err(error)) => return Err(failure::consumer("read changelog", &error)),
+                Some(Err(error)) => return Err(self.failed("read changelog", error)),
             }
         }
     }
@@ -155,7 +157,30 @@ impl Restorer {
     fn end(&self, consumer: &BaseConsumer<Quiet>, source: Source) -> Result<(i64, i64), Error> {
         consumer
             .fetch_watermarks(&self.topic, source.partition, WATERMARK_TIMEOUT)
-            .map_err(failure::transient("ask where the changelog ends"))
+            .map_err(|error| self.failed("ask where the changelog ends", error))
+    }
+
+    /// What cannot be unpacked is never passed over here: state would be missing, and would be written over.
+    fn failed(&self, action: &'static str, error: KafkaError) -> Error {
+        let request = failure::Request {
+            action,
+            topics: &self.topic,
+            operation: "Read",
+            group: &self.group,
+            transactional_id: "",
+        };
+        if let Some(denied) = request.denied(&error) {
+            return denied;
+        }
+        if losses::is_unreadable(&error) {
+            let detail = format!(
+                "a batch of `{}` is damaged, or compressed in an unknown way ({}): restore the topic from a replica, or reset",
+                self.topic,
+                failure::words(&error)
+            );
+            return Error::Fatal { action, detail };
+        }
+        failure::consumer(action, &error)
     }
 
     fn assign(&self, source: Source) -> Result<(), Error> {

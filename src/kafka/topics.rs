@@ -15,6 +15,8 @@ use crate::config::{Config, Topics};
 
 /// How long the brokers may take to answer an administrative request.
 const ADMIN_TIMEOUT: Duration = Duration::from_secs(30);
+/// What our topics must take at least: a full batch (`batch.size`, which is 1,000,000 where nobody sets it).
+const MIN_MESSAGE_BYTES: u64 = 1_000_000;
 /// How often, and with which pause, the brokers are asked whether they know a topic that was just created: 10 s in all.
 const MAX_LOOKS: u32 = 100;
 /// See [`MAX_LOOKS`].
@@ -152,7 +154,11 @@ impl fmt::Display for Report {
                 TopicState::Fine => writeln!(f, "  {name}: ok, {partitions} partitions")?,
                 TopicState::Created => writeln!(f, "  {name}: created, {partitions} partitions")?,
                 TopicState::Missing => {
-                    writeln!(f, "  {name}: missing; create it, or set topics.create = true")?;
+                    writeln!(
+                        f,
+                        "  {name}: missing; create it, or set topics.create = true. With ACLs: it is also missing \
+                         where Describe on it is not allowed"
+                    )?;
                 }
                 TopicState::Wrong(why) => writeln!(f, "  {name}: wrong: {why}")?,
                 TopicState::Doubtful(why) => {
@@ -215,10 +221,10 @@ async fn ask(config: &Config, create: bool) -> Result<Report, Error> {
         create_topics(&admin, &missing, config.topics.replication_factor).await?;
     }
     let found = if create && !missing.is_empty() { await_topics(&admin, config, &missing)? } else { found };
-    let policies = policies(&admin, &wanted, &found).await;
+    let settings = settings(&admin, &wanted, &found).await;
     let created = |topic: &Wanted| create && missing.iter().any(|other| other.name == topic.name);
     let check = |topic: &Wanted| {
-        let state = state(topic, &found, policies.as_ref());
+        let state = state(topic, &found, settings.as_ref());
         let state = if state == TopicState::Fine && created(topic) { TopicState::Created } else { state };
         Checked { name: topic.name.clone(), state, partitions: partitions(&found, &topic.name) }
     };
@@ -297,12 +303,32 @@ fn new_topic<'a>(topic: &'a Wanted, replication: i32, min_insync: &'a str) -> Ne
     topic.properties.iter().fold(new, |new, (key, value)| new.set(key, value))
 }
 
-/// Cleanup policies of the topics that exist, as far as we may ask for them; `None` where the cluster has no answer to give.
-async fn policies(
+/// Settings of a topic that we rely on, as far as we may read them.
+#[derive(Clone, Debug, Default)]
+struct Settings {
+    cleanup_policy: Option<String>,
+    max_message_bytes: Option<u64>,
+}
+
+impl Settings {
+    fn of(config: rdkafka::admin::ConfigResource) -> Self {
+        let entries: Vec<ConfigEntry> = config.entries;
+        let value = |name: &str| {
+            entries.iter().find(|entry| entry.name == name).and_then(|entry| entry.value.clone())
+        };
+        Self {
+            cleanup_policy: value("cleanup.policy"),
+            max_message_bytes: value("max.message.bytes").and_then(|bytes| bytes.parse().ok()),
+        }
+    }
+}
+
+/// Settings of the topics that exist, as far as we may ask for them; `None` where the cluster has no answer to give.
+async fn settings(
     admin: &AdminClient<DefaultClientContext>,
     wanted: &[Wanted],
     found: &Metadata,
-) -> Option<BTreeMap<String, String>> {
+) -> Option<BTreeMap<String, Settings>> {
     let cluster = admin.inner().fetch_cluster_id(ADMIN_TIMEOUT);
     if cluster.is_some_and(|id| id.starts_with(EMBEDDED_CLUSTER)) {
         return None;
@@ -314,28 +340,39 @@ async fn policies(
         Ok(described) => described,
         Err(error) => {
             let reason = failure::words(&error);
-            tracing::warn!(reason, "topic settings cannot be read; cleanup policies were not checked");
+            tracing::warn!(
+                reason,
+                "topic settings cannot be read; cleanup policies and message sizes were not checked"
+            );
             return Some(BTreeMap::new());
         }
-    };
-    let policy = |config: rdkafka::admin::ConfigResource| {
-        let entries: Vec<ConfigEntry> = config.entries;
-        entries.into_iter().find(|entry| entry.name == "cleanup.policy").and_then(|entry| entry.value)
     };
     let known = existing
         .iter()
         .zip(described)
-        .filter_map(|(topic, config)| Some((topic.name.clone(), policy(config.ok()?)?)));
+        .filter_map(|(topic, config)| Some((topic.name.clone(), Settings::of(config.ok()?))));
     Some(known.collect())
 }
 
-fn state(topic: &Wanted, found: &Metadata, policies: Option<&BTreeMap<String, String>>) -> TopicState {
+fn state(topic: &Wanted, found: &Metadata, settings: Option<&BTreeMap<String, Settings>>) -> TopicState {
     if partitions(found, &topic.name) == 0 {
         return TopicState::Missing;
     }
-    match (topic.cleanup, policies) {
-        (Some(wanted), Some(policies)) => judge_policy(wanted, policies.get(&topic.name).map(String::as_str)),
-        _ => TopicState::Fine,
+    let (Some(cleanup), Some(settings)) = (topic.cleanup, settings) else { return TopicState::Fine };
+    let known = settings.get(&topic.name).cloned().unwrap_or_default();
+    match judge_size(known.max_message_bytes) {
+        TopicState::Fine => judge_policy(cleanup, known.cleanup_policy.as_deref()),
+        refused => refused,
+    }
+}
+
+/// A topic that takes less than a batch is found at start, and not when a transaction fails on it again and again.
+fn judge_size(max_message_bytes: Option<u64>) -> TopicState {
+    match max_message_bytes {
+        Some(bytes) if bytes < MIN_MESSAGE_BYTES => TopicState::Wrong(format!(
+            "max.message.bytes is {bytes}, less than the batches that are written; set it to 1048588 or more"
+        )),
+        Some(_) | None => TopicState::Fine,
     }
 }
 
@@ -402,6 +439,13 @@ mod tests {
         compare_counts(&mut report, &topics);
         assert!(!report.is_fit());
         assert!(report.to_string().contains("it has 6 partitions and `nhi.activity` has 12"), "{report}");
+    }
+
+    #[test]
+    fn a_topic_that_takes_less_than_a_batch_is_refused() {
+        assert_eq!(judge_size(None), TopicState::Fine);
+        assert_eq!(judge_size(Some(1_000_000)), TopicState::Fine);
+        assert!(matches!(judge_size(Some(999_999)), TopicState::Wrong(why) if why.contains("999999")));
     }
 
     #[test]

@@ -36,6 +36,7 @@ const DELIVERIES_PER_SERVE: u32 = 4;
 /// The transactional producer of one worker.
 pub(crate) struct Transactions {
     producer: BaseProducer<ProducerNotes>,
+    name: WorkerName,
     topics: Topics,
     clock: SystemClock,
     is_open: bool,
@@ -53,8 +54,17 @@ impl Transactions {
         let settings = client::producer(&config.kafka, name);
         let producer = BaseProducer::from_config_and_context(&settings, notes)
             .map_err(failure::fatal("create producer"))?;
-        producer.init_transactions(INIT_TIMEOUT).map_err(failure::fatal("init transactions"))?;
-        Ok(Self { producer, topics: config.topics.clone(), clock: SystemClock::start(), is_open: false })
+        producer.init_transactions(INIT_TIMEOUT).map_err(|error| {
+            let denied = request(name, "init transactions").denied(&error);
+            denied.unwrap_or_else(|| failure::fatal("init transactions")(error))
+        })?;
+        Ok(Self {
+            producer,
+            name: name.clone(),
+            topics: config.topics.clone(),
+            clock: SystemClock::start(),
+            is_open: false,
+        })
     }
 
     /// Takes in delivery reports without waiting.
@@ -102,7 +112,7 @@ impl Transactions {
         self.await_deliveries()?;
         if offsets.count() > 0 {
             let send = || self.producer.send_offsets_to_transaction(offsets, group, STEP_TIMEOUT);
-            retry(send).map_err(|error| failure::transaction("send offsets", &error))?;
+            retry(send).map_err(|error| self.failed("send offsets", &error))?;
         }
         self.commit_outputs()
     }
@@ -111,7 +121,7 @@ impl Transactions {
     pub(crate) fn commit_outputs(&mut self) -> Result<(), Error> {
         self.await_deliveries()?;
         let commit = || self.producer.commit_transaction(STEP_TIMEOUT);
-        retry(commit).map_err(|error| failure::transaction("commit transaction", &error))?;
+        retry(commit).map_err(|error| self.failed("commit transaction", &error))?;
         self.is_open = false;
         Ok(())
     }
@@ -148,6 +158,11 @@ impl Transactions {
         }
     }
 
+    fn failed(&self, action: &'static str, error: &KafkaError) -> Error {
+        let denied = request(&self.name, action).denied(error);
+        denied.unwrap_or_else(|| failure::transaction(action, error))
+    }
+
     /// Takes in all reports that are there.
     fn take_in_deliveries(&self) {
         let mut outstanding = self.producer.in_flight_count();
@@ -178,6 +193,11 @@ impl Transactions {
             (None, None) => Ok(()),
         }
     }
+}
+
+fn request<'a>(name: &'a WorkerName, action: &'static str) -> failure::Request<'a> {
+    let WorkerName { group, transactional_id, .. } = name;
+    failure::Request { action, topics: "(one of those written)", operation: "Write", group, transactional_id }
 }
 
 /// Repeats a step while the library says that repeating helps.

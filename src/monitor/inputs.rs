@@ -55,6 +55,16 @@ impl Inputs {
         self
     }
 
+    /// How far one partition is read, where that was told.
+    pub(super) fn until(&self, topic: &str, partition: i32) -> Option<ProcessingTime> {
+        self.until.get(&(topic.to_owned(), partition)).copied()
+    }
+
+    /// How far the partition is read that lags most.
+    pub(super) const fn earliest(&self) -> Option<ProcessingTime> {
+        self.earliest
+    }
+
     /// `now`, held to the time up to which all inputs are read. Without inputs (files, tests) time is as it is told.
     pub(super) fn as_of(&self, now: ProcessingTime) -> ProcessingTime {
         self.earliest.map_or(now, |earliest| earliest.min(now))

@@ -7,14 +7,14 @@ use super::clock;
 use super::coverage::Seen;
 use super::frames::Frames;
 use super::latency::Receptions;
-use super::log::{Message, OutRecord, Output, Source};
+use super::log::{Loss, Message, OutRecord, Output, Source};
 use super::observer::{Observer, StageKind};
 use super::processor::{Commit, Outbox, Processor, Refusal};
 use crate::activity::Activity;
 use crate::config::Config;
 use crate::decode::FormatHint;
 use crate::ingest::{Ingest, Payload, Rejected, Sink};
-use crate::monitor::{InputProgress, Record};
+use crate::monitor::{InputLoss, InputProgress, Record};
 use crate::time::ProcessingTime;
 use crate::wire::{DeadLetter, declared};
 
@@ -124,6 +124,24 @@ impl Processor for IngestProcessor {
         counts.bytes += payload.bytes.len() as u64;
         self.receptions.add(message.timestamp, u64::from(records));
         Ok(records)
+    }
+
+    /// Tells every monitor, as any identity's records may be among the lost ones. Declarations prove nothing by their absence.
+    fn lost(&mut self, loss: &Loss, out: &mut Outbox) {
+        let Some(Topic { content: Content::Logs(_), name }) = self.topics.get(usize::from(loss.source.topic))
+        else {
+            return;
+        };
+        let lost = InputLoss {
+            topic: name.clone(),
+            partition: loss.source.partition,
+            until: loss.until.min(clock::now()),
+            is_certain: loss.is_certain(),
+        };
+        // In a frame of its own: a monitor of a former version, which does not know it, then sets nothing else aside.
+        self.frames.flush(out);
+        self.frames.broadcast(&Record::Lost(lost), out);
+        self.frames.flush(out);
     }
 
     /// Tells every monitor how far this partition is read: their time waits for the partition that lags.

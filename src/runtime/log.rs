@@ -44,8 +44,70 @@ pub enum Event {
     Revoked(Vec<Source>),
     /// Partitions are another's already.
     Lost(Vec<Source>),
+    /// These partitions may not be readable where we stand; [`Log::losses`] tells.
+    Doubt(Vec<Source>),
     /// The client met trouble.
     Error(Error),
+}
+
+/// Messages of a partition that were not read, and cannot be read any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// Partition.
+    pub source: Source,
+    /// Its topic.
+    pub topic: String,
+    /// Where we stood: the first offset that was lost.
+    pub from: i64,
+    /// Where reading goes on. Before `from` where the topic is not the one that was read.
+    pub to: i64,
+    /// Why.
+    pub reason: LossReason,
+    /// Reception time of the first message from `to` on; of the discovery where there is none.
+    pub until: ProcessingTime,
+}
+
+impl Loss {
+    /// How many offsets were lost; 0 where nobody can tell, as they are another topic's.
+    #[must_use]
+    pub fn offsets(&self) -> u64 {
+        u64::try_from(self.to - self.from).unwrap_or_default()
+    }
+
+    /// Whether the partition is known to have been read before.
+    #[must_use]
+    pub fn is_certain(&self) -> bool {
+        self.reason != LossReason::NotCommitted
+    }
+}
+
+/// Why messages cannot be read any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LossReason {
+    /// Retention, or somebody, deleted them.
+    Deleted,
+    /// The topic ends before the offset that was read: it was made again, or cut.
+    MadeAgain,
+    /// Their batch is damaged, or compressed in an unknown way.
+    Unreadable,
+    /// Nothing was ever committed, or it was forgotten: whether there were any before the beginning is not known.
+    NotCommitted,
+}
+
+impl LossReason {
+    /// Those that are a loss for certain.
+    pub const CERTAIN: [Self; 3] = [Self::Deleted, Self::MadeAgain, Self::Unreadable];
+
+    /// Bounded label for metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Deleted => "deleted",
+            Self::MadeAgain => "made_again",
+            Self::Unreadable => "unreadable",
+            Self::NotCommitted => "not_committed",
+        }
+    }
 }
 
 /// What came of a step of restoring.
@@ -178,6 +240,15 @@ pub trait Log {
     /// # Errors
     /// Where the client refuses.
     fn take(&mut self, sources: &[Source], from: &BTreeMap<Source, i64>) -> Result<(), Error>;
+
+    /// What cannot be read any more of partitions of which these are the next offsets (`None`: the beginning). May take as long as
+    /// a transaction may stay open.
+    ///
+    /// # Errors
+    /// Where the brokers do not answer.
+    fn losses(&mut self, _positions: &BTreeMap<Source, Option<i64>>) -> Result<Vec<Loss>, Error> {
+        Ok(Vec::new())
+    }
 
     /// Gives revoked or lost partitions back, also those that were assigned and not taken yet.
     ///

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::board::Board;
 use super::latency::Receptions;
-use super::log::{Message, OutRecord, Output, Source};
+use super::log::{Loss, Message, OutRecord, Output, Source};
 use super::observer::{Observer, StageKind};
 use super::processor::{Commit, Outbox, Processor, Refusal};
 use crate::config::Config;
@@ -135,6 +135,14 @@ impl Processor for MonitorProcessor {
             Err(error) => out.push(damaged(message, &error, &self.shared.config.topics.activity)),
         }
         Ok(records)
+    }
+
+    fn lost(&mut self, loss: &Loss, _out: &mut Outbox) {
+        // Where nothing is missing from the beginning, all of it is read again.
+        let is_complete = !loss.is_certain() && loss.to == 0;
+        if let Some(held) = self.held.get_mut(&loss.source).filter(|_| !is_complete) {
+            held.monitor.lost_records(loss.until, loss.is_certain());
+        }
     }
 
     fn tick(&mut self, source: Source, now: ProcessingTime, out: &mut Outbox) {

@@ -40,6 +40,8 @@ pub trait Observer: Send + Sync {
     fn skipped(&self, topic: &str, reason: &'static str, records: u64) {}
     /// Records went to the dead-letter topic, by bounded reason.
     fn dead_lettered(&self, topic: &str, reason: &'static str, records: u64) {}
+    /// Messages of a topic were gone before they were read: `offsets` many (0: nobody can tell), by bounded reason.
+    fn lost(&self, topic: &str, reason: &'static str, offsets: u64) {}
     /// The monitor took in activities.
     fn monitored(&self, records: u64) {}
     /// Records were published, by kind: `alert`, `last_seen`, `state`, `frame`, `dead_letter`.
@@ -83,6 +85,8 @@ impl Observer for Unobserved {}
 pub struct Counters {
     /// Per input topic.
     pub topics: BTreeMap<String, TopicCounters>,
+    /// Losses and the offsets lost in them, by topic and reason.
+    pub losses: BTreeMap<(String, &'static str), (u64, u64)>,
     /// Activities that the monitor took in.
     pub monitored: u64,
     /// Records published, by kind.
@@ -191,6 +195,15 @@ impl Observer for Counting {
     fn dead_lettered(&self, topic: &str, reason: &'static str, records: u64) {
         self.topic(topic, |counters| *counters.dead_lettered.entry(reason).or_default() += records);
         self.next.dead_lettered(topic, reason, records);
+    }
+
+    fn lost(&self, topic: &str, reason: &'static str, offsets: u64) {
+        self.count(|counters| {
+            let (losses, lost) = counters.losses.entry((topic.to_owned(), reason)).or_default();
+            *losses += 1;
+            *lost += offsets;
+        });
+        self.next.lost(topic, reason, offsets);
     }
 
     fn monitored(&self, records: u64) {

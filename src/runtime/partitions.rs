@@ -48,8 +48,9 @@ pub(crate) enum Arrival {
     Due,
     /// It was fetched before its partition was paused, and is read again once that runs.
     Early,
-    /// It was processed before: the client went back by itself.
-    Behind,
+    /// It is not the one that may come next: messages may have been lost before it, or the client went back by itself. It is read
+    /// again once that is known.
+    Doubtful,
     /// Its partition is not ours.
     Astray,
 }
@@ -67,11 +68,22 @@ pub(crate) struct Owned {
     caught_up: bool,
     /// Newest record time seen; never goes back.
     stream_time: Option<ProcessingTime>,
+    /// Whether no message came yet since its life began, and it was not looked for losses either.
+    is_first: bool,
 }
 
 impl Owned {
     fn fresh(life: Life, position: Option<i64>) -> Self {
-        Self { life, position, changed: false, caught_up: false, stream_time: None }
+        Self { life, position, changed: false, caught_up: false, stream_time: None, is_first: true }
+    }
+
+    /// Whether a message of this offset may come next. Later ones may, as markers of transactions and what was compacted leave
+    /// holes; but the first one shows whether what was committed is still there, and none comes from before.
+    fn expects(&self, offset: i64) -> bool {
+        match self.position {
+            Some(next) => offset == next || (offset > next && !self.is_first),
+            None => !self.is_first,
+        }
     }
 
     /// The time that a tick may pass on, where there is one.
@@ -119,10 +131,30 @@ impl Partitions {
     pub(crate) fn arrival(&self, source: Source, offset: i64) -> Arrival {
         match self.owned.get(&source) {
             Some(owned) if owned.life != Life::Running => Arrival::Early,
-            Some(owned) if owned.position.is_some_and(|position| offset < position) => Arrival::Behind,
+            Some(owned) if !owned.expects(offset) => Arrival::Doubtful,
             Some(_) => Arrival::Due,
             None => Arrival::Astray,
         }
+    }
+
+    /// The next offset to read, where one is known.
+    pub(crate) fn position(&self, source: Source) -> Option<i64> {
+        self.owned.get(&source)?.position
+    }
+
+    /// A partition was looked for losses: from here on its next message may have any later offset.
+    pub(crate) fn looked_at(&mut self, source: Source) {
+        if let Some(owned) = self.owned.get_mut(&source) {
+            owned.is_first = false;
+        }
+    }
+
+    /// What lies before `next` is lost: the frontier moves there.
+    pub(crate) fn passed_over(&mut self, source: Source, next: i64) {
+        let Some(owned) = self.owned.get_mut(&source) else { return };
+        owned.position = Some(next);
+        owned.changed = true;
+        owned.caught_up = false;
     }
 
     /// A message was processed: the frontier moves past it.
@@ -131,6 +163,7 @@ impl Partitions {
         owned.position = Some(offset + 1);
         owned.changed = true;
         owned.caught_up = false;
+        owned.is_first = false;
         owned.stream_time = owned.stream_time.max(Some(timestamp));
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::log::{Message, OutRecord, Output, Source};
+use super::log::{Loss, Message, OutRecord, Output, Source};
 use crate::time::ProcessingTime;
 
 /// Records on their way to the producer.
@@ -83,6 +83,9 @@ pub trait Processor {
     /// # Errors
     /// Where the message may not be passed by, such as one of a newer version of this program. A damaged message is no such case.
     fn process(&mut self, message: &Message<'_>, out: &mut Outbox) -> Result<u32, Refusal>;
+
+    /// Part of a running partition cannot be read any more; what comes next is from after it.
+    fn lost(&mut self, _loss: &Loss, _out: &mut Outbox) {}
 
     /// Lets time pass for a running partition. `now` is the wall clock where it is read to its end, else its newest record's time.
     fn tick(&mut self, source: Source, now: ProcessingTime, out: &mut Outbox);

@@ -2,8 +2,12 @@
 //!
 //! The protocol and its reasons are in `docs/adr/0001-transactional-stage.md`.
 
+mod assignment;
+mod losses;
 mod recovery;
+mod restoring;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -23,6 +27,8 @@ const RESTORE_BUDGET: Duration = Duration::from_millis(50);
 const RESTORE_REPORT: Duration = Duration::from_secs(5);
 /// A transaction is committed early once it holds this much: half of the producer's queue, so that sending never waits for a commit.
 const MAX_TRANSACTION_BYTES: u64 = 32 << 20;
+/// Most tries to commit what is left at the end. Rebalances abort some of them while many members leave.
+const MAX_DRAINS: u32 = 5;
 /// First and longest pause after an aborted transaction or a failed look-up of offsets.
 const MIN_BACKOFF: Duration = Duration::from_millis(100);
 /// See [`MIN_BACKOFF`].
@@ -60,6 +66,8 @@ pub struct Stage<L, P> {
     is_aborting: bool,
     /// Assigned partitions whose committed offsets are not known yet.
     pending: Vec<Source>,
+    /// Partitions that may have lost messages.
+    doubts: BTreeSet<Source>,
     next_tick: Duration,
     next_report: Duration,
     not_before: Duration,
@@ -88,6 +96,7 @@ impl<L: Log, P: Processor> Stage<L, P> {
             in_transaction: false,
             is_aborting: false,
             pending: Vec::new(),
+            doubts: BTreeSet::new(),
             next_tick: Duration::ZERO,
             next_report: Duration::ZERO,
             not_before: Duration::ZERO,
@@ -105,7 +114,7 @@ impl<L: Log, P: Processor> Stage<L, P> {
             outcome = self.step();
         }
         if outcome.is_ok() {
-            outcome = self.drain();
+            outcome = self.finish();
         }
         self.end(outcome)
     }
@@ -136,6 +145,25 @@ impl<L: Log, P: Processor> Stage<L, P> {
         self.recover(turn)
     }
 
+    /// Drains. Where a rebalance aborts the last commit, as when other members leave at the same time, it is done again.
+    fn finish(&mut self) -> Result<(), Error> {
+        for _ in 1..MAX_DRAINS {
+            match self.drain() {
+                aborted @ Err(Error::Abortable { .. }) => self.recover(aborted)?,
+                outcome => return outcome,
+            }
+            while self.is_waiting() {
+                self.step()?;
+            }
+        }
+        self.drain()
+    }
+
+    /// Whether the group or Kafka owes an answer before all partitions can run.
+    fn is_waiting(&self) -> bool {
+        self.is_aborting || !self.pending.is_empty() || self.partitions.waiting() > 0
+    }
+
     /// Publishes what would have been published later, and commits.
     ///
     /// # Errors
@@ -159,6 +187,7 @@ impl<L: Log, P: Processor> Stage<L, P> {
         }
         self.settle_assignment()?;
         self.settle_rewinds()?;
+        self.settle_doubts()?;
         let restored = self.restore();
         if matches!(restored, Err(Error::Transient { .. })) {
             self.back_off();
@@ -174,9 +203,12 @@ impl<L: Log, P: Processor> Stage<L, P> {
         let mut refused = None;
         let timeout = self.poll_timeout();
         let (partitions, processor) = (&mut self.partitions, &mut self.processor);
-        let (outbox, tally) = (&mut self.outbox, &mut self.tally);
+        let (outbox, tally, doubts) = (&mut self.outbox, &mut self.tally, &self.doubts);
         let event = self.log.poll(timeout, &mut |message| {
-            let arrival = partitions.arrival(message.source, message.offset);
+            let arrival = match partitions.arrival(message.source, message.offset) {
+                Arrival::Due if doubts.contains(&message.source) => Arrival::Doubtful,
+                arrival => arrival,
+            };
             came = Some((arrival, message.source));
             if arrival != Arrival::Due {
                 return;
@@ -203,6 +235,10 @@ impl<L: Log, P: Processor> Stage<L, P> {
             }
             Event::Revoked(sources) => self.revoke(&sources),
             Event::Lost(sources) => self.lose(&sources),
+            Event::Doubt(sources) => {
+                self.doubts.extend(sources);
+                Ok(())
+            }
             Event::Error(error) => Err(error),
         }
     }
@@ -214,10 +250,9 @@ impl<L: Log, P: Processor> Stage<L, P> {
                 self.send()
             }
             Arrival::Early => self.put_back(source),
-            Arrival::Behind => {
-                self.partitions.touched(source);
-                let detail = format!("partition {} went back by itself", source.partition);
-                Err(Error::Abortable { action: "read", detail })
+            Arrival::Doubtful => {
+                self.doubts.insert(source);
+                Ok(())
             }
             Arrival::Astray => Ok(()),
         }
@@ -311,141 +346,6 @@ impl<L: Log, P: Processor> Stage<L, P> {
         self.tally = Tally::default();
     }
 
-    /// Makes an assignment ours, from its committed offsets on.
-    fn settle_assignment(&mut self) -> Result<(), Error> {
-        if self.pending.is_empty() || self.clock.monotonic() < self.not_before {
-            return Ok(());
-        }
-        let sources = self.pending.clone();
-        let Some(offsets) = self.look_up(&sources)? else { return Ok(()) };
-        self.log.take(&sources, &offsets)?;
-        self.pending.clear();
-        for source in &sources {
-            self.start(*source, offsets.get(source).copied())?;
-        }
-        self.report_assignment();
-        tracing::info!(
-            stage = self.settings.kind.as_str(),
-            partitions = sources.len(),
-            "partitions assigned"
-        );
-        Ok(())
-    }
-
-    /// Committed offsets; `None` where they cannot be had now, and are asked for again later.
-    ///
-    /// The answer may take as long as a transaction may stay open: what is open is committed first.
-    fn look_up(
-        &mut self,
-        sources: &[Source],
-    ) -> Result<Option<std::collections::BTreeMap<Source, i64>>, Error> {
-        if self.stretch_since.is_some() {
-            self.commit()?;
-        }
-        match self.log.committed(sources) {
-            Ok(offsets) => Ok(Some(offsets)),
-            Err(error @ Error::Transient { .. }) => {
-                tracing::warn!(%error, "committed offsets are not to be had; asking again");
-                self.back_off();
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    fn start(&mut self, source: Source, position: Option<i64>) -> Result<(), Error> {
-        self.processor.open(source);
-        if self.processor.is_stateful() {
-            let since = self.clock.monotonic();
-            if self.partitions.restores().next().is_none() {
-                self.next_report = since + RESTORE_REPORT;
-            }
-            self.partitions.start(source, Life::Restoring { records: 0, since }, position);
-            self.log.restore_begin(source);
-            return Ok(());
-        }
-        self.partitions.start(source, Life::Running, position);
-        self.log.resume(&[source])
-    }
-
-    fn can_restore(&self) -> bool {
-        !self.is_aborting
-            && self.partitions.restores().next().is_some()
-            && self.clock.monotonic() >= self.not_before
-    }
-
-    /// Takes the next part of the changelogs that are being restored.
-    fn restore(&mut self) -> Result<(), Error> {
-        if !self.can_restore() {
-            return Ok(());
-        }
-        let (mut done, mut refused) = (Vec::new(), None);
-        let (partitions, processor) = (&mut self.partitions, &mut self.processor);
-        self.log.restore_next(RESTORE_BUDGET, &mut |source, restored| match restored {
-            Restored::Record(key, value) => {
-                if refused.is_none() && partitions.restoring(source) {
-                    refused = processor.restore(source, key, value).err().map(|error| (source, error));
-                }
-            }
-            Restored::Done => done.push(source),
-        })?;
-        if let Some((source, error)) = refused {
-            return Err(self.refuse(source, &error));
-        }
-        self.report_restoring();
-        done.into_iter().try_for_each(|source| self.finish_restore(source))
-    }
-
-    fn refuse(&self, source: Source, error: &Refusal) -> Error {
-        self.observer.restore_failed(source.partition, error.kind);
-        let detail = format!("partition {}: {error}", source.partition);
-        Error::Fatal { action: "restore state", detail }
-    }
-
-    fn finish_restore(&mut self, source: Source) -> Result<(), Error> {
-        let Some((records, since)) = self.partitions.run(source) else { return Ok(()) };
-        let took = self.clock.monotonic().saturating_sub(since);
-        self.processor.restored(source);
-        self.observer.restored(source.partition, records, took);
-        self.report_assignment();
-        tracing::info!(partition = source.partition, records, took_ms = took.as_millis(), "state restored");
-        self.log.resume(&[source])
-    }
-
-    /// The group takes partitions back: what they led to is committed while they are ours.
-    fn revoke(&mut self, sources: &[Source]) -> Result<(), Error> {
-        let committed = self.commit();
-        self.recover(committed)?;
-        self.give_back(sources)
-    }
-
-    /// Partitions are another's already: what they led to must not be committed.
-    fn lose(&mut self, sources: &[Source]) -> Result<(), Error> {
-        tracing::warn!(stage = self.settings.kind.as_str(), partitions = sources.len(), "partitions lost");
-        if self.stretch_since.is_some() {
-            self.roll_back("lost")?;
-        }
-        self.give_back(sources)?;
-        self.observer.unassigned(self.settings.kind, self.settings.worker);
-        Ok(())
-    }
-
-    /// Answers the group also where nothing is left to give: what was revoked may be lost before that is done.
-    fn give_back(&mut self, sources: &[Source]) -> Result<(), Error> {
-        self.log.restore_stop(sources);
-        let mut ours = Vec::new();
-        for source in sources {
-            if self.partitions.remove(*source) {
-                self.processor.close(*source);
-                ours.push(*source);
-            }
-        }
-        let is_given_back = |source: &mut Source| sources.contains(source);
-        ours.extend(self.pending.extract_if(.., is_given_back));
-        self.report_assignment();
-        self.log.release(&ours)
-    }
-
     fn poll_timeout(&self) -> Duration {
         if self.can_restore() {
             return Duration::ZERO;
@@ -460,23 +360,6 @@ impl<L: Log, P: Processor> Stage<L, P> {
             None => MAX_POLL,
         };
         until_commit.min(until_tick.max(Duration::from_millis(1))).min(MAX_POLL)
-    }
-
-    fn report_restoring(&mut self) {
-        let now = self.clock.monotonic();
-        if now < self.next_report {
-            return;
-        }
-        self.next_report = now + RESTORE_REPORT;
-        for (source, records) in self.partitions.restores() {
-            self.observer.restoring(source.partition, records);
-            tracing::info!(partition = source.partition, records, "restoring state");
-        }
-    }
-
-    fn report_assignment(&self) {
-        let Settings { kind, worker, .. } = self.settings;
-        self.observer.assigned(kind, worker, self.partitions.len(), self.partitions.waiting());
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::log::{OutRecord, Output};
+use super::log::{Loss, OutRecord, Output};
 use super::observer::Observer;
 
 /// Counts of one transaction.
@@ -11,6 +11,7 @@ pub(crate) struct Tally {
     messages: u64,
     records: u64,
     sent: BTreeMap<Output, (u64, u64)>,
+    losses: Vec<Loss>,
     bytes: u64,
 }
 
@@ -21,9 +22,14 @@ impl Tally {
         self.records += u64::from(records);
     }
 
-    /// Whether any message was read: then there is an offset to commit.
+    /// Notes what was lost.
+    pub(crate) fn lost(&mut self, loss: Loss) {
+        self.losses.push(loss);
+    }
+
+    /// Whether any message was read or passed over: then there is an offset to commit.
     pub(crate) const fn has_read(&self) -> bool {
-        self.messages > 0
+        self.messages > 0 || !self.losses.is_empty()
     }
 
     /// Input records.
@@ -46,8 +52,11 @@ impl Tally {
         self.bytes
     }
 
-    /// Tells what was published.
+    /// Tells what was published, and what was lost.
     pub(crate) fn report(&self, observer: &dyn Observer) {
+        for loss in self.losses.iter().filter(|loss| loss.is_certain()) {
+            observer.lost(&loss.topic, loss.reason.as_str(), loss.offsets());
+        }
         for (output, (records, bytes)) in &self.sent {
             observer.published(output.kind(), *records, *bytes);
         }

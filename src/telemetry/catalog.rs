@@ -47,7 +47,7 @@ pub enum Label {
     Topic,
     /// Partition of a topic.
     Partition,
-    /// Why a record was skipped or dead-lettered, or a transaction aborted.
+    /// Why a record was skipped, dead-lettered or lost, or a transaction aborted.
     Reason,
     /// Stage of the pipeline.
     Stage,
@@ -185,6 +185,10 @@ families! {
         "Records that are known and of no interest."
     RECORDS_DEAD_LETTERED = Counter "nhi_records_dead_lettered_total" [Topic, Reason]
         "Records that could not be understood and went to the dead-letter topic."
+    LOSSES = Counter "nhi_losses_total" [Topic, Reason]
+        "Times that messages of a topic were gone before they were read."
+    LOST_OFFSETS = Counter "nhi_lost_offsets_total" [Topic, Reason]
+        "Offsets lost so; those of a topic that was made again cannot be counted."
 
     MONITORED = Counter "nhi_monitored_records_total" []
         "Activities that the monitor took in."

@@ -17,6 +17,7 @@ use crate::time::ProcessingTime;
 use super::catalog;
 use super::families::Families;
 use super::ingest::Ingest;
+use super::losses::Losses;
 use super::process::Process;
 use super::restore::Restore;
 use super::stages::Stages;
@@ -31,6 +32,7 @@ pub(super) const OTHER: &str = "other";
 pub struct Metrics {
     registry: Registry,
     ingest: Ingest,
+    losses: Losses,
     outputs: Outputs,
     stages: Stages,
     lag: IntGaugeVec,
@@ -61,6 +63,7 @@ impl Metrics {
         show_build(&mut families);
         Self {
             ingest: Ingest::new(&mut families, topics),
+            losses: Losses::new(&mut families, topics),
             outputs: Outputs::new(&mut families),
             stages: Stages::new(&mut families),
             lag: families.gauges(&catalog::LAG),
@@ -127,6 +130,10 @@ impl Observer for Metrics {
 
     fn dead_lettered(&self, topic: &str, reason: &'static str, records: u64) {
         self.ingest.dead_lettered(topic, reason, records);
+    }
+
+    fn lost(&self, topic: &str, reason: &'static str, offsets: u64) {
+        self.losses.lost(topic, reason, offsets);
     }
 
     fn monitored(&self, records: u64) {

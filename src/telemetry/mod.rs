@@ -4,6 +4,7 @@ pub mod catalog;
 mod families;
 mod ingest;
 mod latency;
+mod losses;
 pub mod logging;
 pub mod metrics;
 mod process;

@@ -1,6 +1,7 @@
 //! The monitor's state as changelog records: one per identity and one per log source.
 //!
-//! Keys are `identity:<identity id>`, `scope:<log source>` and `inputs` (how far each input partition was read). Values begin with one version byte; the rest is
+//! Keys are `identity:<identity id>`, `scope:<log source>`, `inputs` (how far each input partition was read) and
+//! `losses` (hours of which records were lost). Values begin with one version byte; the rest is
 //! postcard (<https://postcard.jamesmunns.com/wire-format>). A version that is newer than this program is refused,
 //! so that a roll-back never overwrites what it cannot read.
 
@@ -25,6 +26,7 @@ const USUAL_BYTES: usize = 2048;
 const IDENTITY_PREFIX: &str = "identity:";
 const SCOPE_PREFIX: &str = "scope:";
 const INPUTS_KEY: &str = "inputs";
+const LOSSES_KEY: &str = "losses";
 
 /// One changelog record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,6 +95,9 @@ pub fn take_changes(monitor: &mut Monitor) -> Result<Vec<Change>, Error> {
         let value = coverage.get(scope).map(encode).transpose()?;
         out.push(Change { key: key(SCOPE_PREFIX, scope), value });
     }
+    if changes.losses {
+        out.push(Change { key: LOSSES_KEY.into(), value: Some(encode(coverage.losses())?) });
+    }
     if changes.inputs {
         let value = Some(encode(monitor.inputs())?);
         out.push(Change { key: INPUTS_KEY.into(), value });
@@ -115,6 +120,11 @@ pub fn restore(monitor: &mut Monitor, key: &[u8], value: Option<&[u8]>) -> Resul
     }
     if key == INPUTS_KEY {
         monitor.restore_inputs(value.map(decode).transpose()?.unwrap_or_default());
+        return Ok(());
+    }
+    if key == LOSSES_KEY {
+        let losses = value.map(decode).transpose()?.unwrap_or_default();
+        monitor.shared().coverage_mut().restore_losses(losses);
         return Ok(());
     }
     let Some(scope) = key.strip_prefix(SCOPE_PREFIX) else {

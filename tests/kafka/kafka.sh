@@ -2,6 +2,9 @@
 # A real Apache Kafka (KRaft) on free loopback ports, for the tests.
 #
 #   kafka.sh start DIR [NODES]   start 1 (default) or 3 nodes with their data in DIR; prints the bootstrap servers
+#   kafka.sh start-acl DIR       start 1 node that also listens with SASL/PLAIN and ACLs (DIR/bootstrap-acl; the password of
+#                                every user is its name); who comes without SASL may do everything
+#   kafka.sh acls DIR ARG...     run the ACL tool
 #   kafka.sh stop DIR            stop all nodes of DIR
 #   kafka.sh kill DIR NODE       SIGKILL one node
 #   kafka.sh revive DIR NODE     start a stopped node again
@@ -91,6 +94,24 @@ write_properties() {
     "$here/server.properties.in" >"$node/server.properties"
 }
 
+# add_acls NODE PORT CONTROLLER CLIENTS USER...: what comes last in a properties file is what counts.
+add_acls() {
+  local node=$1 port=$2 controller=$3 clients=$4 users='' user
+  shift 4
+  for user in "$@"; do
+    users+=" user_$user=\"$user\""
+  done
+  cat >>"$node/server.properties" <<PROPERTIES
+listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller,CLIENTS://127.0.0.1:$clients
+advertised.listeners=PLAINTEXT://127.0.0.1:$port,CLIENTS://127.0.0.1:$clients
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,CLIENTS:SASL_PLAINTEXT
+listener.name.clients.sasl.enabled.mechanisms=PLAIN
+listener.name.clients.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required$users;
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+PROPERTIES
+}
+
 start() {
   local dir=$1 count=${2:-1} voters='' bootstrap='' id
   [[ -e $dir/bootstrap ]] && fail "$dir is in use"
@@ -98,7 +119,7 @@ start() {
   mkdir -p "$dir"
   dir=$(cd "$dir" && pwd)
   local -a ports
-  read -ra ports <<<"$(free_ports $((2 * count)))"
+  read -ra ports <<<"$(free_ports $((2 * count + 1)))"
   for ((id = 1; id <= count; id++)); do
     voters+="${voters:+,}$id@127.0.0.1:${ports[2 * id - 1]}"
     bootstrap+="${bootstrap:+,}127.0.0.1:${ports[2 * id - 2]}"
@@ -107,6 +128,11 @@ start() {
   cluster=$(random_uuid)
   for ((id = 1; id <= count; id++)); do
     write_properties "$dir/$id" "$id" "${ports[2 * id - 2]}" "${ports[2 * id - 1]}" "$voters" "$count"
+    if [[ -n ${acl_users:-} ]]; then
+      # shellcheck disable=SC2086
+      add_acls "$dir/$id" "${ports[2 * id - 2]}" "${ports[2 * id - 1]}" "${ports[2 * count]}" $acl_users
+      echo "127.0.0.1:${ports[2 * count]}" >"$dir/bootstrap-acl"
+    fi
     (java_class kafka.tools.StorageTool format -t "$cluster" -c "$dir/$id/server.properties") >"$dir/$id/format.log" 2>&1 ||
       fail "storage could not be formatted: $(tail -n 5 "$dir/$id/format.log")"
     launch "$dir/$id"
@@ -147,12 +173,18 @@ stop() {
 
 case ${1:-} in
   start) start "${2:?DIR is missing}" "${3:-1}" ;;
+  start-acl) acl_users=${KAFKA_USERS:-monitor} start "${2:?DIR is missing}" 1 ;;
+  acls)
+    bootstrap=$(<"${2:?DIR is missing}/bootstrap")
+    shift 2
+    java_class org.apache.kafka.tools.AclCommand --bootstrap-server "$bootstrap" "$@"
+    ;;
   stop) stop "${2:?DIR is missing}" ;;
   kill) kill -9 "$(<"${2:?DIR is missing}/${3:?NODE is missing}/pid")" ;;
   revive) launch "${2:?DIR is missing}/${3:?NODE is missing}" ;;
   fetch) fetch ;;
   *)
-    sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    sed -n '2,13s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
     exit 2
     ;;
 esac

@@ -13,6 +13,8 @@ enum Operation {
     Record(i32),
     Restored(i32),
     Message { partition: i32, offset: i64, time: i64 },
+    LookedAt(i32),
+    PassedOver { partition: i32, lost: i64 },
     Tick(i32),
     End(i32),
     Rewind(i32),
@@ -31,6 +33,8 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => partition().prop_map(Operation::Restored),
         4 => (partition(), 0..9i64, 0..9i64)
             .prop_map(|(partition, offset, time)| Operation::Message { partition, offset, time }),
+        1 => partition().prop_map(Operation::LookedAt),
+        1 => (partition(), 0..3i64).prop_map(|(partition, lost)| Operation::PassedOver { partition, lost }),
         1 => partition().prop_map(Operation::Tick),
         1 => partition().prop_map(Operation::End),
         1 => partition().prop_map(Operation::Rewind),
@@ -48,13 +52,27 @@ struct Story {
     restored_records: u64,
     from: Option<i64>,
     taken: Vec<(i64, i64)>,
+    /// The next offset after what was lost.
+    passed_over: Option<i64>,
+    /// Whether it is known that nothing is missing before its next message.
+    looked_at: bool,
     changed: bool,
     at_end: bool,
 }
 
 impl Story {
     fn position(&self) -> Option<i64> {
-        self.taken.last().map(|(offset, _)| offset + 1).or(self.from)
+        let taken = self.taken.last().map(|(offset, _)| offset + 1);
+        taken.max(self.passed_over).or(self.from)
+    }
+
+    fn expects(&self, offset: i64) -> bool {
+        let may_skip = self.looked_at || !self.taken.is_empty();
+        match self.position() {
+            Some(next) if offset > next => may_skip,
+            Some(next) => offset == next,
+            None => may_skip,
+        }
     }
 
     fn tick_time(&self, wall: i64) -> Option<i64> {
@@ -80,7 +98,7 @@ fn message(
     let expected = match &story {
         None => Arrival::Astray,
         Some(story) if !story.runs => Arrival::Early,
-        Some(story) if story.position() > Some(offset) => Arrival::Behind,
+        Some(story) if !story.expects(offset) => Arrival::Doubtful,
         Some(_) => Arrival::Due,
     };
     assert_eq!(partitions.arrival(source(partition), offset), expected);
@@ -119,6 +137,19 @@ fn apply(partitions: &mut Partitions, reference: &mut Reference, operation: &Ope
         }
         Operation::Message { partition, offset, time } => {
             message(partitions, reference, (partition, offset, time));
+        }
+        Operation::LookedAt(partition) => {
+            partitions.looked_at(source(partition));
+            reference.0.get_mut(&partition).into_iter().for_each(|story| story.looked_at = true);
+        }
+        // Only what runs is passed over; here, as where offsets are not given anew, only forward.
+        Operation::PassedOver { partition, lost } => {
+            if let Some(story) = reference.0.get_mut(&partition).filter(|story| story.runs) {
+                let next = story.position().unwrap_or_default() + lost;
+                partitions.passed_over(source(partition), next);
+                story.passed_over = Some(next);
+                (story.changed, story.at_end) = (true, false);
+            }
         }
         // Only what has a time is ticked.
         Operation::Tick(partition) => {

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::activity::*;
 use crate::identity::declared::{Declared, DeclaredChange};
-use crate::monitor::CoverageMark;
+use crate::monitor::{CoverageMark, InputLoss};
 use crate::text::Text;
 use crate::time::{EventTime, ProcessingTime};
 
@@ -81,6 +81,12 @@ fn one_of_each() -> Vec<Record<'static>> {
             hours: vec![491_625],
             until_ms: 1_769_850_000_250,
         }]),
+        Record::Lost(InputLoss {
+            topic: "cloudtrail".into(),
+            partition: 3,
+            until: ProcessingTime::from_millis(1_769_850_600_000),
+            is_certain: true,
+        }),
     ]
 }
 

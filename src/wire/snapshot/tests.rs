@@ -1,10 +1,12 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::baseline::coverage::Losses;
 use crate::config::Config;
 use crate::detect::Detectors;
 use crate::monitor::fixture;
 use crate::term::Interner;
+use crate::time::ProcessingTime;
 
 fn restored(changes: &[Change]) -> Monitor {
     restored_with(changes, &Arc::new(Detectors::builtin().unwrap()))
@@ -30,6 +32,17 @@ fn a_restored_monitor_is_the_one_that_was_written_and_goes_on_like_it() {
     let (ours, theirs) = (fixture::go_on(&mut original), fixture::go_on(&mut copy));
     assert_eq!(format!("{ours:#?}"), format!("{theirs:#?}"));
     assert_eq!(take_changes(&mut original).unwrap(), take_changes(&mut copy).unwrap());
+}
+
+#[test]
+fn what_was_lost_is_kept() {
+    let mut original = fixture::busy_monitor(2);
+    original.lost_records(ProcessingTime::from_millis(1_769_850_000_000), true);
+    let changes = take_changes(&mut original).unwrap();
+    let copy = restored(&changes);
+    assert_eq!(copy.shared().coverage().losses(), original.shared().coverage().losses());
+    assert_ne!(*copy.shared().coverage().losses(), Losses::default());
+    assert!(take_changes(&mut original).unwrap().iter().all(|change| change.key != LOSSES_KEY.as_bytes()));
 }
 
 #[test]
