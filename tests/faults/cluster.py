@@ -1,0 +1,117 @@
+"""The three brokers: started by tests/kafka/kafka.sh, killed, stopped for a while, and looked at."""
+
+import subprocess
+import time
+from pathlib import Path
+
+from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+NODES = 3
+KAFKA_SH = Path(__file__).parent.parent / "kafka" / "kafka.sh"
+# A killed broker is back in all in-sync replicas after ten to twenty seconds; a loaded machine may take far longer.
+WHOLE_SECONDS = 180
+# Changelogs are compacted while the load flows, so that restores read what compaction left.
+SMALL_SEGMENTS = {"segment.bytes": "4194304", "min.cleanable.dirty.ratio": "0.1", "segment.ms": "30000"}
+
+
+class Cluster:
+    """A Kafka of three nodes on loopback."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.brokers = self._kafka("start", str(NODES))
+        # What the client library would say about killed brokers is no news here.
+        self._admin = AdminClient({"bootstrap.servers": self.brokers, "log_level": 0})
+
+    def _kafka(self, command: str, *arguments: str) -> str:
+        asked = [str(KAFKA_SH), command, str(self._folder), *arguments]
+        done = subprocess.run(asked, stdout=subprocess.PIPE, text=True, check=True)
+        return done.stdout.strip()
+
+    def stop(self) -> None:
+        self._kafka("stop")
+
+    def kill(self, node: int) -> None:
+        self._kafka("kill", str(node))
+
+    def revive(self, node: int) -> None:
+        self._kafka("revive", str(node))
+
+    def pause(self, node: int) -> None:
+        self._kafka("pause", str(node))
+
+    def resume(self, node: int) -> None:
+        self._kafka("resume", str(node))
+
+    def create(self, topics: dict[str, str], partitions: int) -> None:
+        """Creates topics by name and cleanup policy."""
+        wanted = []
+        for name, cleanup in topics.items():
+            config = {"cleanup.policy": cleanup, "min.insync.replicas": "2"}
+            config |= SMALL_SEGMENTS if cleanup == "compact" else {}
+            wanted.append(NewTopic(name, partitions, NODES, config=config))
+        for created in self._admin.create_topics(wanted, request_timeout=60).values():
+            created.result()
+
+    def broken(self) -> int:
+        """Partitions that do not have all of their replicas in sync, those of Kafka's own topics included."""
+        topics = self._admin.list_topics(timeout=20).topics.values()
+        partitions = [partition for topic in topics for partition in topic.partitions.values()]
+        return sum(len(partition.isrs) < len(partition.replicas) for partition in partitions)
+
+    def is_whole(self) -> bool:
+        try:
+            return len(self._admin.list_topics(timeout=20).brokers) == NODES and self.broken() == 0
+        except Exception:  # noqa: BLE001: brokers that do not answer are not whole, whatever the reason
+            return False
+
+    def ends(self, topic: str, partitions: int) -> list[int]:
+        """The end of each partition: the offset that the next message will have."""
+        reader = self._reader("faults-ends")
+        try:
+            return [
+                reader.get_watermark_offsets(TopicPartition(topic, partition), timeout=30)[1]
+                for partition in range(partitions)
+            ]
+        finally:
+            reader.close()
+
+    def committed(self, group: str, topic: str, partitions: int) -> list[int]:
+        """What a group has committed of each partition; negative where nothing."""
+        reader = self._reader(group)
+        try:
+            asked = [TopicPartition(topic, partition) for partition in range(partitions)]
+            return [answer.offset for answer in reader.committed(asked, timeout=30)]
+        finally:
+            reader.close()
+
+    def read(self, topic: str, partitions: int) -> list[tuple[bytes | None, bytes | None]]:
+        """Keys and values of a topic from its beginning to its end, as a `read_committed` reader sees them."""
+        # The end is asked for by a reader that waits for no transaction: one that hangs would be found out here.
+        ends = self.ends(topic, partitions)
+        reader = self._reader("faults-reader", {"enable.partition.eof": True})
+        reader.assign([TopicPartition(topic, partition, 0) for partition in range(partitions)])
+        records: list[tuple[bytes | None, bytes | None]] = []
+        open_partitions = {partition for partition in range(partitions) if ends[partition] > 0}
+        deadline = time.monotonic() + WHOLE_SECONDS
+        while open_partitions and time.monotonic() < deadline:
+            for message in reader.consume(10_000, timeout=1.0):
+                if message.error() is None:
+                    records.append((message.key(), message.value()))
+                elif message.offset() >= ends[message.partition()]:
+                    open_partitions.discard(message.partition())
+        reader.close()
+        if open_partitions:
+            raise TimeoutError(f"{topic}: partitions {sorted(open_partitions)} could not be read to their end")
+        return records
+
+    def _reader(self, group: str, extra: dict[str, object] | None = None) -> Consumer:
+        settings: dict[str, object] = {
+            "bootstrap.servers": self.brokers,
+            "group.id": group,
+            "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+            "log_level": 0,
+        }
+        return Consumer(settings | (extra or {}))
