@@ -2,6 +2,8 @@
 
 import subprocess
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from confluent_kafka import Consumer, TopicPartition
@@ -77,34 +79,37 @@ class Cluster:
         finally:
             reader.close()
 
-    def committed(self, group: str, topic: str, partitions: int) -> list[int]:
-        """What a group has committed of each partition; negative where nothing."""
+    @contextmanager
+    def offsets(self, group: str) -> Iterator[Callable[[str, int], list[int]]]:
+        """What a group has committed of each partition of a topic; negative where nothing."""
         reader = self._reader(group)
-        try:
+
+        def committed(topic: str, partitions: int) -> list[int]:
             asked = [TopicPartition(topic, partition) for partition in range(partitions)]
             return [answer.offset for answer in reader.committed(asked, timeout=30)]
+
+        try:
+            yield committed
         finally:
             reader.close()
 
-    def read(self, topic: str, partitions: int) -> list[tuple[bytes | None, bytes | None]]:
+    def read(self, topic: str, partitions: int) -> Iterator[tuple[bytes | None, bytes | None]]:
         """Keys and values of a topic from its beginning to its end, as a `read_committed` reader sees them."""
         # The end is asked for by a reader that waits for no transaction: one that hangs would be found out here.
         ends = self.ends(topic, partitions)
         reader = self._reader("faults-reader", {"enable.partition.eof": True})
         reader.assign([TopicPartition(topic, partition, 0) for partition in range(partitions)])
-        records: list[tuple[bytes | None, bytes | None]] = []
         open_partitions = {partition for partition in range(partitions) if ends[partition] > 0}
         deadline = time.monotonic() + WHOLE_SECONDS
         while open_partitions and time.monotonic() < deadline:
             for message in reader.consume(10_000, timeout=1.0):
                 if message.error() is None:
-                    records.append((message.key(), message.value()))
+                    yield message.key(), message.value()
                 elif message.offset() >= ends[message.partition()]:
                     open_partitions.discard(message.partition())
         reader.close()
         if open_partitions:
             raise TimeoutError(f"{topic}: partitions {sorted(open_partitions)} could not be read to their end")
-        return records
 
     def _reader(self, group: str, extra: dict[str, object] | None = None) -> Consumer:
         settings: dict[str, object] = {

@@ -82,29 +82,21 @@ def _differing(ours: object, theirs: object, path: str = "") -> list[str]:
     return [] if ours == theirs else [f"{path.lstrip('.')} is {ours!r:.150}, not {theirs!r:.150}"]
 
 
-def newest_last_seen(records: Iterable[Record]) -> dict[str, Json]:
-    """The newest last-seen record of each identity, as a compacted topic keeps it."""
+def last_seen(records: Iterable[Record], run: str) -> tuple[dict[str, Json], Verdict]:
+    """The newest last-seen record of each identity, as a compacted topic keeps it; and that none is older than one before it."""
+    verdict = Verdict(f"last-seen records, of which none goes back, {run}", 0)
     newest: dict[str, Json] = {}
     for key, value in records:
         name = (key or b"").decode()
-        if name.startswith("last-seen:"):
-            newest[name.removeprefix("last-seen:")] = json.loads(value or b"null")
-    return newest
-
-
-def never_backwards(records: Iterable[Record]) -> Verdict:
-    """No later record of an identity has an older last use than an earlier one."""
-    verdict = Verdict("last-seen records, of which none goes back", 0)
-    newest: dict[bytes, str] = {}
-    for key, value in records:
-        if key is None or not key.startswith(b"last-seen:"):
+        if not name.startswith("last-seen:"):
             continue
         verdict.compared += 1
-        last = json.loads(value or b"{}").get("last_seen") or ""
-        if last < newest.get(key, ""):
-            verdict.differences.append(f"{key.decode()}: {last} after {newest[key]}")
-        newest[key] = max(newest.get(key, ""), last)
-    return verdict
+        identity_id = name.removeprefix("last-seen:")
+        record, before = json.loads(value or b"{}"), newest.get(identity_id, {})
+        if str(record.get("last_seen")) < str(before.get("last_seen", "")):
+            verdict.differences.append(f"{identity_id}: {record.get('last_seen')} after {before['last_seen']}")
+        newest[identity_id] = record
+    return newest, verdict
 
 
 def last_seen_truth(records: Mapping[str, Json], truth: Mapping[str, Facts]) -> Verdict:
@@ -202,6 +194,35 @@ def conserved(produced: int, taken: Mapping[str, int], what: str) -> Verdict:
     if produced != sum(taken.values()):
         said = " + ".join(f"{count:,} {name}" for name, count in taken.items())
         verdict.differences.append(f"{produced:,} is not {said}")
+    return verdict
+
+
+def accounted(scrapes: Iterable[str]) -> Verdict:
+    """What each instance counted: records received are activities, skipped or dead-lettered."""
+    verdict = Verdict("records received = activities + skipped + dead-lettered, in the instances' own metrics", 0)
+    for text in scrapes:
+        received = _metric(text, "nhi_records_received_total")
+        parts = ("nhi_activities_total", "nhi_records_skipped_total", "nhi_records_dead_lettered_total")
+        accounted_for = sum(_metric(text, name) for name in parts)
+        verdict.compared += received
+        if received != accounted_for:
+            verdict.differences.append(f"{received:,} received, {accounted_for:,} accounted for")
+    return verdict
+
+
+def _metric(text: str, name: str) -> int:
+    """The sum of a counter over its labels, as Prometheus reads it."""
+    lines = (line for line in text.splitlines() if line.startswith((f"{name}{{", f"{name} ")))
+    return round(sum(float(line.rsplit(" ", 1)[1]) for line in lines))
+
+
+def ended_well(codes: Iterable[tuple[str, int]]) -> Verdict:
+    """Who was asked to end drained, committed and ended with 0."""
+    verdict = Verdict("instances that drained and ended with 0 when asked to", 0)
+    for name, code in codes:
+        verdict.compared += 1
+        if code != 0:
+            verdict.differences.append(f"{name} ended with {code}")
     return verdict
 
 

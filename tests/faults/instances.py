@@ -49,6 +49,10 @@ brokers = "{self.brokers}"
 application_id = "{self.application}"
 instance_id = "{instance}"
 
+[last_seen]
+# Seldom enough that what is published follows identities, in a load that takes weeks within minutes.
+publish_every = "3h"
+
 [kafka.properties]
 # Soon enough that an instance that stands still for some seconds is expelled from the group.
 "session.timeout.ms" = "6000"
@@ -140,7 +144,7 @@ class Instance:
     def last_words(self) -> str:
         """What its log says of its end."""
         lines = self.log.read_text(errors="replace").splitlines()
-        telling = [line for line in lines[-60:] if re.search(r"ERROR|[Ee]rror:|panicked", line)]
+        telling = [line for line in lines[-60:] if re.match(r"nhi-monitor: |.*panicked at", line)]
         return (telling or lines or [""])[-1].strip()
 
     def note_memory(self) -> None:
@@ -266,10 +270,11 @@ class Fleet:
             peaks[instance.name] = max(peaks.get(instance.name, 0), instance.peak_kb // 1024)
         return peaks
 
-    def panics(self) -> list[str]:
-        logs = self.folder.glob(f"{self.deployment.application}-*.log")
+    def logged(self, words: str) -> list[str]:
+        """Every line of the instances' logs that holds these words, after the name of its log."""
+        logs = sorted(self.folder.glob(f"{self.deployment.application}-*.log"))
         texts = ((log.name, log.read_text(errors="replace")) for log in logs)
-        return [f"{name}: {line}" for name, text in texts for line in text.splitlines() if "panicked at" in line]
+        return [f"{name}: {line}" for name, text in texts for line in text.splitlines() if words in line]
 
 
 def free_port() -> int:

@@ -100,13 +100,13 @@ class LastSeen(unittest.TestCase):
             return f"last-seen:{ID}".encode(), json.dumps(last_seen(last_seen=at)).encode()
 
         ascending = [record("2023-11-14T22:00:00.000Z"), record("2023-11-14T23:00:00.000Z")]
-        self.assertTrue(compare.never_backwards(ascending).holds)
-        self.assertFalse(compare.never_backwards(ascending[::-1]).holds)
+        self.assertTrue(compare.last_seen(ascending, "")[1].holds)
+        self.assertFalse(compare.last_seen(ascending[::-1], "")[1].holds)
 
     def test_the_newest_record_of_a_key_counts(self) -> None:
         records = [(f"last-seen:{ID}".encode(), json.dumps({"n": n}).encode()) for n in (1, 2)]
         declared = (f"identity:{ID}".encode(), b'{"n": 3}')
-        self.assertEqual(compare.newest_last_seen([*records, declared]), {ID: {"n": 2}})
+        self.assertEqual(compare.last_seen([*records, declared], "")[0], {ID: {"n": 2}})
 
 
 class State(unittest.TestCase):
@@ -143,6 +143,24 @@ class Conservation(unittest.TestCase):
     def test_a_message_that_became_nothing_is_refused(self) -> None:
         self.assertTrue(compare.conserved(10, {"events": 7, "duplicates": 3}, "").holds)
         self.assertFalse(compare.conserved(10, {"events": 7, "duplicates": 2}, "").holds)
+
+    def test_a_record_that_an_instance_does_not_account_for_is_refused(self) -> None:
+        text = (
+            "# TYPE nhi_records_received_total counter\n"
+            'nhi_records_received_total{topic="a"} 7\nnhi_records_received_total{topic="b"} 3\n'
+            'nhi_activities_total{topic="a"} 6\nnhi_records_skipped_total{reason="x",topic="b"} 3\n'
+        )
+        dead = 'nhi_records_dead_lettered_total{reason="bad_json",topic="a"} 1\n'
+        self.assertTrue(compare.accounted([text + dead]).holds)
+        self.assertFalse(compare.accounted([text]).holds)
+        self.assertFalse(compare.accounted([]).holds)
+
+
+class Ends(unittest.TestCase):
+    def test_a_drain_that_fails_and_a_panic_are_refused(self) -> None:
+        self.assertTrue(compare.ended_well([("a", 0), ("b", 0)]).holds)
+        self.assertFalse(compare.ended_well([("a", 0), ("b", 1)]).holds)
+        self.assertFalse(compare.nothing("", 2, ["a: panicked at"]).holds)
 
 
 if __name__ == "__main__":
