@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from confluent_kafka import Consumer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 NODES = 3
 KAFKA_SH = Path(__file__).parent.parent / "kafka" / "kafka.sh"
@@ -65,7 +66,7 @@ class Cluster:
     def is_whole(self) -> bool:
         try:
             return len(self._admin.list_topics(timeout=20).brokers) == NODES and self.broken() == 0
-        except Exception:  # noqa: BLE001: brokers that do not answer are not whole, whatever the reason
+        except Exception:  # Brokers that do not answer are not whole, whatever the reason.
             return False
 
     def ends(self, topic: str, partitions: int) -> list[int]:
@@ -103,10 +104,13 @@ class Cluster:
         deadline = time.monotonic() + WHOLE_SECONDS
         while open_partitions and time.monotonic() < deadline:
             for message in reader.consume(10_000, timeout=1.0):
-                if message.error() is None:
+                error = message.error()
+                if error is None:
                     yield message.key(), message.value()
-                elif message.offset() >= ends[message.partition()]:
-                    open_partitions.discard(message.partition())
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    ended = message.partition() or 0
+                    if (message.offset() or 0) >= ends[ended]:
+                        open_partitions.discard(ended)
         reader.close()
         if open_partitions:
             raise TimeoutError(f"{topic}: partitions {sorted(open_partitions)} could not be read to their end")

@@ -10,8 +10,9 @@ from load import Facts
 
 # Differences named in one verdict; the rest is counted.
 MOST_NAMED = 8
-# Keys of a last-seen record that say when it was made, or how far log sources were read by then: the one is the time on
-# the wall, the other depends on which of several partitions was read first. All other keys are compared.
+# Keys of a last-seen record that say when it was made (`updated_at`), and how far its log sources were read by then
+# (`coverage`): the one is the time on the wall, the other hangs on which of several partitions was read first. All
+# other keys are compared.
 TOLD_BY_THE_CLOCK = ("updated_at", "coverage")
 
 Json = dict[str, object]
@@ -83,7 +84,7 @@ def _differing(ours: object, theirs: object, path: str = "") -> list[str]:
 
 
 def last_seen(records: Iterable[Record], run: str) -> tuple[dict[str, Json], Verdict]:
-    """The newest last-seen record of each identity, as a compacted topic keeps it; and that none is older than one before it."""
+    """The newest last-seen record of each identity, as a compacted topic keeps it; and that none went back."""
     verdict = Verdict(f"last-seen records, of which none goes back, {run}", 0)
     newest: dict[str, Json] = {}
     for key, value in records:
@@ -134,7 +135,8 @@ def _rfc3339(seconds: int) -> str | None:
 
 def last_seen_same(disturbed: Mapping[str, Json], undisturbed: Mapping[str, Json]) -> Verdict:
     """Both runs end with the same last-seen records, but for what tells when they were made."""
-    verdict = Verdict(f"last-seen records that are the same in both runs, but for {', '.join(TOLD_BY_THE_CLOCK)}", 0)
+    left_out = ", ".join(TOLD_BY_THE_CLOCK)
+    verdict = Verdict(f"last-seen records that are the same in both runs, but for {left_out}", 0)
     for identity_id in dict.fromkeys([*disturbed, *undisturbed]):
         verdict.compared += 1
         ours, theirs = disturbed.get(identity_id), undisturbed.get(identity_id)
@@ -174,7 +176,7 @@ def states(disturbed: Mapping[str, list[Json]], undisturbed: Mapping[str, list[J
             verdict.differences.append(f"{identity_id}: held by {len(ours)} and {len(theirs)} instances")
             continue
         left, right = ours[0]["baseline"], theirs[0]["baseline"]
-        verdict.differences += [f"{identity_id}: {words}" for words in _differing(left, right)]  # type: ignore[arg-type]
+        verdict.differences += [f"{identity_id}: {words}" for words in _differing(left, right)]
     return verdict
 
 

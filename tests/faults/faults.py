@@ -5,7 +5,8 @@ import time
 from dataclasses import dataclass
 
 from cluster import NODES, WHOLE_SECONDS, Cluster
-from instances import Fleet, Instance
+from fleet import Fleet
+from instances import Instance
 from schedule import Fault
 
 

@@ -107,7 +107,7 @@ class Load:
         """The messages; the truth is complete once the last was taken."""
         delayed: list[tuple[int, int, Message]] = []
         weights = [self._random.uniform(0.5, 2.0) for _ in self.identities]
-        chosen = iter(())
+        chosen: Iterator[Identity] = iter(())
         for number in range(self.events):
             if delayed and delayed[0][0] <= number:
                 self.truth.duplicates += 1

@@ -1,6 +1,6 @@
 """The fault harness: real processes on three real brokers, disturbed, against a run that nothing disturbs.
 
-    ./test faults --seed S --faults N --events N [--until DAY] [--rate N] [--keep]
+./test faults --seed S --faults N --events N [--until DAY] [--rate N] [--keep]
 """
 
 import argparse
@@ -23,7 +23,7 @@ def main() -> int:
     started = time.monotonic()
     try:
         passed = _run(plan)
-    except Exception:  # noqa: BLE001: whatever it was, the logs tell more
+    except Exception:  # Whatever it was, the logs tell more.
         traceback.print_exc()
         passed = False
     print(f"\n{'PASS' if passed else 'FAIL'} after {time.monotonic() - started:.0f} s; again with: {plan.command()}")
@@ -55,8 +55,8 @@ def _plan() -> Plan:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--faults", type=int, default=6)
     parser.add_argument("--events", type=int, default=24_000)
-    parser.add_argument("--rate", type=float, help="messages a second; without it, about ten seconds a fault")
-    parser.add_argument("--until", help="midnight up to which the load's events reach, as in 2026-01-31; today if left out")
+    parser.add_argument("--rate", type=float, help="messages a second; without it, eight seconds for each fault")
+    parser.add_argument("--until", help="the midnight that ends the load's time, as in 2026-01-31; today's if left out")
     parser.add_argument("--keep", action="store_true", help="keep logs and settings")
     parser.add_argument("--binary", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, required=True, help=argparse.SUPPRESS)

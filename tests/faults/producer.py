@@ -64,7 +64,7 @@ class Feed:
             self._produce()
             if left := self._producer.flush(DELIVERY_MS / 1000):
                 self._errors.append(f"{left} messages were not delivered")
-        except Exception as error:  # noqa: BLE001: whatever it is, it is told to the main thread
+        except Exception as error:  # Whatever it is, the main thread is told.
             self._errors.append(repr(error))
 
     def _produce(self) -> None:

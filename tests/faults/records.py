@@ -61,7 +61,7 @@ class Caller:
 
     def template(self, call: tuple[str, str, bool], *, denied: bool = False, attacker: bool = False) -> Template:
         service, operation, reads = call
-        record = {
+        record: dict[str, object] = {
             "eventVersion": "1.11",
             "userIdentity": self._role() if self.is_role else self._user(),
             "eventTime": TIME,
@@ -79,9 +79,8 @@ class Caller:
         before, rest = text.split(TIME)
         upto_request, rest = rest.split(REQUEST_ID)
         upto_event, after = rest.split(EVENT_ID)
-        pieces = tuple(piece.encode() for piece in (before, upto_request, upto_event, after))
-        action = f"{service}:{operation}"
-        return Template(action, service, denied, pieces)  # type: ignore[arg-type]
+        pieces = (before.encode(), upto_request.encode(), upto_event.encode(), after.encode())
+        return Template(f"{service}:{operation}", service, denied, pieces)
 
     def _role(self) -> dict[str, object]:
         unique_id = f"AROA{self.name.upper().replace('-', '')[:16]}"

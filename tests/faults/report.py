@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from instances import Fleet
+from fleet import Fleet
 from schedule import Fault
 
 # What faults lead to, by the words that the log has for it.

@@ -9,8 +9,9 @@ from pathlib import Path
 import compare
 import schedule
 from cluster import Cluster
+from deployment import Deployment
 from faults import Hand
-from instances import Deployment, Fleet
+from fleet import Fleet
 from load import Load
 from producer import Feed
 
@@ -21,7 +22,7 @@ CATCH_UP_SECONDS = 900
 # A hand-over that is under way when the state is asked for is over by then.
 HAND_OVER_SECONDS = 30
 # Where no rate is given: so that one fault after the other finds the load flowing.
-SECONDS_PER_FAULT = 10.0
+SECONDS_PER_FAULT = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,8 @@ class Run:
     def run(self) -> list[compare.Verdict]:
         """Disturbs one application, lets the other read the same in peace, and compares."""
         plan = self._plan
-        self._say(f"seed {plan.seed}, {plan.faults} faults, {plan.events:,} messages, {plan.messages_a_second():,.0f}/s")
+        rate = plan.messages_a_second()
+        self._say(f"seed {plan.seed}, {plan.faults} faults, {plan.events:,} messages, {rate:,.0f} a second")
         self._create_topics()
         self._disturb()
         self._say("the load is through; waiting for the disturbed run to take it all in")
@@ -140,7 +142,7 @@ class Run:
         return self._cluster.read(fleet.deployment.topic(name), PARTITIONS)
 
     def _held(self, fleet: Fleet) -> dict[str, list[compare.Json]]:
-        """What instances hold of each identity. Asked again only where nobody holds one: a partition may be on its way."""
+        """What instances hold of each identity. Asked again where nobody holds one: its partition may be on its way."""
         deadline = time.monotonic() + HAND_OVER_SECONDS
         held = {identity_id: fleet.identity(identity_id) for identity_id in self._load.truth.identities}
         while (nowhere := [one for one, said in held.items() if not said]) and time.monotonic() < deadline:

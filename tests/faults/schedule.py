@@ -37,7 +37,7 @@ class Fault:
             "scale": f"to {self.count} instances",
             "broker-kill": f"broker {self.target + 1}, down {self.seconds} s",
             "broker-stop": f"broker {self.target + 1} stands still {self.seconds} s",
-            "broker-and-instance": f"broker {self.target + 1} down {self.seconds} s, and instance {self.target} with it",
+            "broker-and-instance": f"broker {self.target + 1} and instance {self.target}, down {self.seconds} s",
         }
         return f"{self.kind}: {about[self.kind]}"
 

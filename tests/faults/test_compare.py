@@ -42,21 +42,21 @@ def held(activities: int) -> dict[str, list[compare.Json]]:
 
 
 class Alerts(unittest.TestCase):
-    base = [alert("a", 1), alert("a", 2), alert("b", 1)]
+    base = (alert("a", 1), alert("a", 2), alert("b", 1))
 
     def holds(self, disturbed: list[compare.Record], undisturbed: list[compare.Record] | None = None) -> bool:
-        return all(verdict.holds for verdict in compare.alerts(disturbed, undisturbed or self.base))
+        return all(verdict.holds for verdict in compare.alerts(disturbed, undisturbed or list(self.base)))
 
     def test_the_same_alerts_in_another_order_hold(self) -> None:
-        self.assertTrue(self.holds(self.base[::-1]))
+        self.assertTrue(self.holds(list(self.base[::-1])))
 
     def test_a_lost_alert_is_refused(self) -> None:
         for lost in range(len(self.base)):
-            self.assertFalse(self.holds(self.base[:lost] + self.base[lost + 1 :]))
+            self.assertFalse(self.holds([*self.base[:lost], *self.base[lost + 1 :]]))
 
     def test_an_alert_that_is_there_twice_is_refused_in_either_run(self) -> None:
         self.assertFalse(self.holds([*self.base, self.base[1]]))
-        self.assertFalse(self.holds(self.base, [*self.base, self.base[1]]))
+        self.assertFalse(self.holds(list(self.base), [*self.base, self.base[1]]))
 
     def test_an_alert_that_is_made_up_is_refused(self) -> None:
         self.assertFalse(self.holds([*self.base, alert("a", 3)]))
@@ -71,7 +71,7 @@ class Alerts(unittest.TestCase):
 class LastSeen(unittest.TestCase):
     def test_the_truth_holds_and_each_wrong_field_is_refused(self) -> None:
         self.assertTrue(compare.last_seen_truth({ID: last_seen()}, {ID: facts()}).holds)
-        wrong = {
+        wrong: compare.Json = {
             "first_seen": None,
             "last_seen": "2023-11-14T23:13:19.000Z",
             "last_success": "2023-11-14T22:13:20.000Z",
@@ -128,10 +128,9 @@ class State(unittest.TestCase):
 
 
 class DeadLetters(unittest.TestCase):
-    poison = Counter([b"one", b"two"])
-
     def holds(self, *values: bytes) -> bool:
-        return compare.dead_letters([(None, value) for value in values], self.poison, "").holds
+        poison = Counter([b"one", b"two"])
+        return compare.dead_letters([(None, value) for value in values], poison, "").holds
 
     def test_each_once_holds_and_nothing_else(self) -> None:
         self.assertTrue(self.holds(b"two", b"one"))

@@ -18,7 +18,7 @@ class Schedule(unittest.TestCase):
         for seed in range(50):
             places = [fault.at for fault in schedule.draw(seed, 30, 10_000)]
             self.assertEqual(places, sorted(places))
-            self.assertTrue(0 < places[0] and places[-1] < 10_000)
+            self.assertTrue(places[0] > 0 and places[-1] < 10_000)
 
     def test_ten_faults_hold_every_kind_and_scale_from_one_to_three_to_two(self) -> None:
         for seed in range(50):
