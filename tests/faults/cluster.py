@@ -4,11 +4,15 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
+
+T = TypeVar("T")
 
 NODES = 3
 KAFKA_SH = Path(__file__).parent.parent / "kafka" / "kafka.sh"
@@ -16,6 +20,18 @@ KAFKA_SH = Path(__file__).parent.parent / "kafka" / "kafka.sh"
 WHOLE_SECONDS = 180
 # Changelogs are compacted while the load flows, so that restores read what compaction left.
 SMALL_SEGMENTS = {"segment.bytes": "4194304", "min.cleanable.dirty.ratio": "0.1", "segment.ms": "30000"}
+
+
+def patiently(ask: Callable[[], T]) -> T:
+    """Asks the brokers again while they are busy with themselves: a coordinator that moves, a leader not elected yet."""
+    deadline = time.monotonic() + WHOLE_SECONDS
+    while True:
+        try:
+            return ask()
+        except KafkaException:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
 
 
 class Cluster:
@@ -73,10 +89,8 @@ class Cluster:
         """The end of each partition: the offset that the next message will have."""
         reader = self._reader("faults-ends")
         try:
-            return [
-                reader.get_watermark_offsets(TopicPartition(topic, partition), timeout=30)[1]
-                for partition in range(partitions)
-            ]
+            asked = [TopicPartition(topic, partition) for partition in range(partitions)]
+            return [patiently(partial(reader.get_watermark_offsets, one, timeout=10))[1] for one in asked]
         finally:
             reader.close()
 
@@ -87,18 +101,20 @@ class Cluster:
 
         def committed(topic: str, partitions: int) -> list[int]:
             asked = [TopicPartition(topic, partition) for partition in range(partitions)]
-            return [answer.offset for answer in reader.committed(asked, timeout=30)]
+            return [answer.offset for answer in patiently(lambda: reader.committed(asked, timeout=10))]
 
         try:
             yield committed
         finally:
             reader.close()
 
-    def read(self, topic: str, partitions: int) -> Iterator[tuple[bytes | None, bytes | None]]:
-        """Keys and values of a topic from its beginning to its end, as a `read_committed` reader sees them."""
+    def read(
+        self, topic: str, partitions: int, isolation: str = "read_committed"
+    ) -> Iterator[tuple[bytes | None, bytes | None]]:
+        """Keys and values of a topic from its beginning to its end."""
         # The end is asked for by a reader that waits for no transaction: one that hangs would be found out here.
         ends = self.ends(topic, partitions)
-        reader = self._reader("faults-reader", {"enable.partition.eof": True})
+        reader = self._reader("faults-reader", {"enable.partition.eof": True, "isolation.level": isolation})
         reader.assign([TopicPartition(topic, partition, 0) for partition in range(partitions)])
         open_partitions = {partition for partition in range(partitions) if ends[partition] > 0}
         deadline = time.monotonic() + WHOLE_SECONDS

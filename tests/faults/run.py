@@ -58,6 +58,8 @@ class Outcome:
     held: dict[str, list[compare.Json]]
     scrapes: list[str]
     codes: list[tuple[str, int]]
+    # Records by topic that transactions left behind which were aborted.
+    aborted: dict[str, int]
 
 
 class Run:
@@ -91,7 +93,8 @@ class Run:
         self._say("reading everything again, undisturbed")
         self.undisturbed.scale(1)
         undisturbed = self._finish(self.undisturbed)
-        self._say("comparing")
+        left = ", ".join(f"{count:,} {name}" for name, count in disturbed.aborted.items())
+        self._say(f"comparing; aborted transactions left behind, unseen by readers of the disturbed run: {left}")
         return self._compare(disturbed, undisturbed)
 
     def stop(self) -> None:
@@ -136,10 +139,17 @@ class Run:
         self._say(f"{fleet.deployment.application} has ended")
         newest, backwards = compare.last_seen(self._read(fleet, "inventory"), fleet.deployment.application)
         alerts, dead_letters = list(self._read(fleet, "alerts")), list(self._read(fleet, "dead-letter"))
-        return Outcome(alerts, newest, backwards, dead_letters, held, scrapes, codes)
+        seen = {"alerts": len(alerts), "inventory": backwards.compared, "dead-letter": len(dead_letters)}
+        aborted = {name: self._written(fleet, name) - count for name, count in seen.items()}
+        return Outcome(alerts, newest, backwards, dead_letters, held, scrapes, codes, aborted)
 
     def _read(self, fleet: Fleet, name: str) -> Iterator[compare.Record]:
         return self._cluster.read(fleet.deployment.topic(name), PARTITIONS)
+
+    def _written(self, fleet: Fleet, name: str) -> int:
+        """Records of a topic, those of aborted transactions included."""
+        everything = self._cluster.read(fleet.deployment.topic(name), PARTITIONS, isolation="read_uncommitted")
+        return sum(1 for _ in everything)
 
     def _held(self, fleet: Fleet) -> dict[str, list[compare.Json]]:
         """What instances hold of each identity. Asked again where nobody holds one: its partition may be on its way."""
