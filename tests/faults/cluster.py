@@ -23,7 +23,7 @@ SMALL_SEGMENTS = {"segment.bytes": "4194304", "min.cleanable.dirty.ratio": "0.1"
 
 
 def patiently(ask: Callable[[], T]) -> T:
-    """Asks the brokers again while they are busy with themselves: a coordinator that moves, a leader not elected yet."""
+    """Asks the brokers again while they are busy: a coordinator that moves, a leader that is not elected yet."""
     deadline = time.monotonic() + WHOLE_SECONDS
     while True:
         try:

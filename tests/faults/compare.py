@@ -218,9 +218,9 @@ def _metric(text: str, name: str) -> int:
     return round(sum(float(line.rsplit(" ", 1)[1]) for line in lines))
 
 
-def ended_well(codes: Iterable[tuple[str, int]]) -> Verdict:
+def ended_well(codes: Iterable[tuple[str, int]], what: str) -> Verdict:
     """Who was asked to end drained, committed and ended with 0."""
-    verdict = Verdict("instances that drained and ended with 0 when asked to", 0)
+    verdict = Verdict(what, 0)
     for name, code in codes:
         verdict.compared += 1
         if code != 0:

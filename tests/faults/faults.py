@@ -16,7 +16,8 @@ class Hand:
 
     cluster: Cluster
     fleet: Fleet
-    # Exit codes of instances that were asked to end while the load flowed.
+    # Exit codes of instances that were asked to end while the load flowed. A rebalance may abort the last transaction
+    # of one, which then ends with 1; the next owner reads its input again, and the comparisons show whether that held.
     drained: list[tuple[str, int]]
 
     def do(self, fault: Fault) -> None:

@@ -157,8 +157,8 @@ class Conservation(unittest.TestCase):
 
 class Ends(unittest.TestCase):
     def test_a_drain_that_fails_and_a_panic_are_refused(self) -> None:
-        self.assertTrue(compare.ended_well([("a", 0), ("b", 0)]).holds)
-        self.assertFalse(compare.ended_well([("a", 0), ("b", 1)]).holds)
+        self.assertTrue(compare.ended_well([("a", 0), ("b", 0)], "").holds)
+        self.assertFalse(compare.ended_well([("a", 0), ("b", 1)], "").holds)
         self.assertFalse(compare.nothing("", 2, ["a: panicked at"]).holds)
 
 
