@@ -172,7 +172,9 @@ pub(super) fn after_damage<'s>(
         return Resumed { walk, scope, document: &text[..end], closing: progress.closing }
             .from(progress.at, error);
     }
-    walk.reject(error, text[progress.at..end].trim_ascii().as_bytes());
+    // Where no record was told apart, the whole document is what could not be read.
+    let from = if progress.elements.is_some() { progress.at } else { 0 };
+    walk.reject(error, text[from..end].trim_ascii().as_bytes());
     end
 }
 

@@ -8,6 +8,8 @@
 #   kafka.sh stop DIR            stop all nodes of DIR
 #   kafka.sh kill DIR NODE       SIGKILL one node
 #   kafka.sh revive DIR NODE     start a stopped node again
+#   kafka.sh pause DIR NODE      SIGSTOP one node
+#   kafka.sh resume DIR NODE     SIGCONT one node
 #   kafka.sh fetch               only download the jars
 #
 # DIR/bootstrap holds the bootstrap servers, DIR/NODE/pid the process, DIR/NODE/log its output.
@@ -181,10 +183,12 @@ case ${1:-} in
     ;;
   stop) stop "${2:?DIR is missing}" ;;
   kill) kill -9 "$(<"${2:?DIR is missing}/${3:?NODE is missing}/pid")" ;;
+  pause) kill -STOP "$(<"${2:?DIR is missing}/${3:?NODE is missing}/pid")" ;;
+  resume) kill -CONT "$(<"${2:?DIR is missing}/${3:?NODE is missing}/pid")" ;;
   revive) launch "${2:?DIR is missing}/${3:?NODE is missing}" ;;
   fetch) fetch ;;
   *)
-    sed -n '2,13s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    sed -n '2,14s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
     exit 2
     ;;
 esac

@@ -44,6 +44,17 @@ fn a_cut_payload_keeps_what_came_before() {
 }
 
 #[test]
+fn a_cut_record_is_kept_from_its_first_byte() {
+    for len in [30, RECORD.len() / 2, RECORD.len() - 1] {
+        let cut = &RECORD[..len];
+        for input in [cut.to_owned(), format!("{cut}\n{OTHER}")] {
+            let rejected = rejected(&input, &Limits::default());
+            assert_eq!(rejected, [("reject:bad_json".to_owned(), cut.as_bytes().to_vec())], "{input}");
+        }
+    }
+}
+
+#[test]
 fn bytes_that_are_no_text_cost_only_their_record() {
     let (first, second) = (cloudtrail(RECORD), cloudtrail(OTHER));
     let bad = b"{\"eventVersion\":\"1.08\",\"userAgent\":\"\xff\xfe\",\"eventName\":\"x\"}";
