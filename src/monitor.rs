@@ -32,9 +32,10 @@ use crate::config::Config;
 use crate::detect::Detectors;
 use crate::detect::finding::IncidentReport;
 use crate::identity::DeclaredChange;
-use crate::term::{Interner, Term};
+use crate::term::{Interner, Lexicon, Term};
 use crate::time::{DAY_MS, EventTime, HOUR_MS, ProcessingTime};
 
+pub use changelog::Vocabulary;
 pub use stats::Stats;
 pub use view::{Filter, View};
 
@@ -93,6 +94,7 @@ pub struct Monitor {
     shared: Arc<Shared>,
     detectors: Arc<Detectors>,
     terms: Arc<Interner>,
+    lately: Lexicon,
     schedule: Schedule,
     changes: Changes,
     stats: Stats,
@@ -125,6 +127,7 @@ impl Monitor {
             shared: Arc::new(Shared::new(Settings::new(config))),
             detectors,
             terms,
+            lately: Lexicon::default(),
             schedule: Schedule::default(),
             changes: Changes::default(),
             stats: Stats::default(),
@@ -270,10 +273,7 @@ impl Monitor {
         self.shared.coverage().over(scopes, event.time, pause_ms).gaps.is_empty()
     }
 
-    fn entry<'a>(
-        shared: &'a Shared,
-        id: &str,
-    ) -> dashmap::mapref::one::RefMut<'a, Term, Box<IdentityState>> {
+    fn entry<'a>(shared: &'a Shared, id: &str) -> dashmap::mapref::one::RefMut<'a, Term, Box<IdentityState>> {
         match shared.identities.get_mut(id) {
             Some(state) => state,
             None => shared.identities.entry(Term::unshared(id)).or_default(),
