@@ -18,6 +18,9 @@ const ARGUMENT: &str = "--restore-from";
 /// Times that everything is restored. Memory that was used before is faster than what the system has to bring first.
 const ROUNDS: usize = 5;
 
+/// A changelog record, key and value, in the file's bytes.
+type Stored<'a> = (&'a [u8], Option<&'a [u8]>);
+
 /// As much memory as an identity takes in one piece.
 type Floor = DashMap<Term, (Box<[u8; size_of::<IdentityState>()]>, Box<[u8]>), TextHash>;
 
@@ -25,9 +28,7 @@ type Floor = DashMap<Term, (Box<[u8; size_of::<IdentityState>()]>, Box<[u8]>), T
 pub(crate) fn is_done() -> bool {
     let Some(path) = std::env::args().skip_while(|arg| arg != ARGUMENT).nth(1) else { return false };
     let bytes = std::fs::read(path).expect("it was just written");
-    let changes: Vec<(Vec<u8>, Option<Vec<u8>>)> = postcard::from_bytes(&bytes).expect("it was just written");
-    drop(bytes);
-    let changes: Vec<Change> = changes.into_iter().map(|(key, value)| Change { key, value }).collect();
+    let changes: Vec<Stored<'_>> = postcard::from_bytes(&bytes).expect("it was just written");
 
     let before = resident_bytes();
     let first = restored(&changes);
@@ -59,29 +60,28 @@ fn started(path: &Path) -> bool {
 }
 
 /// A monitor with `changes`, the identities in it, and how many came in a second.
-fn restored(changes: &[Change]) -> (Monitor, usize, f64) {
+fn restored(changes: &[Stored<'_>]) -> (Monitor, usize, f64) {
     let mut monitor = empty_monitor();
     let (spent, ()) = timed(|| {
-        for change in changes {
-            snapshot::restore(&mut monitor, &change.key, change.value.as_deref())
-                .expect("it was just written");
+        for (key, value) in changes {
+            snapshot::restore(&mut monitor, key, *value).expect("it was just written");
         }
     });
     let identities = monitor.shared().identities.len();
     (monitor, identities, identities as f64 / spent.as_secs_f64())
 }
 
-fn floor(changes: &[Change]) -> usize {
+fn floor(changes: &[Stored<'_>]) -> usize {
     let map = Floor::default();
-    for change in changes {
-        let id = Term::unshared(std::str::from_utf8(&change.key).expect("keys are text"));
-        let value = change.value.as_deref().unwrap_or_default();
+    for (key, value) in changes {
+        let id = Term::unshared(std::str::from_utf8(key).expect("keys are text"));
+        let value = value.unwrap_or_default();
         map.insert(id, (Box::new([0; size_of::<IdentityState>()]), value.into()));
     }
     black_box(map).len()
 }
 
-fn rate(changes: &[Change], work: impl FnOnce(&[Change]) -> usize) -> f64 {
+fn rate(changes: &[Stored<'_>], work: impl FnOnce(&[Stored<'_>]) -> usize) -> f64 {
     let (spent, identities) = timed(|| work(changes));
     identities as f64 / spent.as_secs_f64()
 }
