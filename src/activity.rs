@@ -258,7 +258,8 @@ pub enum Usage {
     Used,
     /// Only an authentication or session start, with no action behind it.
     AuthenticatedOnly,
-    /// A correction of an earlier record (CloudTrail `addendum`): not a use of its own.
+    /// A correction of an earlier record (CloudTrail `addendum` with `UPDATED_DATA`): when the identity was used, but not one
+    /// more use.
     Correction,
     /// Somebody claimed to be the identity and did not prove it (a wrong password): no use, and no sign of life.
     Unproven,
@@ -435,16 +436,22 @@ impl Event<'_> {
         [self.service.as_str(), ":", self.operation.as_str()].concat()
     }
 
-    /// What tells this event from every other: the log's own event id, or else the record's place in the input.
+    /// What tells this action from every other: the id that all accounts log it under, else the log's own event id, else
+    /// the record's place in the input.
     ///
+    /// The action is part of a shared key, so that a log which fills the field with one word for everything loses little.
     /// 128 bits, stable across machines and versions.
     #[must_use]
     pub fn dedupe_key(&self) -> u128 {
         use xxhash_rust::xxh3::{xxh3_128, xxh3_128_with_seed};
         const PROVENANCE_SEED: u64 = 1;
-        match &self.event_id {
-            Some(id) => xxh3_128(id.as_bytes()),
-            None => {
+        const SHARED_SEED: u64 = 2;
+        match (&self.shared_event_id, &self.event_id) {
+            (Some(shared), _) => {
+                xxh3_128_with_seed(format!("{shared}\0{}", self.action()).as_bytes(), SHARED_SEED)
+            }
+            (None, Some(id)) => xxh3_128(id.as_bytes()),
+            (None, None) => {
                 let Provenance { source, partition, offset, index } = &self.provenance;
                 xxh3_128_with_seed(
                     format!("{source}\0{partition}\0{offset}\0{index}").as_bytes(),

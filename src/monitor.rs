@@ -9,6 +9,8 @@ mod changelog;
 pub mod identity;
 mod incidents;
 mod inputs;
+#[cfg(test)]
+mod order_tests;
 pub mod posture;
 mod publication;
 pub mod publish;
@@ -36,11 +38,11 @@ use crate::term::{Interner, Lexicon, Term};
 use crate::time::{DAY_MS, EventTime, HOUR_MS, ProcessingTime};
 
 pub use changelog::Vocabulary;
+pub use inputs::Inputs;
 pub use stats::Stats;
 pub use view::{Filter, View};
 
-use identity::{IdentityState, Recreated};
-use inputs::Inputs;
+use identity::{IdentityState, Published, PublishedRecord, Whose};
 use schedule::Schedule;
 use state::{Settings, Shared};
 
@@ -87,6 +89,8 @@ pub enum Effect {
     Alert(Box<IncidentReport>),
     /// Publish on `nhi.inventory`.
     LastSeen(Box<LastSeen>),
+    /// Take the last-seen record of this identity off `nhi.inventory`: it was withdrawn before it was ever used.
+    Withdrawn(String),
 }
 
 /// The monitor of one partition of identities.
@@ -141,7 +145,7 @@ impl Monitor {
     pub fn process(&mut self, record: &Record<'_>, effects: &mut Vec<Effect>) {
         match record {
             Record::Activity(activity) => self.activity(activity, effects),
-            Record::Declared(change) => self.declared(change),
+            Record::Declared(change) => self.declared(change, effects),
             Record::Coverage(marks) => self.coverage(marks),
             Record::Progress(inputs) => self.progress(inputs),
         }
@@ -152,9 +156,8 @@ impl Monitor {
         let event = &activity.event;
         self.stats.clamped += u64::from(event.time_clamped);
         match event.usage {
-            Usage::Correction => self.stats.corrections += 1,
             Usage::Unproven => self.unproven(activity, effects),
-            Usage::Used | Usage::AuthenticatedOnly => self.used(activity, effects),
+            Usage::Used | Usage::AuthenticatedOnly | Usage::Correction => self.used(activity, effects),
         }
     }
 
@@ -164,23 +167,24 @@ impl Monitor {
         self.make_room(&activity.identity.id, event.received, effects);
         let mut entry = Self::entry(&shared, &activity.identity.id);
         let (id, state) = entry.pair_mut();
-        if !state.recent.insert(event.dedupe_key()) {
-            self.stats.duplicates += 1;
-            return;
-        }
-        let terms = Arc::clone(&self.terms);
-        match state.note_who(activity, |text| terms.intern(text)) {
-            Recreated::Predecessor => {
+        match state.whose(activity) {
+            Whose::Predecessor => {
                 self.stats.predecessors += 1;
                 return;
             }
-            Recreated::Yes => self.recreate(activity, state, effects),
-            Recreated::No => {}
+            Whose::Successor => self.recreate(activity, state, effects),
+            Whose::Own => {}
         }
+        if self.is_told_again(event, state) {
+            return self.note_again(activity, id, state);
+        }
+        let terms = Arc::clone(&self.terms);
+        state.note_who(activity, |text| terms.intern(text));
         self.stats.activities += 1;
         self.stats.late += u64::from(state.usage.last_seen > Some(event.time));
         let first_seen = state.usage.first_seen;
         state.usage.note(event, &terms);
+        outdate(state);
         let mut sighting = state.behaviour.observe(event, first_seen, shared.settings.behaviour, &terms);
         sighting.is_pause_covered =
             sighting.pause_days > 0 && self.was_covered(state, event, sighting.pause_days);
@@ -188,6 +192,38 @@ impl Monitor {
         self.detect(activity, state, &sighting, effects);
         self.publish_if_due(id.as_str(), state, &sighting, event.received, effects);
         self.settle(id, state, event.received);
+    }
+
+    /// Whether an event is no use of its own: a correction, or one that was taken before.
+    ///
+    /// A correction is not remembered: should it overtake what it corrects, that is still the use.
+    fn is_told_again(&mut self, event: &Event<'_>, state: &mut IdentityState) -> bool {
+        if event.usage == Usage::Correction {
+            self.stats.corrections += 1;
+            return true;
+        }
+        let is_duplicate = !state.recent.insert(event.dedupe_key());
+        self.stats.duplicates += u64::from(is_duplicate);
+        is_duplicate
+    }
+
+    /// Takes over what a duplicate or a correction says about when and by whom an identity was used. It is not counted, teaches
+    /// nothing and raises nothing.
+    ///
+    /// Copies of one event may differ: two accounts log one action, and corrections complete it. What is published of them
+    /// must not depend on which came first, nor on whether the first is still remembered.
+    fn note_again(&mut self, activity: &Activity<'_>, id: &Term, state: &mut IdentityState) {
+        let terms = Arc::clone(&self.terms);
+        let is_changed = [
+            state.note_who(activity, |text| terms.intern(text)),
+            state.usage.note_again(&activity.event, &terms),
+            state.behaviour.note_again(&activity.event, &terms),
+        ]
+        .contains(&true);
+        if is_changed {
+            outdate(state);
+            self.settle(id, state, activity.event.received);
+        }
     }
 
     /// Somebody tried to be an identity and failed: a reason to look where it goes on, but no use of it.
@@ -235,13 +271,13 @@ impl Monitor {
         }
     }
 
-    /// Publishes the exact last use of every identity whose newest use is not published yet (at shutdown).
+    /// Publishes what is known of every identity of which that is not published yet (at shutdown).
     pub fn flush(&mut self, now: ProcessingTime, effects: &mut Vec<Effect>) {
         let shared = Arc::clone(&self.shared);
         let mut unpublished: Vec<Term> = shared
             .identities
             .iter()
-            .filter(|state| state.published.last_seen != state.usage.last_seen)
+            .filter(|state| is_outdated(state))
             .map(|state| state.key().clone())
             .collect();
         unpublished.sort_by(|a, b| a.as_str().cmp(b.as_str()));
@@ -329,22 +365,19 @@ impl Monitor {
             );
         }
         self.end_unused(&activity.identity.id, state, activity.event.received, effects);
-        state.start_over();
-        let terms = &self.terms;
-        state.note_who(activity, |text| terms.intern(text));
-        state.recent.insert(activity.event.dedupe_key());
+        state.start_over(activity.event.time);
     }
 
-    fn declared(&mut self, change: &DeclaredChange) {
+    fn declared(&mut self, change: &DeclaredChange, effects: &mut Vec<Effect>) {
         self.stats.declarations += 1;
         let shared = Arc::clone(&self.shared);
-        if change.declared.is_none() && self.forget_unused(&change.identity_id) {
+        if change.declared.is_none() && self.forget_unused(&change.identity_id, effects) {
             return;
         }
         let mut entry = Self::entry(&shared, &change.identity_id);
         let (id, state) = entry.pair_mut();
         state.declared = change.declared.clone().map(Box::new);
-        state.published.is_published = false;
+        state.published.record = PublishedRecord::Missing;
         let soon = ProcessingTime::default();
         if state.due.is_none_or(|due| due > soon) {
             state.due = Some(self.schedule.add(id.clone(), soon));
@@ -353,17 +386,6 @@ impl Monitor {
             state.is_dirty = true;
             self.changes.identities.push(id.clone());
         }
-    }
-
-    /// Forgets an identity that only the inventory knew of; `false` where it was ever used.
-    fn forget_unused(&mut self, id: &str) -> bool {
-        let removed = self.shared.identities.remove_if(id, |_, state| state.usage.last_seen.is_none());
-        let Some((id, state)) = removed else {
-            return !self.shared.identities.contains_key(id);
-        };
-        self.stats.recount(state.counted, None);
-        self.changes.dropped.push(id);
-        true
     }
 
     fn progress(&mut self, inputs: &[InputProgress]) {
@@ -394,7 +416,20 @@ fn input_topics(config: &Config) -> Vec<String> {
     inputs.chain([config.topics.inventory.clone()]).collect()
 }
 
-/// Since when an unpublished last use has been waiting for quiet.
+/// Whether something came since a record was published.
+fn is_outdated(state: &IdentityState) -> bool {
+    let Published { last_seen, record, .. } = state.published;
+    last_seen != state.usage.last_seen || record != PublishedRecord::Current
+}
+
+/// Notes that something came which is not published yet.
+fn outdate(state: &mut IdentityState) {
+    if state.published.record == PublishedRecord::Current {
+        state.published.record = PublishedRecord::Outdated;
+    }
+}
+
+/// Since when something unpublished has been waiting for quiet.
 fn quiet_since(state: &IdentityState) -> Option<ProcessingTime> {
-    (state.published.last_seen != state.usage.last_seen).then_some(state.usage.last_received).flatten()
+    is_outdated(state).then_some(state.usage.last_received).flatten()
 }

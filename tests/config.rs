@@ -108,7 +108,7 @@ fn yaml_problems_carry_their_line() {
 
 #[test]
 fn all_problems_come_at_once() {
-    let text = "[kafak]\n[kafka]\nbrokers = \"nowhere\"\n[stage]\ningest_workers = \"two\"\nmonitor_workers = 0\n\
+    let text = "[kafak]\n[kafka]\nbrokers = \"nowhere\"\n[stage]\ningest_workers = \"two\"\nmonitor_workers = 999\n\
                 commit_interval = \"soon\"\n[limits]\nenvelope_depth = 99\n";
     assert_eq!(
         words(text),
@@ -116,7 +116,7 @@ fn all_problems_come_at_once() {
             "line 1: `kafak` is not a setting; did you mean `kafka`?",
             "line 3: `kafka.brokers` is `nowhere`; allowed is `host:port`, or several with commas between",
             "line 5: `stage.ingest_workers`: invalid type: string \"two\", expected usize",
-            "line 6: `stage.monitor_workers` is 0; allowed is 1 to 256",
+            "line 6: `stage.monitor_workers` is 999; allowed is 0 to 256",
             "line 7: `stage.commit_interval`: invalid value: string \"soon\", expected a duration",
             "line 9: `limits.envelope_depth` is 99; allowed is 1 to 16",
         ]
@@ -167,7 +167,7 @@ fn problems_of_the_environment_name_the_variable() {
         &[
             ("NHI_MONITOR__UNUSED__AFTER_DAYS", "many days"),
             ("NHI_MONITOR__UNUSED__AFTERDAYS", "3"),
-            ("NHI_MONITOR__STAGE__INGEST_WORKERS", "0"),
+            ("NHI_MONITOR__STAGE__INGEST_WORKERS", "999"),
         ],
     ));
     let words: Vec<String> = found.iter().map(ToString::to_string).collect();
@@ -176,7 +176,7 @@ fn problems_of_the_environment_name_the_variable() {
         [
             "NHI_MONITOR__UNUSED__AFTER_DAYS: `unused.after_days`: write it as JSON or as a TOML value",
             "NHI_MONITOR__UNUSED__AFTERDAYS: `unused.afterdays` is not a setting; did you mean `unused.after_days`?",
-            "NHI_MONITOR__STAGE__INGEST_WORKERS: `stage.ingest_workers` is 0; allowed is 1 to 256",
+            "NHI_MONITOR__STAGE__INGEST_WORKERS: `stage.ingest_workers` is 999; allowed is 0 to 256",
         ]
     );
 }

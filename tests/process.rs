@@ -34,6 +34,10 @@ struct Running {
 
 impl Running {
     fn start(scenario: &Scenario) -> Self {
+        Self::start_with(scenario, &[])
+    }
+
+    fn start_with(scenario: &Scenario, arguments: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut config = scenario.config.clone();
@@ -41,7 +45,7 @@ impl Running {
         let file = dir.path().join("nhi-monitor.toml");
         std::fs::write(&file, toml::to_string(&config).unwrap()).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_nhi-monitor"));
-        let child = command.args(["run", "-c"]).arg(&file).spawn().unwrap();
+        let child = command.args(["run", "-c"]).arg(&file).args(arguments).spawn().unwrap();
         Self { child, port, _dir: dir }
     }
 
@@ -146,6 +150,24 @@ fn keep_metrics(running: &Running) {
     let (code, metrics) = running.get("/metrics").unwrap();
     assert_eq!(code, 200);
     std::fs::write(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("metrics.txt"), metrics).unwrap();
+}
+
+/// The stages as processes of their own: what one takes in, the other learns, and nothing else.
+#[test]
+fn each_stage_can_be_a_process_of_its_own() {
+    let Some(scenario) = Scenario::new("split") else { return };
+    let stages = ["ingest", "monitor"].map(|stage| Running::start_with(&scenario, &["--stage", stage]));
+    for running in &stages {
+        until("the process is ready", || running.get("/readyz").is_some_and(|(code, _)| code == 200));
+    }
+    scenario.produce_lines(scenario.input(), lines(0..5).as_bytes());
+    let [ingest, monitor] = stages;
+    until("every event is learned", || (0..ROLES).all(|role| monitor.activities(role) >= 5));
+    assert!((0..ROLES).all(|role| monitor.activities(role) == 5));
+    assert!((0..ROLES).all(|role| ingest.activities(role) == 0), "ingest holds no identities");
+    let published = scenario.read(&scenario.config.topics.inventory).len();
+    assert_eq!(ingest.terminate(), Some(0));
+    assert!(published > 0 && monitor.terminate() == Some(0));
 }
 
 /// A second process under the same instance name takes over; the first ends by itself, and says why by its exit code.

@@ -160,6 +160,18 @@ impl Behaviour {
         Sighting { denied_burst, is_settled: true, ..Sighting::default() }
     }
 
+    /// Notes what a record is published of, from a report that teaches nothing: a duplicate or a correction. Says whether
+    /// anything changed.
+    pub fn note_again(&mut self, event: &Event<'_>, terms: &Interner) -> bool {
+        let mut is_changed = false;
+        for dimension in [Dimension::Service, Dimension::Credential] {
+            let noted =
+                dimension.value_of(event, |value| self.terms.note((dimension, value), event.time, terms));
+            is_changed |= noted == Some(true);
+        }
+        is_changed
+    }
+
     /// Holds a value out of the baseline that was new on the day of `time`.
     pub fn quarantine(&mut self, dimension: Dimension, value: &str, time: EventTime) {
         self.terms.quarantine(dimension, value, time);

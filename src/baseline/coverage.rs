@@ -62,6 +62,26 @@ impl ScopeCoverage {
     pub const fn until(&self) -> EventTime {
         self.until
     }
+
+    /// What two partitions agree on: the hours that both know as covered. `None` where there are none.
+    #[must_use]
+    pub fn common(&self, other: &Self) -> Option<Self> {
+        let (mut ours, mut theirs) = (self.runs.iter().peekable(), other.runs.iter().peekable());
+        let mut runs = Vec::new();
+        while let (Some(one), Some(two)) = (ours.peek(), theirs.peek()) {
+            let (start, end) = (one.0.max(two.0), one.1.min(two.1));
+            if start <= end {
+                runs.push((start, end));
+            }
+            if one.1 <= two.1 {
+                ours.next()
+            } else {
+                theirs.next()
+            };
+        }
+        runs.drain(..runs.len().saturating_sub(MAX_RUNS));
+        (!runs.is_empty()).then(|| Self { runs, until: self.until.min(other.until) })
+    }
 }
 
 /// The covered hours of all log sources.
@@ -275,7 +295,28 @@ mod tests {
         assert_eq!(coverage.gaps, vec![(hour_start(10_021), hour_start(10_060))]);
     }
 
+    fn covered(coverage: Option<&ScopeCoverage>) -> Vec<u32> {
+        let runs = coverage.into_iter().flat_map(|coverage| &coverage.runs);
+        runs.flat_map(|(start, end)| *start..=*end).collect()
+    }
+
     proptest! {
+        #[test]
+        fn what_is_common_is_what_both_cover(
+            ours in prop::collection::vec(9_000_u32..10_000, 1..60),
+            theirs in prop::collection::vec(9_000_u32..10_000, 1..60),
+        ) {
+            let scope = "aws:111122223333:eu-west-1";
+            let (one, two) = (map_of(&ours), map_of(&theirs));
+            let (one, two) = (one.get(scope).unwrap(), two.get(scope).unwrap());
+            let common = one.common(two);
+            let (mut expected, other) = (covered(Some(one)), covered(Some(two)));
+            expected.retain(|hour| other.contains(hour));
+            prop_assert_eq!(covered(common.as_ref()), expected);
+            prop_assert_eq!(common.map(|common| common.until), two.common(one).map(|_| one.until.min(two.until)));
+            prop_assert_eq!(one.common(one), Some(one.clone()));
+        }
+
         #[test]
         fn order_and_repetition_of_hours_do_not_matter(mut hours in prop::collection::vec(9_000_u32..10_000, 1..60)) {
             let first = map_of(&hours);

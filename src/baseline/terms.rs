@@ -83,10 +83,27 @@ impl TermSets {
             self.push(dimension, new());
             return (Prior::New, false);
         }
-        if let Some(oldest) = oldest(known, time) {
+        if let Some(oldest) = oldest(known, (value, time)) {
             *oldest = new();
         }
         (Prior::New, true)
+    }
+
+    /// Notes when `value` was used, from a report that teaches nothing: a duplicate or a correction. A value that only such
+    /// reports know of is still new at its first use. Says whether anything changed.
+    pub fn note(&mut self, (dimension, value): (Dimension, &str), time: EventTime, terms: &Interner) -> bool {
+        let hash = short_hash(value);
+        let known = self.of_mut(dimension);
+        if let Some(entry) = known.iter_mut().find(|entry| entry.is(hash, value)) {
+            return entry.extend(time);
+        }
+        let new = || TermEntry::new(terms.intern(value), hash, (time, time), 0, None);
+        if known.len() < dimension.capacity() {
+            self.push(dimension, new());
+            return true;
+        }
+        let oldest = oldest(known, (value, time));
+        oldest.map(|oldest| *oldest = new()).is_some()
     }
 
     /// Holds `value` out of the baseline from `time` on.
@@ -176,14 +193,17 @@ impl<'a> TermSet<'a> {
     }
 }
 
-/// The value unseen for longest, unless that was seen later than `newcomer`. Ties go by the value, so that the order of
-/// input does not matter.
-fn oldest(entries: &mut [TermEntry], newcomer: EventTime) -> Option<&mut TermEntry> {
+/// The value unseen for longest, unless that was seen later than the newcomer. Ties go by the value: what is held are the
+/// values used last, in whatever order the uses came.
+fn oldest<'e>(
+    entries: &'e mut [TermEntry],
+    (newcomer, time): (&str, EventTime),
+) -> Option<&'e mut TermEntry> {
     let age = |entry: &TermEntry| entry.last_seen();
     entries
         .iter_mut()
         .min_by(|a, b| age(a).cmp(&age(b)).then_with(|| a.term.as_str().cmp(b.term.as_str())))
-        .filter(|oldest| oldest.last_seen() <= newcomer)
+        .filter(|oldest| (oldest.last_seen(), oldest.term.as_str()) < (time, newcomer))
 }
 
 /// Room that `values` take, in steps of [`GROWTH`].
@@ -237,9 +257,9 @@ impl TermEntry {
     }
 
     fn touch(&mut self, time: EventTime, retention: Retention) -> Prior {
-        let (first_seen, last_seen) = (self.first_seen(), self.last_seen());
-        let forgotten = time.millis_since(last_seen) > retention.memory_ms;
+        let forgotten = time.millis_since(self.last_seen()) > retention.memory_ms;
         let prior = match self.quarantined_at() {
+            _ if self.uses == 0 => Prior::New,
             Some(since) if time.millis_since(since) < retention.quarantine_ms => Prior::Quarantined,
             _ if forgotten => Prior::New,
             _ => Prior::Known,
@@ -247,10 +267,18 @@ impl TermEntry {
         if prior != Prior::Quarantined {
             self.quarantined_at = Packed::of(None);
         }
-        self.first_seen = Packed::of(Some(first_seen.min(time)));
-        self.last_seen = Packed::of(Some(last_seen.max(time)));
+        self.extend(time);
         self.uses = self.uses.saturating_add(1);
         prior
+    }
+
+    /// Notes a use at `time`; says whether it is the first or the last now.
+    fn extend(&mut self, time: EventTime) -> bool {
+        let seen = (self.first_seen(), self.last_seen());
+        let extended = (seen.0.min(time), seen.1.max(time));
+        self.first_seen = Packed::of(Some(extended.0));
+        self.last_seen = Packed::of(Some(extended.1));
+        extended != seen
     }
 }
 

@@ -28,8 +28,24 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// Takes another report of an event in; says whether it told anything new.
+    pub fn note_again(&mut self, event: &Event<'_>, terms: &Interner) -> bool {
+        let before = self.clone();
+        self.note_facts(event, terms);
+        let is_new = *self != before;
+        if is_new {
+            self.last_received = self.last_received.max(Some(event.received));
+        }
+        is_new
+    }
+
     /// Takes one event in.
     pub fn note(&mut self, event: &Event<'_>, terms: &Interner) {
+        self.note_facts(event, terms);
+        self.last_received = self.last_received.max(Some(event.received));
+    }
+
+    fn note_facts(&mut self, event: &Event<'_>, terms: &Interner) {
         let time = event.time;
         self.note_action(event, terms);
         self.first_seen = Some(self.first_seen.map_or(time, |first| first.min(time)));
@@ -45,7 +61,6 @@ impl Usage {
         if event.via_service.is_some() {
             self.last_via_service = self.last_via_service.max(Some(time));
         }
-        self.last_received = self.last_received.max(Some(event.received));
     }
 
     fn note_action(&mut self, event: &Event<'_>, terms: &Interner) {

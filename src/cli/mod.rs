@@ -63,7 +63,7 @@ enum Command {
     Config(config::Command),
     /// Write sample logs of a made-up company, with the truth about them.
     Generate(generate::Args),
-    /// Create or check the Kafka topics.
+    /// Create or check the Kafka topics, or change the number of partitions.
     #[command(subcommand)]
     Topics(topics::Command),
 }

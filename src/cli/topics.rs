@@ -1,4 +1,6 @@
-//! `topics create|check`.
+//! `topics create|check|repartition`.
+
+mod repartition;
 
 use std::io::{Write, stdout};
 
@@ -13,12 +15,15 @@ pub(super) enum Command {
     Create(settings::Required),
     /// Check that all topics are there with the right cleanup policy; exit with 1 where one is not.
     Check(settings::Required),
+    /// Copy the state into topics with another number of partitions, while everything is stopped.
+    Repartition(repartition::Args),
 }
 
 pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
     let (args, create) = match command {
         Command::Create(args) => (args, true),
         Command::Check(args) => (args, false),
+        Command::Repartition(args) => return repartition::run(args),
     };
     let config = settings::load(Some(&args.config))?;
     let report = topics::examine(&config, create)?;

@@ -146,9 +146,9 @@ pub enum FormatHint {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Stage {
-    /// Ingest worker threads.
+    /// Ingest worker threads. 0: as many as there are processors, half of them where the process runs both stages.
     pub ingest_workers: usize,
-    /// Monitor worker threads.
+    /// Monitor worker threads. 0: as with `ingest_workers`.
     pub monitor_workers: usize,
     /// Longest time between commits. Readers of `read_committed` see results this much later.
     #[serde(with = "humantime_serde")]

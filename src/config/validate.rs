@@ -19,6 +19,8 @@ const MAX_APPLICATION_ID: usize = 200;
 const MAX_PARTITIONS: i32 = 10_000;
 /// A transaction that stays open longer blocks readers; the broker aborts it after ten seconds.
 const MAX_COMMIT_INTERVAL: Duration = Duration::from_secs(5);
+/// Workers of one stage in one process: each has clients and threads of its own, and no machine has more processors to give.
+const MAX_WORKERS: usize = 256;
 /// Librdkafka properties that this program sets itself, with the reason. What is promised rests on them.
 pub const RESERVED_PROPERTIES: [(&str, &str); 16] = [
     ("bootstrap.servers", "it is set by `kafka.brokers`"),
@@ -137,8 +139,8 @@ fn named_topics(topics: &Topics) -> Vec<(String, &str)> {
 }
 
 fn check_stage(stage: &Stage, check: &mut Check) {
-    check.range("stage.ingest_workers", stage.ingest_workers, 1..=256);
-    check.range("stage.monitor_workers", stage.monitor_workers, 1..=256);
+    check.range("stage.ingest_workers", stage.ingest_workers, 0..=MAX_WORKERS);
+    check.range("stage.monitor_workers", stage.monitor_workers, 0..=MAX_WORKERS);
     check.span(
         "stage.commit_interval",
         stage.commit_interval,

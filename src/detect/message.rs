@@ -2,6 +2,7 @@
 
 use super::finding::{Signal, Stage, Subject};
 use super::incident::Incident;
+use super::unused::Ending;
 
 /// Signals spelled out in a message; the rest are counted.
 const SPELLED_OUT: usize = 2;
@@ -36,14 +37,13 @@ pub fn of_unused(subject: &Subject, unused_days: u32, last_seen: Option<&str>) -
 
 /// The message of an unused finding that ends.
 #[must_use]
-pub fn of_use_again(subject: &Subject) -> String {
-    format!("{}: in use again.", who(subject))
-}
-
-/// The message of an unused finding that ends because the inventory allows for longer pauses.
-#[must_use]
-pub fn of_longer_window(subject: &Subject) -> String {
-    format!("{}: within the longer window that the inventory now allows.", who(subject))
+pub fn of_ending(subject: &Subject, ending: Ending) -> String {
+    let what = match ending {
+        Ending::UsedAgain => "in use again",
+        Ending::LongerWindow => "within the longer window that the inventory now allows",
+        Ending::Withdrawn => "never used, and not declared any more",
+    };
+    format!("{}: {what}.", who(subject))
 }
 
 /// The identity as a person reads it: kind and name, then its owner.

@@ -16,6 +16,17 @@ const CONFIDENCE: u8 = 95;
 /// Risk of an unused identity: a standing one, far below that of an attack under way.
 const RISK: u8 = 20;
 
+/// Why a finding that an identity is unused ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It is in use again.
+    UsedAgain,
+    /// The inventory allows for longer pauses.
+    LongerWindow,
+    /// It was never used, and the inventory does not declare it any more.
+    Withdrawn,
+}
+
 impl IncidentReport {
     /// The report that an identity is proven unused. `key` is the last use, where there was one, and the window in days:
     /// together they name the finding.
@@ -33,18 +44,21 @@ impl IncidentReport {
         report(detector, subject, (Stage::Create, message, observed), key, now)
     }
 
-    /// The report that ends the finding: the identity is in use again, or its owner allows for a longer window.
+    /// The report that ends the finding.
     #[must_use]
     pub fn no_longer_unused(
         detector: &Arc<Detector>,
         subject: Subject,
-        is_used: bool,
+        ending: Ending,
         key: (Option<EventTime>, u32),
         now: ProcessingTime,
     ) -> Self {
-        let message =
-            if is_used { message::of_use_again(&subject) } else { message::of_longer_window(&subject) };
-        let observed = if is_used { "a new use" } else { "a longer window in the inventory" };
+        let message = message::of_ending(&subject, ending);
+        let observed = match ending {
+            Ending::UsedAgain => "a new use",
+            Ending::LongerWindow => "a longer window in the inventory",
+            Ending::Withdrawn => "its declaration withdrawn",
+        };
         report(detector, subject, (Stage::Close, message, observed.to_owned()), key, now)
     }
 }

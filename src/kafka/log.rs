@@ -21,8 +21,9 @@ use crate::runtime::log::{Error, Event, Log, Message, OutRecord, Restored, Sourc
 use crate::runtime::{Observer, StageKind};
 use crate::time::ProcessingTime;
 
-/// How long committed offsets may take. A dead owner's transaction may take longer to end: they are asked for again.
-const COMMITTED_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long committed offsets may take. Partitions that run wait meanwhile, and a dead owner's transaction may take longer
+/// to end: they are asked for again.
+const COMMITTED_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a seek may take; it is answered by the library itself.
 const SEEK_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -203,6 +204,10 @@ impl Log for KafkaLog {
     }
 
     fn release(&mut self, sources: &[Source]) -> Result<(), Error> {
+        // The library gives back only what was taken over.
+        if let Some(list) = self.unanswered.take() {
+            take_over(self.open()?, &list).map_err(failure::fatal("take partitions over"))?;
+        }
         for source in sources {
             self.observer.released(self.topic(*source), source.partition);
         }

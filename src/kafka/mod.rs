@@ -6,6 +6,7 @@ pub mod embedded;
 mod failure;
 mod lag;
 mod log;
+pub mod repartition;
 mod restore;
 pub mod topics;
 mod transaction;

@@ -104,6 +104,12 @@ impl Transactions {
             let send = || self.producer.send_offsets_to_transaction(offsets, group, STEP_TIMEOUT);
             retry(send).map_err(|error| failure::transaction("send offsets", &error))?;
         }
+        self.commit_outputs()
+    }
+
+    /// Commits what was sent, without offsets.
+    pub(crate) fn commit_outputs(&mut self) -> Result<(), Error> {
+        self.await_deliveries()?;
         let commit = || self.producer.commit_transaction(STEP_TIMEOUT);
         retry(commit).map_err(|error| failure::transaction("commit transaction", &error))?;
         self.is_open = false;

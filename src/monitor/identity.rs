@@ -20,8 +20,8 @@ pub const MAX_SCOPES: usize = 32;
 pub struct IdentityState {
     /// Provider's unique id, of the newest event that had one.
     pub unique_id: Option<Term>,
-    /// When that unique id was first seen.
-    pub unique_id_since: EventTime,
+    /// Newest event with that unique id.
+    pub unique_id_seen: EventTime,
     /// Observed kind, before the inventory's word.
     pub kind: Kind,
     /// Observed class, before the inventory's word.
@@ -36,7 +36,8 @@ pub struct IdentityState {
     pub behaviour: Behaviour,
     /// Duplicates memory.
     pub recent: Recent,
-    /// Log sources that reported it.
+    /// Log sources that reported it; of too many those that come first in text order, so that the order of events does not
+    /// matter.
     pub scopes: ThinVec<Term>,
     /// Whether more log sources reported it than are kept.
     pub has_more_scopes: bool,
@@ -61,8 +62,20 @@ pub struct Published {
     pub last_seen: Option<EventTime>,
     /// Status as published.
     pub status: UseStatus,
-    /// Whether anything was published at all.
-    pub is_published: bool,
+    /// Whether it holds everything else.
+    pub record: PublishedRecord,
+}
+
+/// Whether the record on the inventory topic says what is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum PublishedRecord {
+    /// There is none, or the inventory's word has changed since: a new one is due at once.
+    #[default]
+    Missing,
+    /// It says what is known.
+    Current,
+    /// Something came since: a new one is due when the identity is quiet.
+    Outdated,
 }
 
 /// An open finding that an identity is not used.
@@ -119,45 +132,60 @@ impl IdentityState {
         is_declared || self.classification.is_some_and(by_type)
     }
 
-    /// Takes over what an activity says about who acted. The surest word wins, whatever the order.
-    pub fn note_who(&mut self, activity: &Activity<'_>, intern: impl Fn(&str) -> Term) -> Recreated {
-        let Activity { identity, event } = activity;
-        let recreated = self.note_unique_id(activity);
-        if recreated != Recreated::No {
-            return recreated;
+    /// Whether an activity is of this identity, of one that had the name before, or of one that has it now.
+    ///
+    /// The unique id used last has the name (of two at one instant, the greater in text order): so a straggler of a deleted
+    /// identity changes nothing, in whatever order events come.
+    #[must_use]
+    pub fn whose(&self, activity: &Activity<'_>) -> Whose {
+        let Some(unique_id) = activity.identity.unique_id.as_deref() else { return Whose::Own };
+        match self.unique_id.as_ref().map(Term::as_str) {
+            Some(known) if known == unique_id => Whose::Own,
+            Some(known) if (self.unique_id_seen, known) < (activity.event.time, unique_id) => {
+                Whose::Successor
+            }
+            Some(_) => Whose::Predecessor,
+            None => Whose::Own,
         }
+    }
+
+    /// Takes over what an activity of this identity says about who acted and which log source saw it. The surest word wins,
+    /// whatever the order. Says whether anything changed.
+    pub fn note_who(&mut self, activity: &Activity<'_>, intern: impl Fn(&str) -> Term) -> bool {
+        let Activity { identity, event } = activity;
+        let mut is_changed = self.note_unique_id(identity.unique_id.as_deref(), event.time);
         let surer =
             |new: &Classification, old: &Classification| rank(new, identity.kind) > rank(old, self.kind);
         if self.classification.as_ref().is_none_or(|old| surer(&identity.classification, old)) {
             self.classification = Some(identity.classification);
             self.kind = identity.kind;
+            is_changed = true;
         }
+        let was_non_human = self.was_non_human;
         self.was_non_human |= identity.classification.class != Class::Human;
-        self.note_scope(&event.scope, &intern);
-        Recreated::No
+        is_changed |= self.was_non_human != was_non_human;
+        self.note_scope(&event.scope, &intern) || is_changed
     }
 
-    fn note_unique_id(&mut self, activity: &Activity<'_>) -> Recreated {
-        let time = activity.event.time;
-        let Some(unique_id) = activity.identity.unique_id.as_deref() else { return Recreated::No };
-        match &self.unique_id {
-            Some(known) if known.as_str() == unique_id => {
-                self.unique_id_since = self.unique_id_since.min(time);
-                Recreated::No
-            }
-            Some(_) if time < self.unique_id_since => Recreated::Predecessor,
-            Some(_) => Recreated::Yes,
-            None => {
-                (self.unique_id, self.unique_id_since) = (Some(Term::unshared(unique_id)), time);
-                Recreated::No
-            }
+    fn note_unique_id(&mut self, id: Option<&str>, time: EventTime) -> bool {
+        let Some(id) = id else { return false };
+        self.unique_id_seen = self.unique_id_seen.max(time);
+        let is_new = self.unique_id.is_none();
+        if is_new {
+            self.unique_id = Some(Term::unshared(id));
         }
+        is_new
     }
 
-    /// Starts over for a new identity under an old name: only the inventory's word and what was published stay.
-    pub fn start_over(&mut self) {
+    /// Starts over for a new identity under an old name, used first at `since`: only the inventory's word and what was
+    /// published stay.
+    ///
+    /// Uses later than that came without a unique id. They may be either's, so the times stay: `last_seen` never goes back.
+    pub fn start_over(&mut self, since: EventTime) {
+        let has_later_use = self.usage.last_seen > Some(since);
         let fresh = Self {
             declared: self.declared.take(),
+            usage: if has_later_use { std::mem::take(&mut self.usage) } else { Usage::default() },
             published: self.published,
             due: self.due,
             is_dirty: self.is_dirty,
@@ -167,15 +195,23 @@ impl IdentityState {
         *self = fresh;
     }
 
-    fn note_scope(&mut self, scope: &str, intern: &impl Fn(&str) -> Term) {
+    fn note_scope(&mut self, scope: &str, intern: &impl Fn(&str) -> Term) -> bool {
         if self.scopes.iter().any(|known| known.as_str() == scope) {
-            return;
+            return false;
         }
         if self.scopes.len() < MAX_SCOPES {
             self.scopes.reserve_exact(1);
             self.scopes.push(intern(scope));
-        } else {
-            self.has_more_scopes = true;
+            return true;
+        }
+        let had_more = std::mem::replace(&mut self.has_more_scopes, true);
+        let last = self.scopes.iter_mut().max_by(|a, b| a.as_str().cmp(b.as_str()));
+        match last.filter(|last| last.as_str() > scope) {
+            Some(last) => {
+                *last = intern(scope);
+                true
+            }
+            None => !had_more,
         }
     }
 }
@@ -185,20 +221,22 @@ fn class_of(kind: Kind) -> Class {
     if kind == Kind::Human { Class::Human } else { Class::NonHuman }
 }
 
-/// Whether a name now stands for another identity than before.
+/// Whose an activity under a name is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Recreated {
-    /// The same.
-    No,
-    /// It was deleted and made again: the provider's unique id is another.
-    Yes,
-    /// A late event of the identity that had the name before.
+pub enum Whose {
+    /// Of the identity that is known.
+    Own,
+    /// Of one made anew under the name: the provider's unique id is another.
+    Successor,
+    /// Late, of one that had the name before.
     Predecessor,
 }
 
-/// Orders what is known of kind and class: by confidence, then strength of evidence, then kind, so that the order of events does not matter.
-fn rank(classification: &Classification, kind: Kind) -> (u8, std::cmp::Reverse<u8>, u8) {
-    (classification.confidence, std::cmp::Reverse(strength(classification.evidence)), kind as u8)
+/// Orders what is known of kind and class: by confidence, then strength of evidence, then the words themselves, so that the
+/// order of events does not matter.
+fn rank(classification: &Classification, kind: Kind) -> (u8, std::cmp::Reverse<u8>, u8, Class) {
+    let Classification { class, confidence, evidence } = *classification;
+    (confidence, std::cmp::Reverse(strength(evidence)), kind as u8, class)
 }
 
 const fn strength(evidence: Evidence) -> u8 {

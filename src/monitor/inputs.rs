@@ -29,7 +29,7 @@ impl Inputs {
     }
 
     /// Takes in how far partitions are read; none goes back. Says whether anything changed.
-    pub(super) fn note(&mut self, inputs: &[InputProgress]) -> bool {
+    pub(crate) fn note(&mut self, inputs: &[InputProgress]) -> bool {
         let mut is_changed = false;
         for input in inputs {
             let key = (input.topic.clone(), input.partition);
@@ -44,6 +44,17 @@ impl Inputs {
         is_changed
     }
 
+    /// What several partitions know between them: of each input, the least.
+    #[must_use]
+    pub fn least(mut self, other: &Self) -> Self {
+        for (input, until) in &other.until {
+            let known = self.until.entry(input.clone()).or_insert(*until);
+            *known = (*known).min(*until);
+        }
+        self.earliest = self.until.values().min().copied();
+        self
+    }
+
     /// `now`, held to the time up to which all inputs are read. Without inputs (files, tests) time is as it is told.
     pub(super) fn as_of(&self, now: ProcessingTime) -> ProcessingTime {
         self.earliest.map_or(now, |earliest| earliest.min(now))
@@ -56,6 +67,17 @@ mod tests {
 
     fn at(partition: i32, until: i64) -> InputProgress {
         InputProgress { topic: "cloudtrail".into(), partition, until: ProcessingTime::from_millis(until) }
+    }
+
+    #[test]
+    fn of_several_partitions_the_one_that_knows_of_the_least_counts() {
+        let (mut one, mut two) = (Inputs::default(), Inputs::default());
+        one.note(&[at(0, 800), at(1, 300)]);
+        two.note(&[at(0, 700), at(2, 900)]);
+        let mut expected = Inputs::default();
+        expected.note(&[at(0, 700), at(1, 300), at(2, 900)]);
+        assert_eq!(one.least(&two), expected);
+        assert_eq!(expected.as_of(ProcessingTime::from_millis(999)), ProcessingTime::from_millis(300));
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use crate::baseline::Sighting;
 use crate::baseline::last_seen::UseStatus;
 use crate::detect::finding::IncidentReport;
+use crate::detect::unused::Ending;
 use crate::time::{DAY_MS, ProcessingTime};
 
-use super::identity::{IdentityState, UnusedFinding};
+use super::identity::{IdentityState, PublishedRecord, UnusedFinding};
 use super::posture::Judgement;
 use super::{Effect, Monitor, posture, publish, quiet_since};
 
@@ -56,7 +57,8 @@ impl Monitor {
         self.note_posture(id, state, &judged, now, effects);
         let is_quiet = quiet_since(state)
             .is_some_and(|since| now.millis_since(since) >= self.shared.settings.publish_every_ms);
-        if judged.status != state.published.status || !state.published.is_published || is_quiet {
+        let is_missing = state.published.record == PublishedRecord::Missing;
+        if judged.status != state.published.status || is_missing || is_quiet {
             self.publish(id, state, judged, now, effects);
         }
     }
@@ -74,7 +76,7 @@ impl Monitor {
         now: ProcessingTime,
         effects: &mut Vec<Effect>,
     ) {
-        state.published.is_published = true;
+        state.published.record = PublishedRecord::Current;
         state.published.last_seen = state.usage.last_seen;
         state.published.status = judged.status;
         effects.push(Effect::LastSeen(Box::new(publish::last_seen(id, state, judged, now))));
@@ -127,12 +129,24 @@ impl Monitor {
         now: ProcessingTime,
         effects: &mut Vec<Effect>,
     ) {
-        let Some(finding) = state.unused.as_deref().copied() else { return };
-        let Some(detector) = self.detectors.posture(finding.last_seen.is_none()).cloned() else { return };
+        let is_used =
+            state.unused.as_deref().is_some_and(|finding| state.usage.last_seen > finding.last_seen);
+        let ending = if is_used { Ending::UsedAgain } else { Ending::LongerWindow };
+        effects.extend(self.ending(id, state, ending, now).map(Effect::Alert));
+    }
+
+    /// The report that ends the open finding, if there is one.
+    pub(super) fn ending(
+        &self,
+        id: &str,
+        state: &mut IdentityState,
+        ending: Ending,
+        now: ProcessingTime,
+    ) -> Option<Box<IncidentReport>> {
+        let finding = state.unused.as_deref().copied()?;
+        let detector = self.detectors.posture(finding.last_seen.is_none())?;
         state.unused = None;
-        let is_used = state.usage.last_seen > finding.last_seen;
         let subject = publish::subject(id, state);
-        let report = IncidentReport::no_longer_unused(&detector, subject, is_used, finding.key(), now);
-        effects.push(Effect::Alert(Box::new(report)));
+        Some(Box::new(IncidentReport::no_longer_unused(detector, subject, ending, finding.key(), now)))
     }
 }

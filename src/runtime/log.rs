@@ -142,6 +142,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// What trouble means within a transaction: what was passed over there would be missing from it.
+    pub(crate) fn within_transaction(self) -> Self {
+        match self {
+            Self::Transient { action, detail } => Self::Abortable { action, detail },
+            other => other,
+        }
+    }
+
     /// Bounded label for metrics.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
@@ -171,7 +179,7 @@ pub trait Log {
     /// Where the client refuses.
     fn take(&mut self, sources: &[Source], from: &BTreeMap<Source, i64>) -> Result<(), Error>;
 
-    /// Gives revoked or lost partitions back.
+    /// Gives revoked or lost partitions back, also those that were assigned and not taken yet.
     ///
     /// # Errors
     /// Where the client refuses.
@@ -195,7 +203,7 @@ pub trait Log {
     /// Where the client refuses.
     fn seek(&mut self, source: Source, offset: Option<i64>) -> Result<(), Error>;
 
-    /// Opens a transaction.
+    /// Opens a transaction. Trouble from here to its end counts as [`Error::Abortable`] where it calls itself transient.
     ///
     /// # Errors
     /// Where the producer cannot.

@@ -17,14 +17,16 @@ pub mod processor;
 pub mod stage;
 mod tally;
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub use clock::Clock;
+pub(crate) use frames::partition_of;
 pub use observer::{Counters, Observer, StageKind, TopicCounters, Unobserved};
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::detect::Detectors;
 use crate::kafka::client::WorkerName;
 use crate::kafka::{KafkaLog, Worker, topics};
@@ -284,13 +286,24 @@ struct Plan {
 
 impl Plan {
     fn new(config: &Config, stages: Stages) -> Self {
-        let count = |wanted: bool, workers: usize| if wanted { workers.max(1) } else { 0 };
-        let ingest = (0..count(stages.ingest, config.stage.ingest_workers)).map(|n| (StageKind::Ingest, n));
-        let monitor =
-            (0..count(stages.monitor, config.stage.monitor_workers)).map(|n| (StageKind::Monitor, n));
+        let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let (ingest, monitor) = workers(&config.stage, stages, processors);
+        let ingest = (0..ingest).map(|n| (StageKind::Ingest, n));
+        let monitor = (0..monitor).map(|n| (StageKind::Monitor, n));
         let unique = format!("{}-{}", std::process::id(), clock::now().millis());
         Self { workers: ingest.chain(monitor).collect(), unique }
     }
+}
+
+/// Workers of each stage: as many as are set, or the stage's share of the machine's processors, and at least one.
+fn workers(set: &config::Stage, stages: Stages, processors: usize) -> (usize, usize) {
+    let share = if stages == Stages::ALL { processors / 2 } else { processors };
+    let count = |is_wanted: bool, set: usize| match set {
+        _ if !is_wanted => 0,
+        0 => share.max(1),
+        set => set,
+    };
+    (count(stages.ingest, set.ingest_workers), count(stages.monitor, set.monitor_workers))
 }
 
 /// Everything that one worker is made of.
@@ -375,6 +388,22 @@ impl Drop for End {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn zero_workers_take_the_processors_that_there_are() {
+        let (ingest, monitor) =
+            (Stages { monitor: false, ..Stages::ALL }, Stages { ingest: false, ..Stages::ALL });
+        let set = |ingest_workers, monitor_workers| config::Stage {
+            ingest_workers,
+            monitor_workers,
+            ..config::Stage::default()
+        };
+        assert_eq!(workers(&set(0, 0), Stages::ALL, 8), (4, 4));
+        assert_eq!(workers(&set(0, 3), Stages::ALL, 1), (1, 3));
+        assert_eq!(workers(&set(0, 0), ingest, 8), (8, 0));
+        assert_eq!(workers(&set(0, 5), monitor, 8), (0, 5));
+        assert_eq!(workers(&config::Stage::default(), Stages::ALL, 8), (1, 1));
+    }
 
     #[test]
     fn a_worker_that_panics_ends_the_others_and_is_the_failure() {

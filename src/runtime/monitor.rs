@@ -14,7 +14,7 @@ use crate::detect::finding::IncidentReport;
 use crate::monitor::{Effect, Monitor, Record};
 use crate::term::Interner;
 use crate::time::{MINUTE_MS, ProcessingTime};
-use crate::wire::{Alert, LastSeenRecord, frame, snapshot};
+use crate::wire::{self, Alert, LastSeenRecord, frame, snapshot};
 
 /// Terms that no baseline holds any more are dropped this often.
 const SWEEP_EVERY_MS: i64 = 10 * MINUTE_MS;
@@ -74,6 +74,9 @@ impl MonitorProcessor {
                 Effect::LastSeen(facts) => {
                     let record = LastSeenRecord::from(&*facts);
                     publish_quietly(record.to_bytes(), record.key(), out);
+                }
+                Effect::Withdrawn(identity_id) => {
+                    out.tombstone(Output::Inventory, wire::last_seen::key(&identity_id));
                 }
             }
         }

@@ -1,10 +1,23 @@
 //! The life of the partitions that a worker owns, as a pure state machine.
 //!
 //! ```text
-//!  assigned ─► restoring ─► running ─► released
-//!                  ▲           │ abort: changed since the last commit
-//!                  └─ rewinding ◄┘
+//!                 ┌──── stateless ────┐
+//!                 │                   ▼
+//!     assigned ───┴─► restoring ─1─► running
+//!                       │   ▲         │   ▲
+//!                       2   3         4   3 stateless
+//!                       ▼   │         ▼   │
+//!                     ──────── rewinding ────────
+//!
+//!     released: out of any of these, when revoked or lost
 //! ```
+//!
+//! 1. Its changelog was read to its end.
+//! 2. A message came early, and could not be sought again.
+//! 3. Its committed offset was found and sought.
+//! 4. A transaction was aborted that it had part in, or a message came again that was processed before.
+//!
+//! What is asked of a partition that is not ours, or not in the life that it takes, changes nothing.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -26,6 +39,19 @@ pub(crate) enum Life {
     Running,
     /// A transaction that changed it was aborted: its committed offset is asked for.
     Rewinding,
+}
+
+/// What to make of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// Its partition runs, and has come to it.
+    Due,
+    /// It was fetched before its partition was paused, and is read again once that runs.
+    Early,
+    /// It was processed before: the client went back by itself.
+    Behind,
+    /// Its partition is not ours.
+    Astray,
 }
 
 /// One partition that is ours.
@@ -89,9 +115,14 @@ impl Partitions {
         Some((records, since))
     }
 
-    /// Whether a message of this partition may be processed now.
-    pub(crate) fn is_running(&self, source: Source) -> bool {
-        self.owned.get(&source).is_some_and(|owned| owned.life == Life::Running)
+    /// Whether a message may be processed now.
+    pub(crate) fn arrival(&self, source: Source, offset: i64) -> Arrival {
+        match self.owned.get(&source) {
+            Some(owned) if owned.life != Life::Running => Arrival::Early,
+            Some(owned) if owned.position.is_some_and(|position| offset < position) => Arrival::Behind,
+            Some(_) => Arrival::Due,
+            None => Arrival::Astray,
+        }
     }
 
     /// A message was processed: the frontier moves past it.
@@ -110,10 +141,10 @@ impl Partitions {
         }
     }
 
-    /// A partition was read to its end.
+    /// A partition was read to its end. One that does not run is told again of its end when it does.
     pub(crate) fn ended(&mut self, source: Source) {
         if let Some(owned) = self.owned.get_mut(&source) {
-            owned.caught_up = true;
+            owned.caught_up = owned.life == Life::Running;
         }
     }
 
@@ -156,10 +187,21 @@ impl Partitions {
         })
     }
 
+    /// The offset from which a partition that is being restored will be read; `None` where it is not restoring.
+    pub(crate) fn restores_from(&self, source: Source) -> Option<Option<i64>> {
+        let owned = self.owned.get(&source)?;
+        matches!(owned.life, Life::Restoring { .. }).then_some(owned.position)
+    }
+
     /// Partitions whose committed offset is to be asked for.
     pub(crate) fn rewinding(&self) -> Vec<Source> {
         let rewinding = self.owned.iter().filter(|(_, owned)| owned.life == Life::Rewinding);
         rewinding.map(|(source, _)| *source).collect()
+    }
+
+    /// How many of ours do not run yet.
+    pub(crate) fn waiting(&self) -> usize {
+        self.owned.values().filter(|owned| owned.life != Life::Running).count()
     }
 
     /// How many partitions are ours.
@@ -167,3 +209,6 @@ impl Partitions {
         self.owned.len()
     }
 }
+
+#[cfg(test)]
+mod tests;

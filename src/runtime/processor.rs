@@ -29,6 +29,12 @@ impl Outbox {
         self.push(OutRecord { output, partition: None, key, value: Some(value), headers: Vec::new() });
     }
 
+    /// Adds a tombstone whose partition its key decides.
+    pub fn tombstone(&mut self, output: Output, key: String) {
+        let key = Some(key.into_bytes());
+        self.push(OutRecord { output, partition: None, key, value: None, headers: Vec::new() });
+    }
+
     /// Adds a record for one partition.
     pub fn placed(&mut self, output: Output, partition: i32, key: Option<Vec<u8>>, value: Option<Vec<u8>>) {
         self.push(OutRecord { output, partition: Some(partition), key, value, headers: Vec::new() });

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::clock::Clock;
 use super::log::{Error, Event, Log, Restored, Source};
 use super::observer::{Observer, StageKind};
-use super::partitions::{Life, Partitions};
+use super::partitions::{Arrival, Life, Partitions};
 use super::processor::{Commit, Outbox, Processor, Refusal};
 use super::tally::Tally;
 
@@ -56,8 +56,8 @@ pub struct Stage<L, P> {
     /// When the stretch of input that is not committed yet began.
     stretch_since: Option<Duration>,
     in_transaction: bool,
-    /// An assignment whose committed offsets are not known yet.
-    pending: Option<Vec<Source>>,
+    /// Assigned partitions whose committed offsets are not known yet.
+    pending: Vec<Source>,
     next_tick: Duration,
     next_report: Duration,
     not_before: Duration,
@@ -84,7 +84,7 @@ impl<L: Log, P: Processor> Stage<L, P> {
             tally: Tally::default(),
             stretch_since: None,
             in_transaction: false,
-            pending: None,
+            pending: Vec::new(),
             next_tick: Duration::ZERO,
             next_report: Duration::ZERO,
             not_before: Duration::ZERO,
@@ -104,6 +104,11 @@ impl<L: Log, P: Processor> Stage<L, P> {
         if outcome.is_ok() {
             outcome = self.drain();
         }
+        self.end(outcome)
+    }
+
+    /// Ends what is open, and leaves the group. Nothing else is called afterwards.
+    fn end(&mut self, outcome: Result<(), Error>) -> Result<(), Error> {
         self.abort_the_rest();
         self.log.close();
         outcome
@@ -159,14 +164,15 @@ impl<L: Log, P: Processor> Stage<L, P> {
 
     /// Polls once, and acts on what came.
     fn poll(&mut self) -> Result<(), Error> {
-        let mut early: Option<(Source, i64)> = None;
+        let mut came = None;
         let mut refused = None;
         let timeout = self.poll_timeout();
         let (partitions, processor) = (&mut self.partitions, &mut self.processor);
         let (outbox, tally) = (&mut self.outbox, &mut self.tally);
         let event = self.log.poll(timeout, &mut |message| {
-            if !partitions.is_running(message.source) {
-                early = Some((message.source, message.offset));
+            let arrival = partitions.arrival(message.source, message.offset);
+            came = Some((arrival, message.source));
+            if arrival != Arrival::Due {
                 return;
             }
             match processor.process(&message, outbox) {
@@ -179,14 +185,14 @@ impl<L: Log, P: Processor> Stage<L, P> {
             return Err(fatal("process", &refusal));
         }
         match event {
-            Event::Message => self.after_message(early),
+            Event::Message => came.map_or(Ok(()), |(arrival, source)| self.after_message(arrival, source)),
             Event::Idle => Ok(()),
             Event::End(source) => {
                 self.partitions.ended(source);
                 Ok(())
             }
             Event::Assigned(sources) => {
-                self.pending = Some(sources);
+                self.pending.extend(sources);
                 Ok(())
             }
             Event::Revoked(sources) => self.revoke(&sources),
@@ -195,14 +201,19 @@ impl<L: Log, P: Processor> Stage<L, P> {
         }
     }
 
-    fn after_message(&mut self, early: Option<(Source, i64)>) -> Result<(), Error> {
-        match early {
-            // Fetched before the pause took hold: it is read again once the partition runs.
-            Some((source, offset)) => self.put_back(source, offset),
-            None => {
+    fn after_message(&mut self, arrival: Arrival, source: Source) -> Result<(), Error> {
+        match arrival {
+            Arrival::Due => {
                 self.begin_stretch();
                 self.send()
             }
+            Arrival::Early => self.put_back(source),
+            Arrival::Behind => {
+                self.partitions.touched(source);
+                let detail = format!("partition {} went back by itself", source.partition);
+                Err(Error::Abortable { action: "read", detail })
+            }
+            Arrival::Astray => Ok(()),
         }
     }
 
@@ -219,7 +230,7 @@ impl<L: Log, P: Processor> Stage<L, P> {
         }
         self.begin()?;
         for record in self.outbox.drain() {
-            self.log.send(&record)?;
+            self.log.send(&record).map_err(Error::within_transaction)?;
             self.tally.sent(&record);
         }
         Ok(())
@@ -227,7 +238,7 @@ impl<L: Log, P: Processor> Stage<L, P> {
 
     fn begin(&mut self) -> Result<(), Error> {
         if !self.in_transaction {
-            self.log.begin()?;
+            self.log.begin().map_err(Error::within_transaction)?;
             self.in_transaction = true;
         }
         Ok(())
@@ -270,13 +281,16 @@ impl<L: Log, P: Processor> Stage<L, P> {
         self.send()?;
         if self.in_transaction || self.tally.has_read() {
             self.begin()?;
-            self.log.commit(&self.partitions.frontier())?;
+            self.log.commit(&self.partitions.frontier()).map_err(Error::within_transaction)?;
             self.in_transaction = false;
             self.report_commit(begun);
         }
         self.stretch_since = None;
         self.partitions.committed();
-        self.backoff = MIN_BACKOFF;
+        // While something waits, the others' commits do not make its trouble shorter.
+        if self.pending.is_empty() && self.partitions.waiting() == 0 {
+            self.backoff = MIN_BACKOFF;
+        }
         Ok(())
     }
 
@@ -290,13 +304,13 @@ impl<L: Log, P: Processor> Stage<L, P> {
 
     /// Makes an assignment ours, from its committed offsets on.
     fn settle_assignment(&mut self) -> Result<(), Error> {
-        if self.pending.is_none() || self.clock.monotonic() < self.not_before {
+        if self.pending.is_empty() || self.clock.monotonic() < self.not_before {
             return Ok(());
         }
-        let Some(sources) = self.pending.clone() else { return Ok(()) };
+        let sources = self.pending.clone();
         let Some(offsets) = self.look_up(&sources)? else { return Ok(()) };
         self.log.take(&sources, &offsets)?;
-        self.pending = None;
+        self.pending.clear();
         for source in &sources {
             self.start(*source, offsets.get(source).copied())?;
         }
@@ -405,15 +419,20 @@ impl<L: Log, P: Processor> Stage<L, P> {
         Ok(())
     }
 
+    /// Answers the group also where nothing is left to give: what was revoked may be lost before that is done.
     fn give_back(&mut self, sources: &[Source]) -> Result<(), Error> {
         self.log.restore_stop(sources);
+        let mut ours = Vec::new();
         for source in sources {
             if self.partitions.remove(*source) {
                 self.processor.close(*source);
+                ours.push(*source);
             }
         }
+        let is_given_back = |source: &mut Source| sources.contains(source);
+        ours.extend(self.pending.extract_if(.., is_given_back));
         self.report_assignment();
-        self.log.release(sources)
+        self.log.release(&ours)
     }
 
     fn poll_timeout(&self) -> Duration {
@@ -442,9 +461,8 @@ impl<L: Log, P: Processor> Stage<L, P> {
     }
 
     fn report_assignment(&self) {
-        let waiting = self.partitions.restores().count() + self.partitions.rewinding().len();
         let Settings { kind, worker, .. } = self.settings;
-        self.observer.assigned(kind, worker, self.partitions.len(), waiting);
+        self.observer.assigned(kind, worker, self.partitions.len(), self.partitions.waiting());
     }
 }
 

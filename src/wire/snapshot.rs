@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::baseline::coverage::ScopeCoverage;
 use crate::monitor::Monitor;
 
+pub mod facts;
 mod identity;
 mod incident;
 #[cfg(test)]

@@ -110,12 +110,21 @@ impl Scenario {
 
     /// Produces one message per payload, whatever its bytes, in one go.
     pub(crate) fn produce_all(&self, topic: &str, payloads: &[&[u8]]) {
+        self.produce_delimited(&["-t", topic], payloads);
+    }
+
+    /// Produces one message per payload into one partition, so that all of them are read in this order.
+    pub(crate) fn produce_in_order(&self, topic: &str, payloads: &[&[u8]]) {
+        self.produce_delimited(&["-t", topic, "-p", "0"], payloads);
+    }
+
+    fn produce_delimited(&self, target: &[&str], payloads: &[&[u8]]) {
         // Random bytes that no payload holds.
         const DELIMITER: &str = r"\x9d\x02\xf7\x5b\xe1\x8c\x33\xa6";
         const DELIMITER_BYTES: &[u8] = b"\x9d\x02\xf7\x5b\xe1\x8c\x33\xa6";
         let mut kcat = self.kcat("-P");
         let mut kcat =
-            kcat.args(["-t", topic, "-D", DELIMITER]).stdin(Stdio::piped()).spawn().expect("kcat starts");
+            kcat.args(target).args(["-D", DELIMITER]).stdin(Stdio::piped()).spawn().expect("kcat starts");
         let mut pipe = kcat.stdin.take().expect("a pipe");
         for payload in payloads {
             pipe.write_all(payload).expect("a payload is written");
@@ -127,11 +136,15 @@ impl Scenario {
 
     /// Produces one message with a key, with kcat.
     pub(crate) fn produce_keyed(&self, topic: &str, key: &str, value: &str) {
-        let line = format!("{key}\t{value}\n");
+        self.produce_keyed_lines(topic, &format!("{key}\t{value}\n"));
+    }
+
+    /// Produces one message per line: its key, a tab, its value.
+    pub(crate) fn produce_keyed_lines(&self, topic: &str, lines: &str) {
         let mut kcat = self.kcat("-P");
         let mut kcat =
             kcat.args(["-t", topic, "-K", "\t"]).stdin(Stdio::piped()).spawn().expect("kcat starts");
-        kcat.stdin.take().expect("a pipe").write_all(line.as_bytes()).expect("a line is written");
+        kcat.stdin.take().expect("a pipe").write_all(lines.as_bytes()).expect("lines are written");
         assert!(kcat.wait().expect("kcat ends").success());
     }
 

@@ -8,8 +8,11 @@
 //! * `anonymous`: a public bucket read without credentials.
 //! * `hidden_user`: a failed sign-in with a user name that does not exist; AWS hides it, as it may be a password.
 //!
-//! An `addendum` marks a record that came late (`DELIVERY_DELAY`, `SERVICE_OUTAGE`), which is the first report of its call,
-//! or one that corrects an earlier record (`UPDATED_DATA`), which is not a use of its own.
+//! * `sign_in_correction`: a correction of a refused sign-in, which was no use of an identity to begin with.
+//!
+//! An `addendum` (since eventVersion 1.08) marks a record that came late (`DELIVERY_DELAY`, `SERVICE_OUTAGE`), which is the
+//! first report of its call, or one that completes or corrects an earlier record (`UPDATED_DATA`), which is not one more use.
+//! Only the latter names the earlier record, in `originalEventID` and `originalRequestID`.
 
 mod event_time;
 mod outcome;
@@ -69,7 +72,15 @@ fn skip_reason(record: &Record<'_>) -> Option<&'static str> {
         return Some("anonymous");
     }
     let is_hidden = identity.user_name.as_deref() == Some("HIDDEN_DUE_TO_SECURITY_REASONS");
-    (is_hidden && identity.arn.is_none()).then_some("hidden_user")
+    if is_hidden && identity.arn.is_none() {
+        return Some("hidden_user");
+    }
+    (is_correction(record) && outcome::is_refused_sign_in(record)).then_some("sign_in_correction")
+}
+
+/// Whether a record completes or corrects an earlier one.
+fn is_correction(record: &Record<'_>) -> bool {
+    record.addendum.reason.as_deref() == Some("UPDATED_DATA") || record.addendum.original_event_id.is_some()
 }
 
 /// Whether a principal is absent, or holds nothing to go by.
@@ -157,11 +168,9 @@ fn without_api_version<'a>(operation: &Text<'a>, service: &str) -> Text<'a> {
 
 /// Sign-ins and the like start a session and do nothing in it; one that was refused proves nothing about who tried.
 fn usage(record: &Record<'_>, service: &str) -> Usage {
-    let corrects = record.addendum.reason.as_deref() == Some("UPDATED_DATA")
-        || record.addendum.original_event_id.is_some();
     let operation = record.event_name.as_deref().unwrap_or_default();
     match (service, operation) {
-        _ if corrects => Usage::Correction,
+        _ if is_correction(record) => Usage::Correction,
         ("signin" | "sso", name) if name != "SwitchRole" && outcome::is_refused_sign_in(record) => {
             Usage::Unproven
         }

@@ -80,22 +80,18 @@ impl<L: Log, P: Processor> Stage<L, P> {
         }
     }
 
-    /// Reads a message again that came too early. Where that cannot be arranged, the partition starts again from what is committed:
-    /// going on would skip the message.
-    pub(super) fn put_back(&mut self, source: Source, offset: i64) -> Result<(), Error> {
-        match self.log.seek(source, Some(offset)) {
-            Err(error @ Error::Transient { .. }) if self.is_waiting(source) => {
+    /// Reads messages again that came too early: from where the partition will begin. Where that cannot be arranged, it starts again
+    /// from what is committed, since going on would skip them.
+    pub(super) fn put_back(&mut self, source: Source) -> Result<(), Error> {
+        // One that rewinds is sought anyway.
+        let Some(begin) = self.partitions.restores_from(source) else { return Ok(()) };
+        match self.log.seek(source, begin) {
+            Err(error @ Error::Transient { .. }) => {
                 tracing::warn!(partition = source.partition, %error, "partition is read again from its committed offset");
                 self.rewind(&[source])
             }
             other => other,
         }
-    }
-
-    /// Whether a partition is ours and does not run yet.
-    pub(super) fn is_waiting(&self, source: Source) -> bool {
-        let mut restoring = self.partitions.restores().map(|(restoring, _)| restoring);
-        restoring.any(|restoring| restoring == source) || self.partitions.rewinding().contains(&source)
     }
 
     pub(super) fn back_off(&mut self) {

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
 
-use super::model::{Broker, Failure, Kind, MemoryLog, Trouble, source};
+use super::model::check;
+use super::model::scripted::{Broker, Failure, Kind, MemoryLog, Trouble, source};
 use super::*;
 use crate::runtime::log::{Message, Output};
 use crate::runtime::observer::Unobserved;
@@ -153,11 +154,13 @@ fn a_crash_at_any_call_loses_nothing_and_repeats_nothing() {
 #[test]
 fn an_abort_at_any_call_brings_memory_back_to_the_changelog() {
     let expected = undisturbed();
-    for after in 0..60 {
-        let broker = broker();
-        let mut stage = stage(&broker, Some(Failure { after, kind: Kind::Abort }));
-        work(&mut stage, &broker).unwrap();
-        assert_eq!(alerts(&broker), expected, "abort after {after} calls");
+    for kind in [Kind::Abort, Kind::Transient] {
+        for after in 0..60 {
+            let broker = broker();
+            let mut stage = stage(&broker, Some(Failure { after, kind }));
+            work(&mut stage, &broker).unwrap();
+            assert_eq!(alerts(&broker), expected, "{kind:?} after {after} calls");
+        }
     }
 }
 
@@ -190,7 +193,7 @@ fn a_revoked_partition_is_committed_before_it_is_given_back_and_the_other_goes_o
         }
         stage.log.say(Event::Revoked(vec![source(0)]));
         stage.step().unwrap();
-        assert!(!stage.partitions.is_running(source(0)));
+        assert!(stage.partitions.running().all(|(running, _)| running != source(0)));
         assert!(stage.processor.changed.is_empty(), "what was processed is committed");
         for _ in 0..100 {
             stage.step().unwrap();
@@ -246,7 +249,7 @@ fn a_partition_whose_seek_fails_skips_nothing() {
         for _ in 0..turns {
             stage.step().unwrap();
         }
-        let waits = stage.is_waiting(source(0));
+        let waits = stage.partitions.running().all(|(running, _)| running != source(0));
         stage.log.trouble = Trouble { seek: 3, ..Trouble::default() };
         if waits {
             stage.log.leak(0);
@@ -329,4 +332,92 @@ fn a_worker_that_consumes_nothing_does_not_say_that_it_is_ready() {
     stage.log.say(Event::Assigned(vec![source(0), source(1)]));
     work(&mut stage, &broker).unwrap();
     assert_eq!(last(), Some((2, 0)));
+}
+
+#[test]
+fn an_assignment_that_is_lost_before_it_was_taken_is_forgotten() {
+    let expected = undisturbed();
+    for event in [Event::Lost, Event::Revoked] {
+        let broker = broker();
+        let mut stage = stage(&broker, None);
+        stage.log.trouble = Trouble { committed: 1, ..Trouble::default() };
+        stage.step().unwrap();
+        stage.log.say(event(vec![source(0), source(1)]));
+        for _ in 0..500 {
+            stage.step().unwrap();
+        }
+        assert_eq!(stage.partitions.len(), 0);
+        stage.log.say(Event::Assigned(vec![source(0), source(1)]));
+        work(&mut stage, &broker).unwrap();
+        assert_eq!(alerts(&broker), expected);
+    }
+}
+
+#[test]
+fn what_is_revoked_and_then_lost_is_given_back_once() {
+    let broker = broker();
+    let mut stage = stage(&broker, None);
+    stage.step().unwrap();
+    stage.log.say(Event::Revoked(vec![source(0)]));
+    stage.log.say(Event::Lost(vec![source(0), source(1)]));
+    for _ in 0..50 {
+        stage.step().unwrap();
+    }
+    assert_eq!(stage.log.released, [source(0), source(1)]);
+}
+
+#[test]
+fn assignments_that_wait_are_all_taken() {
+    let expected = undisturbed();
+    let broker = broker();
+    let mut stage = stage(&broker, None);
+    stage.log.trouble = Trouble { committed: 3, ..Trouble::default() };
+    stage.log.say(Event::Revoked(vec![source(0), source(1)]));
+    stage.log.say(Event::Assigned(vec![source(0)]));
+    stage.log.say(Event::Assigned(vec![source(1)]));
+    work(&mut stage, &broker).unwrap();
+    assert_eq!(alerts(&broker), expected);
+}
+
+#[test]
+fn a_message_that_comes_again_counts_once() {
+    let expected = undisturbed();
+    for turns in 8..60 {
+        let broker = broker();
+        let mut stage = stage(&broker, None);
+        for _ in 0..turns {
+            stage.step().unwrap();
+        }
+        stage.log.stutter(0);
+        work(&mut stage, &broker).unwrap();
+        assert_eq!(alerts(&broker), expected, "after {turns} turns");
+    }
+}
+
+#[test]
+fn losing_a_worker_holds_up_only_what_it_owned() {
+    (0..40).for_each(check::the_others_go_on);
+}
+
+/// Schedules of one test. There are four, so that they run beside each other.
+const SCHEDULES: u64 = 500;
+
+#[test]
+fn a_cluster_on_a_bad_day_loses_nothing_and_repeats_nothing_1() {
+    check::all_hold(0..SCHEDULES);
+}
+
+#[test]
+fn a_cluster_on_a_bad_day_loses_nothing_and_repeats_nothing_2() {
+    check::all_hold(SCHEDULES..2 * SCHEDULES);
+}
+
+#[test]
+fn a_cluster_on_a_bad_day_loses_nothing_and_repeats_nothing_3() {
+    check::all_hold(2 * SCHEDULES..3 * SCHEDULES);
+}
+
+#[test]
+fn a_cluster_on_a_bad_day_loses_nothing_and_repeats_nothing_4() {
+    check::all_hold(3 * SCHEDULES..4 * SCHEDULES);
 }

@@ -30,7 +30,7 @@ use super::{Error, damaged};
 #[derive(Serialize, Deserialize)]
 struct Head<'a> {
     unique_id: Option<&'a str>,
-    unique_id_since: EventTime,
+    unique_id_seen: EventTime,
     kind: Kind,
     classification: Option<Classification>,
     was_non_human: bool,
@@ -117,7 +117,7 @@ pub(super) fn read(bytes: &[u8], words: Vocabulary<'_>) -> Result<Box<IdentitySt
     }
     Ok(Box::new(IdentityState {
         unique_id: head.unique_id.map(Term::unshared),
-        unique_id_since: head.unique_id_since,
+        unique_id_seen: head.unique_id_seen,
         kind: head.kind,
         classification: head.classification,
         was_non_human: head.was_non_human,
@@ -186,7 +186,7 @@ impl<'a> Head<'a> {
     fn of(state: &'a IdentityState) -> Self {
         Self {
             unique_id: state.unique_id.as_ref().map(Term::as_str),
-            unique_id_since: state.unique_id_since,
+            unique_id_seen: state.unique_id_seen,
             kind: state.kind,
             classification: state.classification,
             was_non_human: state.was_non_human,

@@ -1,0 +1,207 @@
+//! State records as a copy into other partitions sees them: identities, which move as they are, and what every
+//! partition was told (log sources, progress of the inputs), which is merged. See `docs/adr/0007-repartition.md`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::baseline::coverage::ScopeCoverage;
+use crate::monitor::Inputs;
+
+use super::{
+    Change, Error, IDENTITY_PREFIX, INPUTS_KEY, SCOPE_PREFIX, damaged, decode, encode, key, versioned,
+};
+
+/// What a state record is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject<'a> {
+    /// The identity of this id.
+    Identity(&'a str),
+    /// A log source, or the inputs: the same in every partition.
+    Shared,
+}
+
+impl<'a> Subject<'a> {
+    /// What the record of this key is about.
+    ///
+    /// # Errors
+    /// Where it is not the key of a state record.
+    pub fn of(key: &'a [u8]) -> Result<Self, Error> {
+        let text = std::str::from_utf8(key).map_err(damaged)?;
+        if let Some(id) = text.strip_prefix(IDENTITY_PREFIX) {
+            return Ok(Self::Identity(id));
+        }
+        if text == INPUTS_KEY || text.starts_with(SCOPE_PREFIX) {
+            return Ok(Self::Shared);
+        }
+        Err(Error::Damaged(format!("unknown key `{}`", text.chars().take(80).collect::<String>())))
+    }
+}
+
+/// Whether this program may copy a value as it is; a tombstone it may.
+///
+/// # Errors
+/// Where another version wrote it, or it has none.
+pub fn check_version(value: Option<&[u8]>) -> Result<(), Error> {
+    value.map_or(Ok(()), |value| versioned(value).map(drop))
+}
+
+/// What one partition was told of log sources and inputs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    scopes: BTreeMap<String, ScopeCoverage>,
+    inputs: Option<Inputs>,
+}
+
+impl Facts {
+    /// Takes in one record of [`Subject::Shared`]; the newest of a key counts.
+    ///
+    /// # Errors
+    /// Where the record was written by another version or is damaged.
+    pub fn take(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), Error> {
+        let key = std::str::from_utf8(key).map_err(damaged)?;
+        let Some(scope) = key.strip_prefix(SCOPE_PREFIX) else {
+            self.inputs = value.map(decode).transpose()?;
+            return Ok(());
+        };
+        match value {
+            Some(value) => drop(self.scopes.insert(scope.to_owned(), decode(value)?)),
+            None => drop(self.scopes.remove(scope)),
+        }
+        Ok(())
+    }
+
+    /// How many log sources are known.
+    #[must_use]
+    pub fn scopes(&self) -> usize {
+        self.scopes.len()
+    }
+
+    /// As changelog records, which every partition gets alike.
+    ///
+    /// # Errors
+    /// Where a value cannot be written down, which no input brings about.
+    pub fn changes(&self) -> Result<Vec<Change>, Error> {
+        let mut changes = Vec::with_capacity(self.scopes.len() + 1);
+        for (scope, coverage) in &self.scopes {
+            changes.push(Change { key: key(SCOPE_PREFIX, scope), value: Some(encode(coverage)?) });
+        }
+        if let Some(inputs) = &self.inputs {
+            changes.push(Change { key: INPUTS_KEY.into(), value: Some(encode(inputs)?) });
+        }
+        Ok(changes)
+    }
+}
+
+/// The facts of several partitions in one, which claims no more than each of them.
+#[derive(Clone, Debug, Default)]
+pub struct Merged {
+    common: Option<Facts>,
+    left_out: BTreeSet<String>,
+}
+
+impl Merged {
+    /// Takes in the facts of one more partition.
+    pub fn add(&mut self, facts: Facts) {
+        let Some(common) = self.common.take() else {
+            self.common = Some(facts);
+            return;
+        };
+        let agreed = |(scope, ours): (&String, &ScopeCoverage)| {
+            Some((scope.clone(), ours.common(facts.scopes.get(scope)?)?))
+        };
+        let scopes: BTreeMap<_, _> = common.scopes.iter().filter_map(agreed).collect();
+        let known = common.scopes.keys().chain(facts.scopes.keys());
+        self.left_out.extend(known.filter(|scope| !scopes.contains_key(*scope)).cloned());
+        let inputs = match (common.inputs, facts.inputs) {
+            (Some(ours), Some(theirs)) => Some(ours.least(&theirs)),
+            (ours, theirs) => ours.or(theirs),
+        };
+        self.common = Some(Facts { scopes, inputs });
+    }
+
+    /// The merged facts, and how many log sources some partition knows and another does not.
+    #[must_use]
+    pub fn finish(self) -> (Facts, usize) {
+        (self.common.unwrap_or_default(), self.left_out.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::baseline::coverage::CoverageMap;
+    use crate::monitor::{InputProgress, fixture};
+    use crate::time::{EventTime, HOUR_MS, ProcessingTime};
+    use crate::wire::snapshot::{self, VERSION};
+
+    const MAX_SILENCE_MS: i64 = HOUR_MS;
+
+    fn facts(scopes: &[(&str, &[u32])], read_ms: i64) -> Facts {
+        let mut facts = Facts::default();
+        for (scope, hours) in scopes {
+            let mut map = CoverageMap::new(MAX_SILENCE_MS);
+            map.note(scope, hours, EventTime::from_millis(0));
+            let value = encode(map.get(scope).unwrap()).unwrap();
+            facts.take(&key(SCOPE_PREFIX, scope), Some(&value)).unwrap();
+        }
+        let mut inputs = Inputs::default();
+        let until = ProcessingTime::from_millis(read_ms);
+        inputs.note(&[InputProgress { topic: "cloudtrail".into(), partition: 0, until }]);
+        facts.take(INPUTS_KEY.as_bytes(), Some(&encode(&inputs).unwrap())).unwrap();
+        facts
+    }
+
+    fn merged(all: &[Facts]) -> (Facts, usize) {
+        let mut merged = Merged::default();
+        all.iter().for_each(|facts| merged.add(facts.clone()));
+        merged.finish()
+    }
+
+    #[test]
+    fn merging_claims_no_more_than_each_partition_knows() {
+        let all = facts(&[("linux:a", &[1, 2, 3]), ("linux:b", &[1]), ("linux:c", &[1])], 900);
+        let less = facts(&[("linux:a", &[2, 3, 4]), ("linux:c", &[5])], 700);
+        let expected = facts(&[("linux:a", &[2, 3])], 700);
+        assert_eq!(merged(&[all.clone(), less.clone(), all.clone()]), (expected, 2));
+        assert_eq!(merged(&[all.clone(), all.clone()]), (all.clone(), 0), "drained partitions agree");
+        assert_eq!(merged(&[all, Facts::default()]).0.scopes(), 0, "one that knows nothing leaves nothing");
+    }
+
+    #[test]
+    fn what_was_written_is_what_is_taken_in_again_and_a_tombstone_takes_it_out() {
+        let written = facts(&[("linux:a", &[1, 2]), ("linux:b", &[1])], 900);
+        let mut read = Facts::default();
+        for change in written.changes().unwrap() {
+            assert_eq!(Subject::of(&change.key), Ok(Subject::Shared));
+            read.take(&change.key, change.value.as_deref()).unwrap();
+        }
+        assert_eq!(read, written);
+        read.take(b"scope:linux:b", None).unwrap();
+        assert_eq!(read.scopes(), 1);
+    }
+
+    #[test]
+    fn every_record_that_a_monitor_writes_is_known() {
+        let changes = snapshot::take_changes(&mut fixture::busy_monitor(20)).unwrap();
+        let mut identities = 0;
+        for change in &changes {
+            check_version(change.value.as_deref()).unwrap();
+            match Subject::of(&change.key).unwrap() {
+                Subject::Identity(id) => {
+                    assert!(change.key.ends_with(id.as_bytes()));
+                    identities += 1;
+                }
+                Subject::Shared => Facts::default().take(&change.key, change.value.as_deref()).unwrap(),
+            }
+        }
+        assert!(identities > 0 && identities < changes.len());
+        assert!(Subject::of(b"other:key").is_err() && Subject::of(b"\xff").is_err());
+    }
+
+    #[test]
+    fn what_another_version_wrote_is_not_copied() {
+        assert_eq!(check_version(Some(&[VERSION + 1])), Err(Error::TooNew { found: VERSION + 1 }));
+        assert!(matches!(check_version(Some(&[])), Err(Error::Damaged(_))));
+        assert_eq!(check_version(Some(&[VERSION - 1])), Err(Error::TooOld { found: VERSION - 1 }));
+        assert_eq!((check_version(None), check_version(Some(&[VERSION]))), (Ok(()), Ok(())));
+    }
+}
