@@ -119,7 +119,6 @@ fn perform(monitor: &mut Monitor, deeds: &[Deed]) -> String {
             workload: (*rest > 8).then(|| format!("lambda:job-{rest}")),
             outcome: if *rest == 1 { Outcome::Denied } else { Outcome::Success },
             console: *rest == 2,
-            ..Sample::default()
         };
         let (name, event) = (format!("role-{who}"), format!("{minute}-{action}"));
         let mut activity = fixture::activity(&name, &sample, minute * MINUTE_MS, &event);
