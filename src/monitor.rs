@@ -35,9 +35,10 @@ use crate::config::Config;
 use crate::detect::Detectors;
 use crate::detect::finding::IncidentReport;
 use crate::identity::DeclaredChange;
-use crate::term::{Interner, Term};
+use crate::term::{Interner, Lexicon, Term};
 use crate::time::{DAY_MS, EventTime, HOUR_MS, ProcessingTime};
 
+pub use changelog::Vocabulary;
 pub use inputs::Inputs;
 pub use stats::Stats;
 pub use view::{Filter, View};
@@ -114,6 +115,7 @@ pub struct Monitor {
     shared: Arc<Shared>,
     detectors: Arc<Detectors>,
     terms: Arc<Interner>,
+    lately: Lexicon,
     schedule: Schedule,
     changes: Changes,
     stats: Stats,
@@ -148,6 +150,7 @@ impl Monitor {
             shared: Arc::new(Shared::new(Settings::new(config))),
             detectors,
             terms,
+            lately: Lexicon::default(),
             schedule: Schedule::default(),
             changes: Changes::default(),
             stats: Stats::default(),

@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::str::Utf8Error;
 
 use arcstr::ArcStr;
 use dashmap::DashSet;
@@ -124,6 +125,42 @@ impl Interner {
     }
 }
 
+/// Places of a [`Lexicon`]: several times what the identities of one company have in common, in 32 KB.
+const PLACES: usize = 4096;
+
+/// Shared terms met lately, each at the place that its hash gives it.
+///
+/// A restore meets the same few thousand texts over and over: here they are found without a lock, and known to be UTF-8.
+#[derive(Default)]
+pub struct Lexicon {
+    places: Vec<Option<Term>>,
+}
+
+impl Lexicon {
+    /// The shared term for a text, with the text's [`stable_hash`].
+    ///
+    /// # Errors
+    /// Where the bytes are no text.
+    pub fn term(&mut self, text: &[u8], shared: &Interner) -> Result<(Term, u64), Utf8Error> {
+        let hash = xxh3_64(text);
+        self.places.resize(PLACES, None);
+        let place = &mut self.places[hash as usize % PLACES];
+        if let Some(known) = place
+            && known.as_str().as_bytes() == text
+        {
+            return Ok((known.clone(), hash));
+        }
+        let term = shared.intern(std::str::from_utf8(text)?);
+        *place = Some(term.clone());
+        Ok((term, hash))
+    }
+
+    /// Lets go of everything.
+    pub fn clear(&mut self) {
+        self.places = Vec::new();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,6 +187,20 @@ mod tests {
     fn a_term_is_one_word_and_so_is_one_that_may_be_absent() {
         assert_eq!(size_of::<Option<Term>>(), size_of::<usize>());
         assert_eq!(Term::unshared("s3"), Interner::new().intern("s3"));
+    }
+
+    #[test]
+    fn a_lexicon_gives_what_the_interner_would() {
+        let (interner, mut lexicon) = (Interner::new(), Lexicon::default());
+        let texts: Vec<String> = (0..3 * PLACES).map(|number| format!("term-{number}")).collect();
+        for text in texts.iter().chain(&texts) {
+            let (term, hash) = lexicon.term(text.as_bytes(), &interner).unwrap();
+            assert!(ArcStr::ptr_eq(&term.0, &interner.intern(text).0));
+            assert_eq!(hash, stable_hash(text));
+        }
+        assert!(lexicon.term(&[0xff], &interner).is_err());
+        lexicon.clear();
+        assert_eq!(interner.sweep(), texts.len());
     }
 
     #[test]

@@ -5,49 +5,80 @@ use thin_vec::ThinVec;
 /// Hours in a week.
 pub const HOURS: usize = 168;
 
+/// Bytes in which each hour of a week has one bit.
+const MARKS: usize = HOURS / 8;
+
 /// For each hour of the week (UTC, Monday 00:00 first), in how many weeks it was active, decayed by halving.
 ///
-/// One byte an hour; allocated with the first activity.
+/// Most identities are active in some of the hours, so only those have a byte.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HourProfile {
-    weeks: ThinVec<u8>,
+    /// Nothing, or one bit for each hour (lowest first) and then one count for each hour whose bit is set.
+    bytes: ThinVec<u8>,
 }
 
 impl HourProfile {
     /// Notes activity in an hour of the week (0 to 167). To be called once for each hour that is active.
     pub fn note(&mut self, hour_of_week: u8) {
-        if self.weeks.is_empty() {
-            self.weeks.resize(HOURS, 0);
+        let hour = usize::from(hour_of_week);
+        if hour >= HOURS {
+            return;
         }
-        let Some(weeks) = self.weeks.get_mut(usize::from(hour_of_week)) else { return };
-        *weeks += 1;
-        if *weeks == u8::MAX {
-            self.weeks.iter_mut().for_each(|weeks| *weeks /= 2);
+        if self.bytes.is_empty() {
+            self.bytes.resize(MARKS, 0);
+        }
+        let place = MARKS + self.active_before(hour);
+        if !self.is_active(hour) {
+            self.bytes[hour / 8] |= 1 << (hour % 8);
+            self.bytes.insert(place, 0);
+        }
+        self.bytes[place] += 1;
+        if self.bytes[place] == u8::MAX {
+            self.bytes[MARKS..].iter_mut().for_each(|weeks| *weeks /= 2);
         }
     }
 
     /// Shares of the hours, which sum to 1; empty before the first activity.
     #[must_use]
     pub fn shares(&self) -> Vec<f32> {
-        let total: u32 = self.weeks.iter().map(|weeks| u32::from(*weeks)).sum();
-        self.weeks.iter().map(|weeks| f32::from(*weeks) / total as f32).collect()
+        let Some(counts) = self.bytes.get(MARKS..) else { return Vec::new() };
+        let total: u32 = counts.iter().map(|weeks| u32::from(*weeks)).sum();
+        let mut counts = counts.iter();
+        let weeks = |hour| if self.is_active(hour) { counts.next().copied().unwrap_or_default() } else { 0 };
+        (0..HOURS).map(weeks).map(|weeks| f32::from(weeks) / total as f32).collect()
     }
 
-    /// The counts, as a snapshot holds them: none, or 168.
+    /// The marks and counts, as a snapshot holds them.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.weeks
+        &self.bytes
     }
 
-    /// A profile as a snapshot holds it; anything but 168 counts is taken as none.
+    /// A profile as a snapshot holds it; marks and counts that do not fit each other are taken as none.
     #[must_use]
-    pub fn restored(weeks: &[u8]) -> Self {
-        if weeks.len() == HOURS { Self { weeks: ThinVec::from(weeks) } } else { Self::default() }
+    pub fn restored(bytes: &[u8]) -> Self {
+        let active =
+            bytes.get(..MARKS).map(|marks| marks.iter().map(|byte| byte.count_ones() as usize).sum());
+        let is_whole = active.is_some_and(|active: usize| bytes.len() == MARKS + active);
+        if is_whole { Self { bytes: ThinVec::from(bytes) } } else { Self::default() }
+    }
+
+    fn is_active(&self, hour: usize) -> bool {
+        self.bytes.get(hour / 8).is_some_and(|marks| marks & (1 << (hour % 8)) != 0)
+    }
+
+    /// How many hours of the week before this one were active.
+    fn active_before(&self, hour: usize) -> usize {
+        let whole: u32 = self.bytes[..hour / 8].iter().map(|marks| marks.count_ones()).sum();
+        let part = self.bytes[hour / 8] & ((1 << (hour % 8)) - 1);
+        (whole + part.count_ones()) as usize
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -64,5 +95,28 @@ mod tests {
         assert!((shares.iter().sum::<f32>() - 1.0).abs() < 1e-5);
         assert!(shares[9] > 2.0 * shares[10] && shares[10] > 0.0);
         assert_eq!(HourProfile::restored(profile.as_bytes()), profile);
+    }
+
+    proptest! {
+        #[test]
+        fn every_hour_has_its_own_count(hours in prop::collection::vec(0..HOURS as u8, 1..200)) {
+            let (mut profile, mut weeks) = (HourProfile::default(), [0_u32; HOURS]);
+            for hour in &hours {
+                profile.note(*hour);
+                weeks[usize::from(*hour)] += 1;
+            }
+            let shares = profile.shares();
+            for (share, weeks) in shares.iter().zip(weeks) {
+                prop_assert!((share * hours.len() as f32 - weeks as f32).abs() < 1e-3);
+            }
+            prop_assert_eq!(HourProfile::restored(profile.as_bytes()), profile);
+        }
+
+        #[test]
+        fn whatever_a_snapshot_holds_is_a_profile(bytes in prop::collection::vec(any::<u8>(), 0..200), hour in 0..168_u8) {
+            let mut profile = HourProfile::restored(&bytes);
+            profile.note(hour);
+            prop_assert_eq!(profile.shares().len(), HOURS);
+        }
     }
 }

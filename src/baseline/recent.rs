@@ -49,10 +49,15 @@ impl Recent {
         true
     }
 
-    /// The keys in storage order, oldest first until the memory is full.
-    pub fn keys(&self) -> impl Iterator<Item = [u8; KEY_BYTES]> {
-        let all = self.blocks.iter().flat_map(|block| (0..BLOCK).map(|place| block.bytes(place)));
-        all.take(usize::from(self.len))
+    /// Appends the keys to a snapshot: of each block the lower four bytes of all keys, then the upper two.
+    pub fn write(&self, bytes: &mut Vec<u8>) {
+        let mut left = usize::from(self.len);
+        for block in &self.blocks {
+            let keys = left.min(BLOCK);
+            block.low[..keys].iter().for_each(|low| bytes.extend_from_slice(&low.to_le_bytes()));
+            block.high[..keys].iter().for_each(|high| bytes.extend_from_slice(&high.to_le_bytes()));
+            left -= keys;
+        }
     }
 
     /// How many keys are held.
@@ -73,15 +78,15 @@ impl Recent {
         self.next
     }
 
-    /// A memory as a snapshot holds it: keys in storage order, and the place of the next one where the memory is full. What
-    /// exceeds the capacity is left out.
+    /// A memory as a snapshot holds it: keys as [`Self::write`] puts them, and the place of the next one where the memory is
+    /// full. What exceeds the capacity is left out.
     #[must_use]
     pub fn restored(keys: &[u8], next: u8) -> Self {
-        let (keys, _) = keys.as_chunks::<KEY_BYTES>();
-        let keys = keys.get(..CAPACITY).unwrap_or(keys);
-        let blocks = keys.chunks(BLOCK).map(Block::of).collect();
-        let next = if keys.len() < CAPACITY { keys.len() as u8 } else { next % CAPACITY as u8 };
-        Self { blocks, len: keys.len() as u8, next }
+        let keys = keys.get(..CAPACITY * KEY_BYTES).unwrap_or(keys);
+        let blocks = keys.chunks(BLOCK * KEY_BYTES).map(Block::read).collect();
+        let len = (keys.len() / KEY_BYTES) as u8;
+        let next = if usize::from(len) < CAPACITY { len } else { next % CAPACITY as u8 };
+        Self { blocks, len, next }
     }
 
     fn grow(&mut self) {
@@ -93,11 +98,14 @@ impl Recent {
 }
 
 impl Block {
-    fn of(keys: &[[u8; KEY_BYTES]]) -> Self {
+    fn read(bytes: &[u8]) -> Self {
         let mut block = Self::default();
-        for (place, [a, b, c, d, e, f]) in keys.iter().take(BLOCK).enumerate() {
-            block.low[place] = u32::from_le_bytes([*a, *b, *c, *d]);
-            block.high[place] = u16::from_le_bytes([*e, *f]);
+        let (low, high) = bytes.split_at(bytes.len() / KEY_BYTES * size_of::<u32>());
+        for (place, bytes) in block.low.iter_mut().zip(low.as_chunks().0) {
+            *place = u32::from_le_bytes(*bytes);
+        }
+        for (place, bytes) in block.high.iter_mut().zip(high.as_chunks().0) {
+            *place = u16::from_le_bytes(*bytes);
         }
         block
     }
@@ -110,11 +118,6 @@ impl Block {
 
     fn put(&mut self, place: usize, (low, high): (u32, u16)) {
         (self.low[place], self.high[place]) = (low, high);
-    }
-
-    fn bytes(&self, place: usize) -> [u8; KEY_BYTES] {
-        let ([a, b, c, d], [e, f]) = (self.low[place].to_le_bytes(), self.high[place].to_le_bytes());
-        [a, b, c, d, e, f]
     }
 }
 
@@ -132,7 +135,9 @@ mod tests {
     use super::*;
 
     fn restored(recent: &Recent) -> Recent {
-        Recent::restored(&recent.keys().collect::<Vec<_>>().concat(), recent.next())
+        let mut bytes = Vec::new();
+        recent.write(&mut bytes);
+        Recent::restored(&bytes, recent.next())
     }
 
     #[test]
@@ -158,8 +163,8 @@ mod tests {
     fn it_takes_as_much_room_as_it_needs() {
         let mut recent = Recent::default();
         for (key, blocks) in [(1, 1), (2, 1), (17, 2), (128, 8), (500, 8)] {
-            while recent.keys().count() < usize::min(key, CAPACITY) {
-                recent.insert(1 + recent.keys().count() as u128);
+            while usize::from(recent.len()) < key.min(CAPACITY) {
+                recent.insert(1 + u128::from(recent.len()));
             }
             assert_eq!(recent.blocks.len(), blocks, "{key}");
         }
@@ -170,8 +175,8 @@ mod tests {
         #[test]
         fn a_restored_memory_goes_on_where_it_was(keys in prop::collection::vec(any::<u128>(), 0..300), then in any::<u128>()) {
             let mut recent = Recent::default();
-            for key in &keys {
-                recent.insert(*key);
+            for key in keys {
+                recent.insert(key);
             }
             let mut copy = restored(&recent);
             prop_assert_eq!(&copy, &recent);
@@ -182,7 +187,7 @@ mod tests {
         #[test]
         fn whatever_a_snapshot_holds_is_a_memory(bytes in prop::collection::vec(any::<u8>(), 0..900), next in any::<u8>()) {
             let mut recent = Recent::restored(&bytes, next);
-            prop_assert!(recent.keys().count() <= CAPACITY);
+            prop_assert!(usize::from(recent.len()) <= CAPACITY);
             recent.insert(1);
             prop_assert!(!recent.insert(1));
         }

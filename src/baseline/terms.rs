@@ -212,16 +212,15 @@ fn in_steps(values: usize) -> usize {
 }
 
 impl TermEntry {
-    /// An entry as a snapshot holds it, with its first and last use.
+    /// An entry as a snapshot holds it: a term with its [`stable_hash`], first and last use.
     #[must_use]
     pub fn restored(
-        term: Term,
+        (term, hash): (Term, u64),
         seen: (EventTime, EventTime),
         uses: u32,
         quarantined_at: Option<EventTime>,
     ) -> Self {
-        let hash = short_hash(term.as_str());
-        Self::new(term, hash, seen, uses, quarantined_at)
+        Self::new(term, hash as u16, seen, uses, quarantined_at)
     }
 
     fn new(
@@ -386,7 +385,7 @@ mod tests {
         assert_eq!(size_of::<TermEntry>(), 32);
         for millis in [0, 1, 1_769_850_000_251, i64::MAX] {
             let time = EventTime::from_millis(millis);
-            let entry = TermEntry::restored(Term::unshared("s3"), (time, time), 1, Some(time));
+            let entry = TermEntry::restored((Term::unshared("s3"), 1), (time, time), 1, Some(time));
             assert_eq!((entry.first_seen(), entry.last_seen()), (time, time));
             assert_eq!(entry.quarantined_at(), Some(time));
         }

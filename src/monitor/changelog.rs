@@ -1,12 +1,22 @@
 //! What the changelog needs of a monitor: what changed, and how it is put back.
 
 use crate::detect::Detectors;
-use crate::term::{Interner, Term};
+use crate::term::{Interner, Lexicon, Term};
 
 use super::identity::IdentityState;
 use super::inputs::Inputs;
 use super::state::Shared;
 use super::{Changes, Monitor, is_open};
+
+/// What texts and detector ids in the changelog stand for.
+pub struct Vocabulary<'a> {
+    /// Shared terms.
+    pub terms: &'a Interner,
+    /// Those met lately.
+    pub lately: &'a mut Lexicon,
+    /// Detectors.
+    pub detectors: &'a Detectors,
+}
 
 impl Monitor {
     /// What changed since the last call, for the changelog.
@@ -26,10 +36,9 @@ impl Monitor {
         &self.shared
     }
 
-    /// What interned terms and detector ids in the changelog stand for.
-    #[must_use]
-    pub fn vocabulary(&self) -> (&Interner, &Detectors) {
-        (&self.terms, &self.detectors)
+    /// What texts and detector ids in the changelog stand for.
+    pub fn vocabulary(&mut self) -> Vocabulary<'_> {
+        Vocabulary { terms: &self.terms, lately: &mut self.lately, detectors: &self.detectors }
     }
 
     /// How far the inputs were read, for the changelog.

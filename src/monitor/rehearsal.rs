@@ -21,7 +21,7 @@ use super::{CoverageMark, Monitor, Record};
 const IDENTITY: &str = "arn:aws:iam::111122223333:role/rehearsal";
 
 /// Its log source.
-pub(super) const SCOPE: &str = "aws:111122223333:eu-west-1";
+pub(crate) const SCOPE: &str = "aws:111122223333:eu-west-1";
 
 /// Where the tests' time begins: Monday 2026-01-05, midnight UTC.
 pub(super) const START_MS: i64 = 1_767_571_200_000;

@@ -22,6 +22,7 @@ impl Monitor {
         self.changes.scopes.extend(coverage.drop_silent(now.plus_millis(-SCOPE_MEMORY_DAYS * DAY_MS)));
         self.stats.scopes = coverage.len() as u64;
         drop(coverage);
+        self.lately.clear();
         self.terms.sweep();
     }
 

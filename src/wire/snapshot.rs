@@ -112,8 +112,7 @@ pub fn take_changes(monitor: &mut Monitor) -> Result<Vec<Change>, Error> {
 pub fn restore(monitor: &mut Monitor, key: &[u8], value: Option<&[u8]>) -> Result<(), Error> {
     let key = std::str::from_utf8(key).map_err(damaged)?;
     if let Some(id) = key.strip_prefix(IDENTITY_PREFIX) {
-        let (terms, detectors) = monitor.vocabulary();
-        let read = |bytes| identity::read(versioned(bytes)?, terms, detectors);
+        let read = |bytes| identity::read(versioned(bytes)?, monitor.vocabulary());
         let state = value.map(read).transpose()?;
         monitor.restore_identity(id, state);
         return Ok(());

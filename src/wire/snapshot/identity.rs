@@ -6,7 +6,8 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+use thin_vec::ThinVec;
 
 use crate::activity::{Classification, Kind};
 use crate::baseline::hours::HourProfile;
@@ -16,10 +17,10 @@ use crate::baseline::recent::{self, Recent};
 use crate::baseline::terms::{TermEntry, TermSets};
 use crate::baseline::usage::Usage;
 use crate::baseline::{Behaviour, Dimension};
-use crate::detect::Detectors;
 use crate::identity::Declared;
+use crate::monitor::Vocabulary;
 use crate::monitor::identity::{IdentityState, MAX_SCOPES, Published, UnusedFinding};
-use crate::term::{Interner, Term};
+use crate::term::Term;
 use crate::time::{EventTime, ProcessingTime};
 
 use super::incident::IncidentSnapshot;
@@ -74,7 +75,9 @@ struct BehaviourSnapshot {
 
 #[derive(Serialize, Deserialize)]
 struct ValueSnapshot<'a> {
-    value: &'a str,
+    /// Known to be text by being known.
+    #[serde(serialize_with = "as_bytes")]
+    value: &'a [u8],
     first_seen: EventTime,
     /// Milliseconds from first to last use: small, so that it packs well.
     span_ms: i64,
@@ -91,24 +94,22 @@ pub(super) fn write(state: &IdentityState, bytes: Vec<u8>) -> Result<Vec<u8>, Er
     for entry in Dimension::ALL.iter().flat_map(|dimension| state.behaviour.terms.of(*dimension).iter()) {
         bytes = append(&ValueSnapshot::of(entry), bytes)?;
     }
-    bytes.extend(state.recent.keys().flatten());
+    state.recent.write(&mut bytes);
     bytes.extend_from_slice(state.behaviour.hours.as_bytes());
     Ok(bytes)
 }
 
 /// Reads a state back.
-pub(super) fn read(
-    bytes: &[u8],
-    terms: &Interner,
-    detectors: &Detectors,
-) -> Result<Box<IdentityState>, Error> {
+pub(super) fn read(bytes: &[u8], words: Vocabulary<'_>) -> Result<Box<IdentityState>, Error> {
+    let Vocabulary { terms, lately, detectors } = words;
     let mut rest = Reader(bytes);
     let head: Head<'_> = rest.take()?;
-    let mut scopes = thin_vec::ThinVec::with_capacity(usize::from(head.scopes).min(MAX_SCOPES));
+    let mut term = |text: &[u8]| lately.term(text, terms).map_err(damaged);
+    let mut scopes = ThinVec::with_capacity(usize::from(head.scopes).min(MAX_SCOPES));
     for _ in 0..head.scopes {
-        scopes.push(terms.intern(rest.take()?));
+        scopes.push(term(rest.take()?)?.0);
     }
-    let values = read_values(&head.values, &mut rest, terms)?;
+    let values = read_values(&head.values, &mut rest, &mut term)?;
     let recent = rest.bytes(usize::from(head.recent.0) * recent::KEY_BYTES)?;
     let hours = rest.bytes(usize::from(head.hours))?;
     if !rest.0.is_empty() {
@@ -121,7 +122,7 @@ pub(super) fn read(
         classification: head.classification,
         was_non_human: head.was_non_human,
         declared: head.declared.map(|declared| Box::new(declared.into_owned())),
-        usage: head.usage.restore(terms),
+        usage: head.usage.restore(&mut term)?,
         behaviour: head.behaviour.restore(values, HourProfile::restored(hours)),
         recent: Recent::restored(recent, head.recent.1),
         scopes,
@@ -135,7 +136,11 @@ pub(super) fn read(
     }))
 }
 
-fn read_values(counts: &[u16; 8], rest: &mut Reader<'_>, terms: &Interner) -> Result<TermSets, Error> {
+fn read_values(
+    counts: &[u16; 8],
+    rest: &mut Reader<'_>,
+    mut term: impl FnMut(&[u8]) -> Result<(Term, u64), Error>,
+) -> Result<TermSets, Error> {
     let total: usize = counts.iter().copied().map(usize::from).sum();
     if total > usize::from(u16::MAX) || total > rest.0.len() {
         return Err(Error::Damaged(format!("{total} values in {} bytes", rest.0.len())));
@@ -144,7 +149,8 @@ fn read_values(counts: &[u16; 8], rest: &mut Reader<'_>, terms: &Interner) -> Re
     sets.reserve(total);
     for (dimension, count) in Dimension::ALL.into_iter().zip(counts) {
         for _ in 0..*count {
-            sets.restore(dimension, rest.take::<ValueSnapshot<'_>>()?.restore(terms));
+            let value: ValueSnapshot<'_> = rest.take()?;
+            sets.restore(dimension, value.restore(term(value.value)?));
         }
     }
     Ok(sets)
@@ -152,6 +158,11 @@ fn read_values(counts: &[u16; 8], rest: &mut Reader<'_>, terms: &Interner) -> Re
 
 fn append<T: Serialize + ?Sized>(value: &T, bytes: Vec<u8>) -> Result<Vec<u8>, Error> {
     postcard::to_extend(value, bytes).map_err(damaged)
+}
+
+/// In one piece, where serde would go byte by byte.
+fn as_bytes<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bytes(bytes)
 }
 
 /// What is left to read.
@@ -208,17 +219,18 @@ impl<'a> UsageSnapshot<'a> {
         }
     }
 
-    fn restore(self, terms: &Interner) -> Usage {
-        Usage {
+    fn restore(self, term: impl FnMut(&[u8]) -> Result<(Term, u64), Error>) -> Result<Usage, Error> {
+        let last_action = self.last_action.map(str::as_bytes).map(term).transpose()?;
+        Ok(Usage {
             first_seen: self.seen.0,
             last_seen: self.seen.1,
             last_success: self.last_success,
             last_denied: self.last_denied,
             last_human_use: self.last_human_use,
             last_via_service: self.last_via_service,
-            last_action: self.last_action.map(|action| terms.intern(action)),
+            last_action: last_action.map(|(action, _)| action),
             last_received: self.last_received,
-        }
+        })
     }
 }
 
@@ -258,7 +270,7 @@ impl BehaviourSnapshot {
 impl<'a> ValueSnapshot<'a> {
     fn of(entry: &'a TermEntry) -> Self {
         Self {
-            value: entry.term.as_str(),
+            value: entry.term.as_str().as_bytes(),
             first_seen: entry.first_seen(),
             span_ms: entry.last_seen().millis_since(entry.first_seen()),
             uses: entry.uses,
@@ -266,8 +278,8 @@ impl<'a> ValueSnapshot<'a> {
         }
     }
 
-    fn restore(self, terms: &Interner) -> TermEntry {
+    fn restore(&self, term: (Term, u64)) -> TermEntry {
         let seen = (self.first_seen, self.first_seen.plus_millis(self.span_ms));
-        TermEntry::restored(terms.intern(self.value), seen, self.uses, self.quarantined_at)
+        TermEntry::restored(term, seen, self.uses, self.quarantined_at)
     }
 }
