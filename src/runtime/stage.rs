@@ -64,8 +64,8 @@ pub struct Stage<L, P> {
     in_transaction: bool,
     /// The open transaction is to be aborted, and Kafka could not do that yet: until it can, nothing else is done.
     is_aborting: bool,
-    /// Assigned partitions whose committed offsets are not known yet.
-    pending: Vec<Source>,
+    /// An assignment, maybe of nothing, that the group waits to see taken: the committed offsets are not known yet.
+    pending: Option<Vec<Source>>,
     /// Partitions that may have lost messages.
     doubts: BTreeSet<Source>,
     next_tick: Duration,
@@ -95,7 +95,7 @@ impl<L: Log, P: Processor> Stage<L, P> {
             stretch_since: None,
             in_transaction: false,
             is_aborting: false,
-            pending: Vec::new(),
+            pending: None,
             doubts: BTreeSet::new(),
             next_tick: Duration::ZERO,
             next_report: Duration::ZERO,
@@ -161,7 +161,7 @@ impl<L: Log, P: Processor> Stage<L, P> {
 
     /// Whether the group or Kafka owes an answer before all partitions can run.
     fn is_waiting(&self) -> bool {
-        self.is_aborting || !self.pending.is_empty() || self.partitions.waiting() > 0
+        self.is_aborting || self.pending.is_some() || self.partitions.waiting() > 0
     }
 
     /// Publishes what would have been published later, and commits.
@@ -230,7 +230,7 @@ impl<L: Log, P: Processor> Stage<L, P> {
                 Ok(())
             }
             Event::Assigned(sources) => {
-                self.pending.extend(sources);
+                self.pending.get_or_insert_default().extend(sources);
                 Ok(())
             }
             Event::Revoked(sources) => self.revoke(&sources),
@@ -332,7 +332,7 @@ impl<L: Log, P: Processor> Stage<L, P> {
         self.stretch_since = None;
         self.partitions.committed();
         // While something waits, the others' commits do not make its trouble shorter.
-        if self.pending.is_empty() && self.partitions.waiting() == 0 {
+        if self.pending.is_none() && self.partitions.waiting() == 0 {
             self.backoff = MIN_BACKOFF;
         }
         Ok(())

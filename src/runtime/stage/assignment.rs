@@ -7,13 +7,13 @@ use super::{Error, Life, Log, Processor, RESTORE_REPORT, Settings, Source, Stage
 impl<L: Log, P: Processor> Stage<L, P> {
     /// Makes an assignment ours, from its committed offsets on.
     pub(super) fn settle_assignment(&mut self) -> Result<(), Error> {
-        if self.pending.is_empty() || self.clock.monotonic() < self.not_before {
+        if self.clock.monotonic() < self.not_before {
             return Ok(());
         }
-        let sources = self.pending.clone();
+        let Some(sources) = self.pending.clone() else { return Ok(()) };
         let Some(offsets) = self.look_up(&sources)? else { return Ok(()) };
         self.log.take(&sources, &offsets)?;
-        self.pending.clear();
+        self.pending = None;
         for source in &sources {
             self.start(*source, offsets.get(source).copied())?;
         }
@@ -87,8 +87,11 @@ impl<L: Log, P: Processor> Stage<L, P> {
                 ours.push(*source);
             }
         }
-        let is_given_back = |source: &mut Source| sources.contains(source);
-        ours.extend(self.pending.extract_if(.., is_given_back));
+        // With this answer the group has the one to the assignment, too: what is left of it is only to be read.
+        let (given_back, left): (Vec<_>, Vec<_>) =
+            self.pending.take().into_iter().flatten().partition(|source| sources.contains(source));
+        self.pending = (!left.is_empty()).then_some(left);
+        ours.extend(given_back);
         self.report_assignment();
         self.log.release(&ours)
     }

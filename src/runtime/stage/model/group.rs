@@ -113,6 +113,9 @@ impl Group {
             free.truncate(1 + dice.below(share - owned.len()));
             self.owners.extend(free.iter().map(|source| (*source, id)));
             self.tell(id, Told::Assigned(free));
+        } else if dice.one_in(8) {
+            // Where others must give back first, a member is told of nothing, and has to answer that as well.
+            self.tell(id, Told::Assigned(Vec::new()));
         }
     }
 
