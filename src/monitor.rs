@@ -88,14 +88,14 @@ pub struct InputProgress {
     pub until: ProcessingTime,
 }
 
-/// One log source reported during these hours.
+/// One log source reported during these hours, or (without any) has come this far in one that was told before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CoverageMark {
     /// The log source: `aws:111122223333:eu-west-1`.
     pub scope: String,
     /// Hours since 1970 with at least one record, ascending and distinct.
     pub hours: Vec<u32>,
-    /// Newest event time among them, in milliseconds.
+    /// Newest event time so far, in milliseconds.
     pub until_ms: i64,
 }
 

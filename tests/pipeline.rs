@@ -100,8 +100,9 @@ fn a_large_poison_message_becomes_a_cut_dead_letter_and_the_next_record_goes_thr
 #[test]
 fn a_record_that_its_topic_refuses_ends_the_service_and_is_named() {
     let Some(scenario) = Scenario::new("refused") else { return };
-    scenario.allow_messages_of(&scenario.config.topics.dead_letter, 10_000);
     let service = scenario.start();
+    // After the start, which would refuse such a topic.
+    scenario.allow_messages_of(&scenario.config.topics.dead_letter, 10_000);
     scenario.produce(scenario.input(), &[noise(50_000)]);
     let failure = service.wait().unwrap_err().to_string();
     let topic = &scenario.config.topics.dead_letter;

@@ -26,7 +26,8 @@ const STEP_TIMEOUT: Duration = Duration::from_secs(15);
 const ABORT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long one step of an abort waits before delivery reports are taken in.
 const ABORT_STEP: Duration = Duration::from_millis(100);
-/// Retriable steps are tried this often.
+/// Retriable steps are tried this often, and not again after [`STEP_TIMEOUT`]: with the last try's own timeout a step takes half a
+/// minute at most. The watchdog counts on that.
 const MAX_ATTEMPTS: u32 = 5;
 /// Wait between looks at the producer's queue. The library's own `flush` looks every 100 ms.
 const SERVE: Duration = Duration::from_millis(1);
@@ -112,7 +113,7 @@ impl Transactions {
         self.await_deliveries()?;
         if offsets.count() > 0 {
             let send = || self.producer.send_offsets_to_transaction(offsets, group, STEP_TIMEOUT);
-            retry(send).map_err(|error| self.failed("send offsets", &error))?;
+            retry(self.clock, send).map_err(|error| self.failed("send offsets", &error))?;
         }
         self.commit_outputs()
     }
@@ -121,7 +122,7 @@ impl Transactions {
     pub(crate) fn commit_outputs(&mut self) -> Result<(), Error> {
         self.await_deliveries()?;
         let commit = || self.producer.commit_transaction(STEP_TIMEOUT);
-        retry(commit).map_err(|error| self.failed("commit transaction", &error))?;
+        retry(self.clock, commit).map_err(|error| self.failed("commit transaction", &error))?;
         self.is_open = false;
         Ok(())
     }
@@ -201,14 +202,15 @@ fn request<'a>(name: &'a WorkerName, action: &'static str) -> failure::Request<'
 }
 
 /// Repeats a step while the library says that repeating helps.
-fn retry(mut step: impl FnMut() -> KafkaResult<()>) -> KafkaResult<()> {
-    let mut attempt = 1;
-    loop {
+fn retry(clock: SystemClock, mut step: impl FnMut() -> KafkaResult<()>) -> KafkaResult<()> {
+    let until = clock.monotonic() + STEP_TIMEOUT;
+    for _ in 1..MAX_ATTEMPTS {
         match step() {
-            Err(error) if failure::is_retriable(&error) && attempt < MAX_ATTEMPTS => attempt += 1,
+            Err(error) if failure::is_retriable(&error) && clock.monotonic() < until => {}
             outcome => return outcome,
         }
     }
+    step()
 }
 
 /// A record that the library itself refuses would be refused again: aborting would repeat forever.

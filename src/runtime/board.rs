@@ -110,6 +110,12 @@ impl Board {
         self.lock().running
     }
 
+    /// Waits until one worker failed or all ended.
+    pub(crate) fn wait_for_news(&self) {
+        let nothing_new = |inner: &mut Inner| inner.running > 0 && inner.failure.is_none();
+        drop(self.ended.wait_while(self.lock(), nothing_new).unwrap_or_else(PoisonError::into_inner));
+    }
+
     /// Waits until all workers ended, up to `timeout`; `false` where some still run.
     pub(crate) fn wait(&self, timeout: Option<Duration>) -> bool {
         let inner = self.lock();
@@ -202,6 +208,8 @@ mod tests {
         let board = Board::new(2, 0);
         assert!(!board.wait(Some(Duration::ZERO)));
         board.end(Some("fenced".into()));
+        board.wait_for_news();
+        assert_eq!(board.running(), 1, "who stands still is not waited for");
         board.end(Some("later".into()));
         assert!(board.wait(None));
         assert_eq!(board.failure().as_deref(), Some("fenced"));

@@ -1,12 +1,13 @@
 //! Which log sources reported, and when: what the monitor needs to tell silence of an identity from silence of its source.
 
+//!
+//! The first event of an hour is told before the event itself, so that what is judged by an event knows of everything read
+//! before it, however much of a backlog one transaction spans. What is told at the end is only how far each source has come since.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::monitor::CoverageMark;
 use crate::time::EventTime;
-
-/// Marks in one record: with ids of some hundred bytes this stays far below the cap of a frame's record.
-const MARKS_PER_RECORD: usize = 500;
 
 /// What one transaction saw of the log sources.
 #[derive(Debug, Default)]
@@ -18,30 +19,34 @@ pub(crate) struct Seen {
 struct Scope {
     hours: BTreeSet<u32>,
     until: EventTime,
+    /// How far was told.
+    told: EventTime,
 }
 
 impl Seen {
-    /// Notes an event of a log source.
-    pub(crate) fn add(&mut self, scope: &str, time: EventTime) {
+    /// Notes an event of a log source. Returns what is to be told before it, where it is the first of its hour.
+    pub(crate) fn add(&mut self, scope: &str, time: EventTime) -> Option<CoverageMark> {
         let known = match self.scopes.get_mut(scope) {
             Some(known) => known,
             None => self.scopes.entry(scope.to_owned()).or_default(),
         };
-        known.hours.insert(time.hour());
         known.until = known.until.max(time);
+        let is_new = known.hours.insert(time.hour());
+        is_new.then(|| {
+            known.told = known.told.max(time);
+            CoverageMark { scope: scope.to_owned(), hours: vec![time.hour()], until_ms: time.millis() }
+        })
     }
 
-    /// Takes out everything noted, in portions for one record each.
-    pub(crate) fn take(&mut self) -> Vec<Vec<CoverageMark>> {
-        let scopes = std::mem::take(&mut self.scopes);
-        let marks: Vec<_> = scopes.into_iter().map(|(scope, seen)| seen.mark(scope)).collect();
-        marks.chunks(MARKS_PER_RECORD).map(<[_]>::to_vec).collect()
+    /// Forgets a log source that nobody could be told of.
+    pub(crate) fn forget(&mut self, scope: &str) {
+        self.scopes.remove(scope);
     }
-}
 
-impl Scope {
-    fn mark(self, scope: String) -> CoverageMark {
-        CoverageMark { scope, hours: self.hours.into_iter().collect(), until_ms: self.until.millis() }
+    /// Forgets everything, and says how far each log source came since it was told of.
+    pub(crate) fn take(&mut self) -> impl Iterator<Item = CoverageMark> + use<> {
+        let moved = std::mem::take(&mut self.scopes).into_iter().filter(|(_, seen)| seen.until > seen.told);
+        moved.map(|(scope, seen)| CoverageMark { scope, hours: Vec::new(), until_ms: seen.until.millis() })
     }
 }
 
@@ -50,16 +55,28 @@ mod tests {
     use super::*;
     use crate::time::HOUR_MS;
 
+    fn at(hour: i64, ms: i64) -> EventTime {
+        EventTime::from_millis(hour * HOUR_MS + ms)
+    }
+
+    fn mark(hours: &[u32], until: EventTime) -> CoverageMark {
+        CoverageMark { scope: "linux:web-1".into(), hours: hours.to_vec(), until_ms: until.millis() }
+    }
+
     #[test]
-    fn hours_are_distinct_and_ascending_and_the_newest_event_counts() {
+    fn the_first_event_of_an_hour_is_told_at_once_and_the_newest_at_the_end() {
         let mut seen = Seen::default();
-        for hour in [5, 3, 5] {
-            seen.add("linux:web-1", EventTime::from_millis(hour * HOUR_MS + hour));
+        let mut told = Vec::new();
+        for time in [at(5, 1), at(3, 0), at(5, 9), at(3, 7)] {
+            told.extend(seen.add("linux:web-1", time));
         }
-        let taken = seen.take();
-        let expected =
-            CoverageMark { scope: "linux:web-1".into(), hours: vec![3, 5], until_ms: 5 * HOUR_MS + 5 };
-        assert_eq!(taken, [[expected]]);
-        assert!(seen.take().is_empty());
+        assert_eq!(told, [mark(&[5], at(5, 1)), mark(&[3], at(3, 0))]);
+        assert_eq!(seen.take().collect::<Vec<_>>(), [mark(&[], at(5, 9))]);
+        assert_eq!(
+            seen.add("linux:web-1", at(5, 9)),
+            Some(mark(&[5], at(5, 9))),
+            "the next transaction starts anew"
+        );
+        assert_eq!(seen.take().count(), 0, "all of it is told");
     }
 }

@@ -34,17 +34,15 @@ impl Frames {
         Ok(())
     }
 
-    /// Adds a record to the frames of all partitions.
-    pub(crate) fn broadcast(&mut self, record: &Record<'_>, out: &mut Outbox) {
+    /// Adds a record to the frames of all partitions; to none where it is too large for one, as it is then for all.
+    pub(crate) fn broadcast(&mut self, record: &Record<'_>, out: &mut Outbox) -> Result<(), frame::Error> {
         for (partition, encoder) in self.encoders.iter_mut().enumerate() {
-            if let Err(error) = encoder.push(record) {
-                tracing::warn!(%error, "a record for all partitions was left out");
-                return;
-            }
+            encoder.push(record)?;
             if encoder.is_full() {
                 send(partition, encoder, out);
             }
         }
+        Ok(())
     }
 
     /// Sends all frames that hold anything.

@@ -10,13 +10,13 @@ use super::latency::Receptions;
 use super::log::{Loss, Message, OutRecord, Output, Source};
 use super::observer::{Observer, StageKind};
 use super::processor::{Commit, Outbox, Processor, Refusal};
-use crate::activity::Activity;
+use crate::activity::{Activity, Event};
 use crate::config::Config;
 use crate::decode::FormatHint;
 use crate::ingest::{Ingest, Payload, Rejected, Sink};
 use crate::monitor::{InputLoss, InputProgress, Record};
 use crate::time::ProcessingTime;
-use crate::wire::{DeadLetter, declared};
+use crate::wire::{DeadLetter, declared, frame};
 
 /// Turns log records into activities.
 pub(crate) struct IngestProcessor {
@@ -82,6 +82,13 @@ impl IngestProcessor {
         let inputs = config.topics.inputs.iter().map(|input| input.topic.clone());
         inputs.chain([config.topics.inventory.clone()]).collect()
     }
+
+    /// Tells every monitor something that is small by its nature: names of topics, or of log sources that were told before.
+    fn tell_all(&mut self, record: &Record<'_>, out: &mut Outbox) {
+        if let Err(error) = self.frames.broadcast(record, out) {
+            tracing::error!(%error, "the monitors could not be told");
+        }
+    }
 }
 
 impl Processor for IngestProcessor {
@@ -140,7 +147,7 @@ impl Processor for IngestProcessor {
         };
         // In a frame of its own: a monitor of a former version, which does not know it, then sets nothing else aside.
         self.frames.flush(out);
-        self.frames.broadcast(&Record::Lost(lost), out);
+        self.tell_all(&Record::Lost(lost), out);
         self.frames.flush(out);
     }
 
@@ -154,15 +161,15 @@ impl Processor for IngestProcessor {
         self.told.insert(source, step);
         let until = ProcessingTime::from_millis(step * PROGRESS_STEP_MS);
         let progress = InputProgress { topic: topic.name.clone(), partition: source.partition, until };
-        self.frames.broadcast(&Record::Progress(vec![progress]), out);
+        self.tell_all(&Record::Progress(vec![progress]), out);
         self.frames.flush(out);
     }
 
     fn drain(&mut self, _source: Source, _now: ProcessingTime, _out: &mut Outbox) {}
 
     fn before_commit(&mut self, out: &mut Outbox) -> Result<(), Refusal> {
-        for marks in self.seen.take() {
-            self.frames.broadcast(&Record::Coverage(marks), out);
+        for mark in self.seen.take() {
+            self.tell_all(&Record::Coverage(vec![mark]), out);
         }
         self.frames.flush(out);
         Ok(())
@@ -237,6 +244,16 @@ impl Router<'_> {
         }
     }
 
+    /// Tells every monitor that a log source reports, before they judge anything by its event.
+    fn cover(&mut self, event: &Event<'_>) -> Result<(), frame::Error> {
+        let Some(mark) = self.seen.add(&event.scope, event.time) else { return Ok(()) };
+        let told = self.frames.broadcast(&Record::Coverage(vec![mark]), self.out);
+        if told.is_err() {
+            self.seen.forget(&event.scope);
+        }
+        told
+    }
+
     fn dead_letter(&mut self, reason: &'static str, detail: String, index: u32) {
         let bytes = self.payload.bytes;
         self.rejected(Rejected { reason, detail, bytes, index });
@@ -245,8 +262,11 @@ impl Router<'_> {
 
 impl Sink for Router<'_> {
     fn activity(&mut self, activity: Activity<'_>) {
-        self.seen.add(&activity.event.scope, activity.event.time);
         let index = activity.event.provenance.index;
+        // A log source that no frame can name: its activities fit into none either.
+        if let Err(error) = self.cover(&activity.event) {
+            return self.dead_letter(error.kind(), error.to_string(), index);
+        }
         let identity_id = activity.identity.id.clone();
         self.route(&identity_id, &Record::Activity(Box::new(activity)), index);
     }
@@ -267,3 +287,6 @@ impl Sink for Router<'_> {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,7 @@ mod partitions;
 pub mod processor;
 pub mod stage;
 mod tally;
+mod watchdog;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use std::time::Duration;
 pub use clock::Clock;
 pub(crate) use frames::partition_of;
 pub use observer::{Counters, Observer, StageKind, TopicCounters, Unobserved};
+pub use watchdog::Pulse;
 
 use crate::config::{self, Config};
 use crate::detect::Detectors;
@@ -39,6 +41,7 @@ use monitor::{MonitorProcessor, Shared};
 use observer::Counting;
 use processor::Processor;
 use stage::{Settings, Stage};
+use watchdog::{Watchdog, Watched};
 
 /// Time between ticks of the monitor.
 const TICK_INTERVAL: Duration = Duration::from_secs(1);
@@ -155,8 +158,11 @@ impl Service {
             drain_timeout: config.stage.drain_timeout,
         };
         let activity_partitions = report.partitions(&config.topics.activity).unwrap_or(1);
+        let mut watched = Vec::new();
         for (kind, worker) in plan.workers {
             let name = WorkerName::new(&config.kafka, kind, worker, &plan.unique);
+            let pulse = Arc::new(Pulse::default());
+            watched.push(Watched::new(kind, worker, Arc::clone(&pulse)));
             let parts = WorkerParts {
                 config: Arc::clone(&config),
                 kind,
@@ -164,11 +170,13 @@ impl Service {
                 name,
                 clock: Arc::clone(&clock),
                 stop: Arc::clone(&service.stop),
+                pulse,
                 shared: service.shared(&config, &detectors),
                 activity_partitions,
             };
             parts.spawn()?;
         }
+        Watchdog::new(watched, &service.board, &service.stop).spawn()?;
         Ok(service)
     }
 
@@ -199,12 +207,13 @@ impl Service {
         self.outcome()
     }
 
-    /// Blocks until the service ended by itself or was stopped.
+    /// Blocks until the service ended by itself or was stopped. After a failure the others get the drain timeout.
     ///
     /// # Errors
-    /// Where a worker failed.
+    /// Where a worker failed, or stands still.
     pub fn wait(&self) -> Result<(), Error> {
-        self.board.wait(None);
+        self.board.wait_for_news();
+        self.board.wait(Some(self.drain_timeout));
         self.outcome()
     }
 
@@ -314,6 +323,7 @@ struct WorkerParts {
     name: WorkerName,
     clock: Arc<dyn Clock>,
     stop: Arc<AtomicBool>,
+    pulse: Arc<Pulse>,
     shared: Shared,
     activity_partitions: i32,
 }
@@ -326,7 +336,7 @@ impl WorkerParts {
     }
 
     fn run(self) {
-        let mut end = End::new(&self.shared.board, &self.stop);
+        let mut end = End::new(&self.shared.board, &self.stop, &self.pulse);
         let (kind, worker) = (self.kind, self.worker);
         let outcome = match kind {
             StageKind::Ingest => {
@@ -356,7 +366,7 @@ impl WorkerParts {
             tick_interval: TICK_INTERVAL,
         };
         let observer = Arc::clone(&self.shared.observer);
-        Stage::new(log, processor, settings, Arc::clone(&self.clock), observer).run(&self.stop)
+        Stage::new(log, processor, settings, Arc::clone(&self.clock), observer).run(&self.stop, &self.pulse)
     }
 }
 
@@ -365,12 +375,13 @@ impl WorkerParts {
 struct End {
     board: Arc<Board>,
     stop: Arc<AtomicBool>,
+    pulse: Arc<Pulse>,
     outcome: Option<Option<String>>,
 }
 
 impl End {
-    fn new(board: &Arc<Board>, stop: &Arc<AtomicBool>) -> Self {
-        Self { board: Arc::clone(board), stop: Arc::clone(stop), outcome: None }
+    fn new(board: &Arc<Board>, stop: &Arc<AtomicBool>, pulse: &Arc<Pulse>) -> Self {
+        Self { board: Arc::clone(board), stop: Arc::clone(stop), pulse: Arc::clone(pulse), outcome: None }
     }
 }
 
@@ -381,7 +392,10 @@ impl Drop for End {
         if failure.is_some() {
             self.stop.store(true, Ordering::Release);
         }
-        self.board.end(failure);
+        // The watchdog may have told the end of it already.
+        if self.pulse.end() {
+            self.board.end(failure);
+        }
     }
 }
 
@@ -405,17 +419,21 @@ mod tests {
         assert_eq!(workers(&config::Stage::default(), Stages::ALL, 8), (1, 1));
     }
 
+    fn end_as_asked(board: &Arc<Board>, stop: &Arc<AtomicBool>) {
+        End::new(board, stop, &Arc::default()).outcome = Some(None);
+    }
+
     #[test]
     fn a_worker_that_panics_ends_the_others_and_is_the_failure() {
         let (board, stop) = (Arc::new(Board::new(2, 0)), Arc::new(AtomicBool::new(false)));
-        let panicking = End::new(&board, &stop);
+        let panicking = End::new(&board, &stop, &Arc::default());
         let panicked = std::thread::spawn(move || {
             let _end = panicking;
             std::panic::panic_any("as a test");
         });
         assert!(panicked.join().is_err());
         assert!(stop.load(Ordering::Acquire));
-        drop(End { outcome: Some(None), board: Arc::clone(&board), stop: Arc::clone(&stop) });
+        end_as_asked(&board, &stop);
         assert!(board.wait(None));
         assert!(board.failure().is_some_and(|failure| failure.contains("panicked")));
     }
@@ -423,7 +441,7 @@ mod tests {
     #[test]
     fn a_worker_that_ends_as_asked_ends_nobody_else() {
         let (board, stop) = (Arc::new(Board::new(1, 0)), Arc::new(AtomicBool::new(false)));
-        drop(End { outcome: Some(None), board: Arc::clone(&board), stop: Arc::clone(&stop) });
+        end_as_asked(&board, &stop);
         assert!(!stop.load(Ordering::Acquire));
         assert_eq!(board.failure(), None);
     }

@@ -94,6 +94,11 @@ impl Owned {
         self.position?;
         if self.caught_up { Some(wall) } else { self.stream_time }
     }
+
+    /// Whether nothing came since it runs, neither a message nor its end: what time it is there is not known.
+    pub(crate) const fn is_unheard(&self) -> bool {
+        self.position.is_some() && !self.caught_up && self.stream_time.is_none()
+    }
 }
 
 /// All partitions of a worker.

@@ -18,6 +18,7 @@ use super::observer::{Observer, StageKind};
 use super::partitions::{Arrival, Life, Partitions};
 use super::processor::{Commit, Outbox, Processor, Refusal};
 use super::tally::Tally;
+use super::watchdog::Pulse;
 
 /// Longest wait for a message: how late a stop is noticed.
 const MAX_POLL: Duration = Duration::from_millis(100);
@@ -104,18 +105,20 @@ impl<L: Log, P: Processor> Stage<L, P> {
         }
     }
 
-    /// Runs until `stop` is set, then drains, commits and leaves the group.
+    /// Runs until `stop` is set, then drains, commits and leaves the group. Each turn is a beat of `pulse`.
     ///
     /// # Errors
     /// Where the stage cannot go on: it was fenced, the client failed, or the changelog may not be read.
-    pub fn run(mut self, stop: &AtomicBool) -> Result<(), Error> {
+    pub fn run(mut self, stop: &AtomicBool, pulse: &Pulse) -> Result<(), Error> {
         let mut outcome = Ok(());
         while outcome.is_ok() && !stop.load(Ordering::Acquire) {
+            pulse.beat();
             outcome = self.step();
         }
         if outcome.is_ok() {
-            outcome = self.finish();
+            outcome = self.finish(pulse);
         }
+        pulse.beat();
         self.end(outcome)
     }
 
@@ -146,22 +149,30 @@ impl<L: Log, P: Processor> Stage<L, P> {
     }
 
     /// Drains. Where a rebalance aborts the last commit, as when other members leave at the same time, it is done again.
-    fn finish(&mut self) -> Result<(), Error> {
+    fn finish(&mut self, pulse: &Pulse) -> Result<(), Error> {
         for _ in 1..MAX_DRAINS {
+            pulse.beat();
             match self.drain() {
                 aborted @ Err(Error::Abortable { .. }) => self.recover(aborted)?,
                 outcome => return outcome,
             }
             while self.is_waiting() {
+                pulse.beat();
                 self.step()?;
             }
         }
+        pulse.beat();
         self.drain()
     }
 
-    /// Whether the group or Kafka owes an answer before all partitions can run.
+    /// Whether the group or Kafka owes an answer before all partitions can drain.
     fn is_waiting(&self) -> bool {
-        self.is_aborting || self.pending.is_some() || self.partitions.waiting() > 0
+        let has_state = self.processor.is_stateful();
+        let mut unheard = self.partitions.running().filter(|(_, owned)| has_state && owned.is_unheard());
+        self.is_aborting
+            || self.pending.is_some()
+            || self.partitions.waiting() > 0
+            || unheard.next().is_some()
     }
 
     /// Publishes what would have been published later, and commits.

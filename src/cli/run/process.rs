@@ -119,6 +119,7 @@ impl Observer for Reports {
         activities(topic: &str, records: u64);
         skipped(topic: &str, reason: &'static str, records: u64);
         dead_lettered(topic: &str, reason: &'static str, records: u64);
+        lost(topic: &str, reason: &'static str, offsets: u64);
         monitored(records: u64);
         published(kind: &'static str, records: u64, bytes: u64);
         committed(stage: StageKind, duration: Duration, records: u64);

@@ -65,7 +65,11 @@ impl Processor for Counter {
         self.ticks.set(self.ticks.get() + 1);
     }
 
-    fn drain(&mut self, _source: Source, _now: ProcessingTime, _out: &mut Outbox) {}
+    /// Says how many it has counted.
+    fn drain(&mut self, source: Source, _now: ProcessingTime, out: &mut Outbox) {
+        let counted: u32 = self.counts[&source].values().sum();
+        out.keyed(Output::Inventory, source.partition.to_string(), counted.to_string().into_bytes());
+    }
 
     fn before_commit(&mut self, out: &mut Outbox) -> Result<(), Refusal> {
         for (source, key) in self.changed.drain(..) {
@@ -119,14 +123,18 @@ fn work(stage: &mut Stage<MemoryLog, Counter>, broker: &Rc<RefCell<Broker>>) -> 
     panic!("the stage makes no progress: {:?}", broker.borrow().committed);
 }
 
-/// What a `read_committed` reader sees: alerts in order for each key and partition of origin cannot be told apart, so sorted.
-fn alerts(broker: &Rc<RefCell<Broker>>) -> Vec<(Vec<u8>, Vec<u8>)> {
+/// What a `read_committed` reader sees of a topic: for each key, origins cannot be told apart, so sorted.
+fn readable(broker: &Rc<RefCell<Broker>>, output: Output) -> Vec<(Vec<u8>, Vec<u8>)> {
     let broker = broker.borrow();
-    let alerts = broker.outputs.iter().filter(|record| record.output == Output::Alerts);
-    let mut alerts: Vec<_> =
-        alerts.map(|record| (record.key.clone().unwrap(), record.value.clone().unwrap())).collect();
-    alerts.sort();
-    alerts
+    let records = broker.outputs.iter().filter(|record| record.output == output);
+    let mut readable: Vec<_> =
+        records.map(|record| (record.key.clone().unwrap(), record.value.clone().unwrap())).collect();
+    readable.sort();
+    readable
+}
+
+fn alerts(broker: &Rc<RefCell<Broker>>) -> Vec<(Vec<u8>, Vec<u8>)> {
+    readable(broker, Output::Alerts)
 }
 
 fn undisturbed() -> Vec<(Vec<u8>, Vec<u8>)> {
@@ -420,6 +428,61 @@ fn a_message_that_comes_again_counts_once() {
         work(&mut stage, &broker).unwrap();
         assert_eq!(alerts(&broker), expected, "after {turns} turns");
     }
+}
+
+/// How often the stage aborted.
+#[derive(Default)]
+struct Aborts(AtomicU64);
+
+impl Observer for Aborts {
+    fn aborted(&self, _stage: StageKind, _reason: &'static str) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Lets a stage turn, then asks it to stop and aborts its last commit at the call `after`. Says whether there was such a call.
+fn drained_with_an_abort(turns: u32, after: u32) -> bool {
+    let (broker, aborts) = (broker(), Arc::new(Aborts::default()));
+    let mut stage = stage(&broker, None);
+    stage.observer = Arc::clone(&aborts) as Arc<dyn Observer>;
+    for _ in 0..turns {
+        stage.step().unwrap();
+    }
+    stage.log.fail(Failure { after, kind: Kind::Abort });
+    stage.run(&AtomicBool::new(true), &Pulse::default()).unwrap();
+    let committed = broker.borrow().committed.clone();
+    let word = |(partition, counted): (&i32, &i64)| {
+        (partition.to_string().into_bytes(), counted.to_string().into_bytes())
+    };
+    let words: Vec<_> = committed.iter().map(word).collect();
+    let context = format!("{turns} turns, {after} calls");
+    assert_eq!(readable(&broker, Output::Inventory), words, "each says its last word once: {context}");
+    let counted: i64 = committed.values().sum();
+    assert_eq!(alerts(&broker).len() as i64, counted, "each message counts once: {context}");
+    work(&mut self::stage(&broker, None), &broker).unwrap();
+    assert_eq!(alerts(&broker), undisturbed(), "the next owner goes on: {context}");
+    aborts.0.load(Ordering::Relaxed) > 0
+}
+
+/// Rebalances abort the last commits of members that leave at the same time.
+#[test]
+fn a_drain_that_is_aborted_is_done_again_and_its_outputs_are_there_once() {
+    for turns in 8..60 {
+        // Up to the commit, which is the last: at the least after a beginning and a last word.
+        let aborted = (0..100).take_while(|after| drained_with_an_abort(turns, *after)).count();
+        assert!(aborted >= 3, "{aborted} calls could be aborted after {turns} turns");
+    }
+}
+
+#[test]
+fn each_turn_is_a_beat() {
+    let (broker, pulse, stop) = (broker(), Arc::new(Pulse::default()), AtomicBool::new(true));
+    stage(&broker, None).run(&stop, &pulse).unwrap();
+    let drained = pulse.beats();
+    assert!(drained > 0, "the drain is watched, too");
+    let failing = stage(&broker, Some(Failure { after: 3, kind: Kind::Crash }));
+    failing.run(&AtomicBool::new(false), &pulse).unwrap_err();
+    assert!(pulse.beats() > drained + 3);
 }
 
 #[test]

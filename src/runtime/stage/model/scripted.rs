@@ -109,6 +109,11 @@ impl MemoryLog {
         self.events.push_back(event);
     }
 
+    /// Lets one of the next calls fail.
+    pub(in crate::runtime::stage) fn fail(&mut self, failure: Failure) {
+        self.failure = Some(failure);
+    }
+
     /// Hands over a message whatever is paused, as one that was fetched before the pause took hold.
     pub(in crate::runtime::stage) fn leak(&mut self, partition: i32) {
         self.paused.insert(partition, false);

@@ -1,0 +1,140 @@
+//! What ingest tells the monitors about log sources, and when.
+
+use super::*;
+use crate::detect::testing::Sample;
+use crate::monitor::{Effect, Monitor, fixture};
+use crate::runtime::observer::Unobserved;
+use crate::time::{DAY_MS, HOUR_MS};
+
+/// 2024-01-01T00:00:00Z.
+const START_MS: i64 = 1_704_067_200_000;
+
+fn processor() -> IngestProcessor {
+    let mut config = Config::default();
+    config.topics.inputs.truncate(1);
+    IngestProcessor::new(&config, 3, Arc::new(Unobserved))
+}
+
+/// A CloudTrail record of a role that reads a bucket.
+fn record(role: &str, at_ms: i64) -> String {
+    let time = ProcessingTime::from_millis(START_MS + at_ms).to_string();
+    let arn = "arn:aws:iam::111122223333:role";
+    serde_json::json!({
+        "eventVersion": "1.08", "eventID": format!("{role}-{at_ms}"), "eventTime": time,
+        "eventSource": "s3.amazonaws.com", "eventName": "GetObject", "awsRegion": "eu-west-1",
+        "sourceIPAddress": "192.0.2.10", "userAgent": "Boto3/1.34.0", "recipientAccountId": "111122223333",
+        "userIdentity": {
+            "type": "AssumedRole", "principalId": format!("AROA{}:job", role.to_uppercase()),
+            "arn": format!("arn:aws:sts::111122223333:assumed-role/{role}/job"), "accountId": "111122223333",
+            "sessionContext": { "sessionIssuer": { "type": "Role", "arn": format!("{arn}/{role}"), "userName": role } },
+        },
+    })
+    .to_string()
+}
+
+/// A role that works for a month, sleeps for two and awakes, while another keeps the log source alive: in order of time.
+fn backlog() -> Vec<(i64, String)> {
+    let hours = (0..90 * 24).step_by(6).map(|hour| hour * HOUR_MS);
+    let mut records: Vec<_> = hours
+        .flat_map(|at| {
+            let sleeper = (at < 30 * DAY_MS).then(|| (at + 1, record("sleeper", at + 1)));
+            [Some((at, record("steady", at))), sleeper]
+        })
+        .flatten()
+        .collect();
+    records.push((90 * DAY_MS, record("sleeper", 90 * DAY_MS)));
+    records
+}
+
+/// Reads the backlog with a commit after so many records, and gives what the monitors make of it: alerts by detector, and marks.
+fn read(per_commit: usize) -> (Vec<String>, usize) {
+    let (mut processor, mut out) = (processor(), Outbox::new());
+    let mut monitors: Vec<Monitor> = (0..3).map(|_| fixture::empty_monitor()).collect();
+    let (mut effects, mut marks) = (Vec::new(), 0);
+    for (offset, stretch) in (0..).zip(backlog().chunks(per_commit)) {
+        for (at_ms, value) in stretch {
+            let message = Message {
+                source: Source { topic: 0, partition: 0 },
+                offset,
+                timestamp: ProcessingTime::from_millis(START_MS + at_ms),
+                key: None,
+                value: Some(value.as_bytes()),
+            };
+            processor.process(&message, &mut out).unwrap();
+        }
+        processor.before_commit(&mut out).unwrap();
+        for record in out.drain() {
+            assert_eq!(record.output, Output::Activity, "nothing is dead-lettered");
+            let monitor = &mut monitors[record.partition.unwrap() as usize];
+            frame::decode(&record.value.unwrap(), |record| {
+                marks += usize::from(matches!(record, Record::Coverage(_)));
+                monitor.process(&record, &mut effects);
+            })
+            .unwrap();
+        }
+    }
+    let alerts = effects.iter().filter_map(|effect| match effect {
+        Effect::Alert(report) => Some(report.message.clone()),
+        Effect::LastSeen(_) | Effect::Withdrawn(_) => None,
+    });
+    (alerts.collect(), marks)
+}
+
+#[test]
+fn a_backlog_in_one_transaction_awakes_the_same_alert_as_one_commit_for_each_record() {
+    let (expected, _) = read(1);
+    assert_eq!(expected.len(), 1, "{expected:?}");
+    assert!(expected[0].contains("sleeper"), "{expected:?}");
+    for per_commit in [7, 100, usize::MAX] {
+        assert_eq!(read(per_commit).0, expected, "{per_commit} records in a transaction");
+    }
+}
+
+#[test]
+fn a_log_source_costs_a_mark_for_each_hour_and_one_for_each_commit() {
+    let (hours, partitions) = (90 * 24 / 6 + 1, 3);
+    assert_eq!(read(usize::MAX).1, hours * partitions, "the newest event was the first of its hour");
+    let (mut processor, mut out) = (processor(), Outbox::new());
+    let seen = [5, 6, 7]
+        .map(|ms| processor.seen.add("aws:111122223333:eu-west-1", crate::time::EventTime::from_millis(ms)));
+    assert_eq!(seen.iter().flatten().count(), 1);
+    processor.before_commit(&mut out).unwrap();
+    assert_eq!(out.drain().count(), partitions, "how far it came");
+}
+
+#[test]
+fn a_log_source_that_no_frame_can_name_costs_its_own_records_and_no_others_marks() {
+    let (mut processor, mut out) = (processor(), Outbox::new());
+    let payload = Payload {
+        bytes: b"{}",
+        source: "cloudtrail",
+        partition: 0,
+        offset: 0,
+        received: ProcessingTime::default(),
+        format: FormatHint::Auto,
+    };
+    let IngestProcessor { frames, seen, counts, .. } = &mut processor;
+    let counts = counts.entry(0).or_default();
+    let mut router = Router { payload, frames, seen, counts, out: &mut out };
+    for (id, scope) in
+        [("a", String::new()), ("b", "x".repeat(frame::MAX_RECORD_BYTES)), ("c", String::new())]
+    {
+        let mut activity = fixture::activity("app", &Sample::default(), 0, id);
+        if !scope.is_empty() {
+            activity.event.scope = scope.into();
+        }
+        router.activity(activity);
+    }
+    assert_eq!(router.counts.activities, 2);
+    assert_eq!(router.counts.dead_lettered, BTreeMap::from([("record_too_large", 1)]));
+    processor.before_commit(&mut out).unwrap();
+    let frames = out.drain().filter(|record| record.output == Output::Activity);
+    let mut marks = 0;
+    for record in frames {
+        frame::decode(&record.value.unwrap(), |record| {
+            marks += usize::from(matches!(record, Record::Coverage(_)))
+        })
+        .unwrap();
+    }
+    assert_eq!(marks, 3, "one for each partition");
+}
