@@ -67,6 +67,11 @@ impl Running {
         Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
     }
 
+    /// Whether `/metrics` says this.
+    fn shows(&self, sample: &str) -> bool {
+        self.get("/metrics").is_some_and(|(_, metrics)| metrics.contains(sample))
+    }
+
     /// Activities that one identity's baseline has learned from.
     fn activities(&self, role: usize) -> u64 {
         let id = role_id(&format!("r{role}")).replace('/', "%2F");
@@ -168,6 +173,45 @@ fn each_stage_can_be_a_process_of_its_own() {
     let published = scenario.read(&scenario.config.topics.inventory).len();
     assert_eq!(ingest.terminate(), Some(0));
     assert!(published > 0 && monitor.terminate() == Some(0));
+}
+
+/// A process that stands still for longer than a transaction may finds both of its transactions ended by the broker: it does that work again
+/// with new producers, in the same process, and nothing counts twice.
+#[test]
+fn a_process_that_stood_still_goes_on_by_itself() {
+    const POISON: usize = 7;
+    let Some(mut scenario) = Scenario::new("stood-still") else { return };
+    scenario.config.kafka.instance_id = Some("one".into());
+    // Transactions are open for most of the time.
+    scenario.config.stage.commit_interval = Duration::from_secs(4);
+    let running = Running::ready(&scenario);
+    scenario.produce_lines(scenario.input(), lines(0..5).as_bytes());
+    let taken_in = format!("nhi_activities_total{{topic=\"{}\"}} {}\n", scenario.input(), 5 * ROLES);
+    until("ingest has committed", || running.shows(&taken_in));
+    // The monitor publishes new identities at once, and ingest what it cannot understand: that begins their transactions.
+    scenario.produce_lines(scenario.input(), "no record\n".repeat(POISON).as_bytes());
+    std::thread::sleep(Duration::from_millis(1_500));
+    running.signal("-STOP");
+    // Ten seconds, and a little for the broker to look.
+    std::thread::sleep(Duration::from_secs(14));
+    running.signal("-CONT");
+    for stage in ["ingest", "monitor"] {
+        let aborts = format!("nhi_aborts_total{{reason=\"abortable\",stage=\"{stage}\"}}");
+        until("the transaction is found to have ended", || running.shows(&aborts));
+    }
+    scenario.produce_lines(scenario.input(), lines(5..10).as_bytes());
+    until("every event is learned", || (0..ROLES).all(|role| running.activities(role) >= 10));
+    assert!((0..ROLES).all(|role| running.activities(role) == 10));
+    assert_eq!(running.terminate(), Some(0), "it is the same process");
+    let last_seen = scenario.latest(&scenario.config.topics.inventory, "last-seen:");
+    let newest = at(9).replace("00Z", "00.000Z");
+    assert_eq!(last_seen.len(), ROLES);
+    assert!(last_seen.values().all(|record| record["last_seen"] == json!(newest)), "{last_seen:?}");
+    assert_eq!(
+        scenario.read(&scenario.config.topics.dead_letter).len(),
+        POISON,
+        "nothing is published twice"
+    );
 }
 
 /// A second process under the same instance name takes over; the first ends by itself, and says why by its exit code.

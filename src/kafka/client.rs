@@ -12,7 +12,7 @@ use crate::config::{Kafka, RESERVED_PROPERTIES};
 use crate::runtime::StageKind;
 
 /// Readers of `read_committed` wait this long for the transaction of an owner that died; the library's own default is a minute.
-const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
 /// Largest record that is produced, headers included: what a topic takes by default (`max.message.bytes`). The library's own
 /// default is less than that, so that a message which a topic took could not be passed on.
 const MAX_MESSAGE_BYTES: u32 = 1_048_588;

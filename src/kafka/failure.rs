@@ -66,11 +66,9 @@ pub(crate) fn consumer(action: &'static str, error: &KafkaError) -> Error {
 /// Trouble within a transaction: fenced, beyond repair, or to be aborted.
 pub(crate) fn transaction(action: &'static str, error: &KafkaError) -> Error {
     let detail = words(error);
-    if is_fenced(error) {
-        return Error::Fenced { action, detail };
-    }
     match error {
-        KafkaError::Transaction(inner) if inner.is_fatal() => Error::Fatal { action, detail },
+        KafkaError::Transaction(inner) if inner.is_fatal() => beyond_repair(action, inner.code(), detail),
+        _ if is_fenced(error) => Error::Fenced { action, detail },
         _ => Error::Abortable { action, detail },
     }
 }
@@ -100,7 +98,12 @@ pub(crate) fn undelivered(record: &Undelivered) -> Error {
 
 /// The producer as a whole has failed.
 pub(crate) fn beyond_repair(action: &'static str, code: RDKafkaErrorCode, detail: String) -> Error {
-    if names_fencing(code) { Error::Fenced { action, detail } } else { Error::Fatal { action, detail } }
+    match code {
+        // The coordinator knows of no such transaction: it ended, or never got to know it. The epoch is still ours, so nobody took over.
+        RDKafkaErrorCode::InvalidTransactionalState => Error::Abortable { action, detail },
+        code if names_fencing(code) => Error::Fenced { action, detail },
+        _ => Error::Fatal { action, detail },
+    }
 }
 
 /// The topic that a transaction may not write, from the library's log: it does not say so anywhere else, and lets the records time out
@@ -177,6 +180,18 @@ mod tests {
         assert_eq!(topic_not_allowed("ADDPARTS", line), Some("nhi.activity"));
         assert_eq!(topic_not_allowed("FAIL", line), None);
         assert_eq!(topic_not_allowed("ADDPARTS", &line.replace("Topic authorization failed", "x")), None);
+    }
+
+    #[test]
+    fn a_transaction_that_the_coordinator_does_not_know_is_done_again() {
+        for (code, expected) in [
+            (RDKafkaErrorCode::InvalidTransactionalState, "abortable"),
+            (RDKafkaErrorCode::Fenced, "fenced"),
+            (RDKafkaErrorCode::InvalidProducerEpoch, "fenced"),
+            (RDKafkaErrorCode::ClusterAuthorizationFailed, "fatal"),
+        ] {
+            assert_eq!(beyond_repair("deliver", code, String::new()).kind(), expected, "{code:?}");
+        }
     }
 
     #[test]

@@ -274,7 +274,15 @@ impl Log for KafkaLog {
     }
 
     fn abort(&mut self) -> Result<(), Error> {
-        self.transactions()?.abort()
+        let expelled = self.consumer().and_then(|consumer| consumer.client().fatal_error());
+        let transactions = self.transactions()?;
+        match expelled {
+            // Who has this worker's name in the group by now must not be fenced.
+            Some((_, detail)) if transactions.is_spent() => {
+                Err(Error::Fatal { action: "take over from a spent producer", detail })
+            }
+            _ => transactions.abort(),
+        }
     }
 
     fn restore_begin(&mut self, source: Source) {

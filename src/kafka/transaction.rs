@@ -1,8 +1,11 @@
 //! The transactional producer of one worker.
 
+mod state;
+
 use std::sync::Arc;
 use std::time::Duration;
 
+use rdkafka::ClientConfig;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
@@ -17,13 +20,18 @@ use crate::config::{Config, Topics};
 use crate::runtime::clock::{Clock as _, SystemClock};
 use crate::runtime::log::{Error, OutRecord, Output};
 use crate::runtime::{Observer, StageKind};
+use state::State;
 
+/// What a new producer does first.
+const INIT: &str = "init transactions";
 /// How long the transaction coordinator may take at start: it first ends the transaction that a former producer left open.
 const INIT_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long one step of a transaction may take before it is given up; somewhat more than the broker's transaction timeout.
 const STEP_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long one try to abort takes: between tries the group is heard, which expels whoever is silent for long.
 const ABORT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long one try to take over from a spent producer takes, for the same reason.
+const TAKE_OVER_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long one step of an abort waits before delivery reports are taken in.
 const ABORT_STEP: Duration = Duration::from_millis(100);
 /// Retriable steps are tried this often, and not again after [`STEP_TIMEOUT`]: with the last try's own timeout a step takes half a
@@ -34,13 +42,29 @@ const SERVE: Duration = Duration::from_millis(1);
 /// Events that are served per poll of the consumer, so that delivery reports do not pile up.
 const DELIVERIES_PER_SERVE: u32 = 4;
 
-/// The transactional producer of one worker.
+/// The transactional producer of one worker. Where the coordinator has ended its transaction, another one takes its place.
 pub(crate) struct Transactions {
     producer: BaseProducer<ProducerNotes>,
+    origin: Origin,
     name: WorkerName,
     topics: Topics,
     clock: SystemClock,
-    is_open: bool,
+    state: State,
+}
+
+/// What producers are made of.
+struct Origin {
+    settings: ClientConfig,
+    stage: StageKind,
+    observer: Arc<dyn Observer>,
+}
+
+impl Origin {
+    fn create(&self) -> Result<BaseProducer<ProducerNotes>, Error> {
+        let notes = ProducerNotes::new(self.stage, Arc::clone(&self.observer));
+        BaseProducer::from_config_and_context(&self.settings, notes)
+            .map_err(failure::fatal("create producer"))
+    }
 }
 
 impl Transactions {
@@ -51,37 +75,39 @@ impl Transactions {
         name: &WorkerName,
         observer: &Arc<dyn Observer>,
     ) -> Result<Self, Error> {
-        let notes = ProducerNotes::new(stage, Arc::clone(observer));
         let settings = client::producer(&config.kafka, name);
-        let producer = BaseProducer::from_config_and_context(&settings, notes)
-            .map_err(failure::fatal("create producer"))?;
-        producer.init_transactions(INIT_TIMEOUT).map_err(|error| {
-            let denied = request(name, "init transactions").denied(&error);
-            denied.unwrap_or_else(|| failure::fatal("init transactions")(error))
-        })?;
+        let origin = Origin { settings, stage, observer: Arc::clone(observer) };
+        let producer = origin.create()?;
+        producer.init_transactions(INIT_TIMEOUT).map_err(|error| not_started(name, error))?;
         Ok(Self {
             producer,
+            origin,
             name: name.clone(),
             topics: config.topics.clone(),
             clock: SystemClock::start(),
-            is_open: false,
+            state: State::Idle,
         })
     }
 
     /// Takes in delivery reports without waiting.
     pub(crate) fn serve(&self) {
-        if self.is_open {
+        if self.state != State::Idle {
             for _ in 0..DELIVERIES_PER_SERVE {
                 self.producer.poll(Duration::ZERO);
             }
         }
     }
 
+    /// Whether the next [`Transactions::abort`] takes this producer's name anew.
+    pub(crate) fn is_spent(&self) -> bool {
+        matches!(self.state, State::Spent { .. } | State::Starting)
+    }
+
     pub(crate) fn begin(&mut self) -> Result<(), Error> {
         self.producer
             .begin_transaction()
             .map_err(|error| failure::transaction("begin transaction", &error))?;
-        self.is_open = true;
+        self.state = State::Open { since: self.clock.monotonic() };
         Ok(())
     }
 
@@ -100,7 +126,7 @@ impl Transactions {
                     self.producer.poll(SERVE);
                     self.check_deliveries()?;
                 }
-                Err((error, _)) => return Err(refused(topic, record, &error)),
+                Err((error, _)) => return Err(self.judge(refused(topic, record, &error))),
             }
         }
     }
@@ -123,26 +149,62 @@ impl Transactions {
         self.await_deliveries()?;
         let commit = || self.producer.commit_transaction(STEP_TIMEOUT);
         retry(self.clock, commit).map_err(|error| self.failed("commit transaction", &error))?;
-        self.is_open = false;
+        self.state = State::Idle;
         Ok(())
     }
 
+    /// Ends the open transaction. Where the coordinator did that already, a new producer takes over, in several calls.
     pub(crate) fn abort(&mut self) -> Result<(), Error> {
-        if !self.is_open {
-            return Ok(());
+        match self.state {
+            State::Idle => Ok(()),
+            State::Open { .. } => self.abort_open(),
+            State::Spent { since } if State::has_rested(since, self.clock.monotonic()) => self.replace(),
+            State::Spent { .. } => Err(spent("it rests first".into())),
+            State::Starting => self.take_over(),
         }
-        self.abort_in_steps().map_err(|error| match failure::transaction("abort transaction", &error) {
-            Error::Abortable { action, detail } if failure::is_retriable(&error) => {
-                Error::Transient { action, detail }
-            }
-            // What cannot even be aborted is left to the next start, which fences it.
-            Error::Abortable { action, detail } => Error::Fatal { action, detail },
-            other => other,
-        })?;
+    }
+
+    fn abort_open(&mut self) -> Result<(), Error> {
+        if let Err(error) = self.abort_in_steps() {
+            return Err(self.not_aborted(&error));
+        }
         self.take_in_deliveries();
         drop(self.producer.context().take_failure());
-        self.is_open = false;
+        self.state = State::Idle;
         Ok(())
+    }
+
+    /// What cannot even be aborted ends as with a restart: a new producer ends what this one left open.
+    fn not_aborted(&mut self, error: &KafkaError) -> Error {
+        match self.failed("abort transaction", error) {
+            Error::Abortable { action, detail } if failure::is_retriable(error) => {
+                Error::Transient { action, detail }
+            }
+            Error::Abortable { detail, .. } => {
+                self.state = State::Spent { since: self.clock.monotonic() };
+                spent(detail)
+            }
+            other => other,
+        }
+    }
+
+    fn replace(&mut self) -> Result<(), Error> {
+        // What the old one holds was never committed: it throws that away as it goes.
+        self.producer = self.origin.create()?;
+        self.state = State::Starting;
+        self.take_over()
+    }
+
+    fn take_over(&mut self) -> Result<(), Error> {
+        match self.producer.init_transactions(TAKE_OVER_TIMEOUT) {
+            Ok(()) => {
+                tracing::info!(stage = self.origin.stage.as_str(), "a new producer has taken over");
+                self.state = State::Idle;
+                Ok(())
+            }
+            Err(error) if failure::is_retriable(&error) => Err(failure::transient(INIT)(error)),
+            Err(error) => Err(not_started(&self.name, error)),
+        }
     }
 
     /// The library purges what was not delivered, and waits until the reports of that were taken in: by this same
@@ -161,7 +223,11 @@ impl Transactions {
 
     fn failed(&self, action: &'static str, error: &KafkaError) -> Error {
         let denied = request(&self.name, action).denied(error);
-        denied.unwrap_or_else(|| failure::transaction(action, error))
+        denied.unwrap_or_else(|| self.judge(failure::transaction(action, error)))
+    }
+
+    fn judge(&self, error: Error) -> Error {
+        self.state.judge(error, self.clock.monotonic())
     }
 
     /// Takes in all reports that are there.
@@ -189,11 +255,22 @@ impl Transactions {
     fn check_deliveries(&self) -> Result<(), Error> {
         match (self.producer.client().fatal_error(), self.producer.context().take_failure()) {
             // Then deliveries fail as "purged", which does not say why.
-            (Some((code, words)), _) => Err(failure::beyond_repair("deliver", code, words)),
-            (None, Some(record)) => Err(failure::undelivered(&record)),
+            (Some((code, words)), _) => Err(self.judge(failure::beyond_repair("deliver", code, words))),
+            (None, Some(record)) => Err(self.judge(failure::undelivered(&record))),
             (None, None) => Ok(()),
         }
     }
+}
+
+fn spent(detail: String) -> Error {
+    let detail =
+        format!("the coordinator has ended the transaction, a new producer will take over ({detail})");
+    Error::Transient { action: "abort transaction", detail }
+}
+
+fn not_started(name: &WorkerName, error: KafkaError) -> Error {
+    let denied = request(name, INIT).denied(&error);
+    denied.unwrap_or_else(|| failure::fatal(INIT)(error))
 }
 
 fn request<'a>(name: &'a WorkerName, action: &'static str) -> failure::Request<'a> {

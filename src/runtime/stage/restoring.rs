@@ -16,19 +16,21 @@ impl<L: Log, P: Processor> Stage<L, P> {
         }
         let (mut done, mut refused) = (Vec::new(), None);
         let (partitions, processor) = (&mut self.partitions, &mut self.processor);
-        self.log.restore_next(RESTORE_BUDGET, &mut |source, restored| match restored {
+        let outcome = self.log.restore_next(RESTORE_BUDGET, &mut |source, restored| match restored {
             Restored::Record(key, value) => {
                 if refused.is_none() && partitions.restoring(source) {
                     refused = processor.restore(source, key, value).err().map(|error| (source, error));
                 }
             }
             Restored::Done => done.push(source),
-        })?;
+        });
+        // What was handed over before the trouble does not come again.
         if let Some((source, error)) = refused {
             return Err(self.refuse(source, &error));
         }
         self.report_restoring();
-        done.into_iter().try_for_each(|source| self.finish_restore(source))
+        done.into_iter().try_for_each(|source| self.finish_restore(source))?;
+        outcome
     }
 
     pub(super) fn refuse(&self, source: Source, error: &Refusal) -> Error {

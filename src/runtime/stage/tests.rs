@@ -317,6 +317,18 @@ fn what_is_due_is_committed_while_other_partitions_cannot_be_restored() {
 }
 
 #[test]
+fn what_was_restored_when_trouble_came_is_not_waited_for() {
+    let expected = undisturbed();
+    let broker = broker();
+    let mut stage = stage(&broker, None);
+    stage.log.trouble = Trouble { restored: 1, ..Trouble::default() };
+    work(&mut stage, &broker).unwrap();
+    assert_eq!(stage.log.trouble.restored, 0);
+    assert_eq!(stage.partitions.waiting(), 0);
+    assert_eq!(alerts(&broker), expected);
+}
+
+#[test]
 fn committed_offsets_are_asked_for_without_an_open_transaction() {
     let expected = undisturbed();
     for turns in 5..60 {

@@ -52,6 +52,8 @@ pub(in crate::runtime::stage) struct Trouble {
     pub(in crate::runtime::stage) seek: u32,
     /// Reading the changelog.
     pub(in crate::runtime::stage) restore: u32,
+    /// Reading the changelog, after a part of it was handed over.
+    pub(in crate::runtime::stage) restored: u32,
     /// Aborting a transaction.
     pub(in crate::runtime::stage) abort: u32,
 }
@@ -289,7 +291,8 @@ impl Log for MemoryLog {
             *next = index + 1;
             true
         });
-        Ok(())
+        drop(broker);
+        meet(&mut self.trouble.restored)
     }
 
     fn restore_stop(&mut self, sources: &[Source]) {
