@@ -1,6 +1,6 @@
 //! Kafka as a deterministic model, so that the protocol can be crashed and stalled at every step.
 //!
-//! [`scripted`] is one worker's log with what goes wrong said by the test. The rest is a cluster driven by one seed:
+//! [`scripted`] is one worker's log with what goes wrong said by the test, and [`counter`] what it runs. The rest is a cluster driven by one seed:
 //!
 //! ```text
 //!  inputs ─► relay workers ─► activity ─► fold workers ─► alerts, state
@@ -13,6 +13,7 @@
 
 pub(super) mod broker;
 pub(super) mod check;
+pub(super) mod counter;
 pub(super) mod dice;
 pub(super) mod group;
 pub(super) mod log;

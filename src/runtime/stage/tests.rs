@@ -1,94 +1,15 @@
 //! The protocol as a model: crashed and aborted at every call, what is committed equals an undisturbed run.
 
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
 
 use super::model::check;
+use super::model::counter::{Counter, Looks};
 use super::model::scripted::{Broker, Failure, Kind, MemoryLog, Trouble, source};
 use super::*;
-use crate::runtime::log::{Message, Output};
+use crate::runtime::log::Output;
 use crate::runtime::observer::Unobserved;
-use crate::time::ProcessingTime;
-
-/// Moves on by a millisecond with each look, so that intervals pass.
-#[derive(Default)]
-struct Looks(AtomicU64);
-
-impl Clock for Looks {
-    fn wall(&self) -> ProcessingTime {
-        ProcessingTime::from_millis(1_000_000)
-    }
-
-    fn monotonic(&self) -> Duration {
-        Duration::from_millis(self.0.fetch_add(1, Ordering::Relaxed))
-    }
-}
-
-/// Counts the values of each key; says each count, and keeps it in the changelog.
-#[derive(Default)]
-struct Counter {
-    counts: BTreeMap<Source, BTreeMap<String, u32>>,
-    changed: Vec<(Source, String)>,
-    ticks: Rc<Cell<u32>>,
-}
-
-impl Processor for Counter {
-    fn is_stateful(&self) -> bool {
-        true
-    }
-
-    fn open(&mut self, source: Source) {
-        self.counts.insert(source, BTreeMap::new());
-    }
-
-    fn restore(&mut self, source: Source, key: &[u8], value: Option<&[u8]>) -> Result<(), Refusal> {
-        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-        let count = text(value.unwrap()).parse().unwrap();
-        self.counts.get_mut(&source).unwrap().insert(text(key), count);
-        Ok(())
-    }
-
-    fn restored(&mut self, _source: Source) {}
-
-    fn process(&mut self, message: &Message<'_>, out: &mut Outbox) -> Result<u32, Refusal> {
-        let key = String::from_utf8(message.key.unwrap().to_vec()).unwrap();
-        let count = self.counts.get_mut(&message.source).unwrap().entry(key.clone()).or_default();
-        *count += 1;
-        out.keyed(Output::Alerts, key.clone(), count.to_string().into_bytes());
-        self.changed.push((message.source, key));
-        Ok(1)
-    }
-
-    fn tick(&mut self, _source: Source, _now: ProcessingTime, _out: &mut Outbox) {
-        self.ticks.set(self.ticks.get() + 1);
-    }
-
-    /// Says how many it has counted.
-    fn drain(&mut self, source: Source, _now: ProcessingTime, out: &mut Outbox) {
-        let counted: u32 = self.counts[&source].values().sum();
-        out.keyed(Output::Inventory, source.partition.to_string(), counted.to_string().into_bytes());
-    }
-
-    fn before_commit(&mut self, out: &mut Outbox) -> Result<(), Refusal> {
-        for (source, key) in self.changed.drain(..) {
-            let count = self.counts[&source][&key].to_string().into_bytes();
-            out.placed(Output::State, source.partition, Some(key.into_bytes()), Some(count));
-        }
-        Ok(())
-    }
-
-    fn committed(&mut self, _commit: Commit) {}
-
-    fn aborted(&mut self) {
-        self.changed.clear();
-    }
-
-    fn close(&mut self, source: Source) {
-        self.counts.remove(&source);
-    }
-}
 
 fn settings() -> Settings {
     Settings {
