@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use nhi_monitor::runtime::Service;
 use serde_json::json;
-use support::{Scenario, received, role_event, role_id, until};
+use support::{Scenario, learned, received, role_event, role_id, until};
 
 const ROLES: usize = 40;
 
@@ -32,18 +32,6 @@ fn produce(scenario: &Scenario, rounds: std::ops::Range<usize>) {
 
 fn monitored(services: &[&Service]) -> u64 {
     services.iter().map(|service| service.counters().monitored).sum()
-}
-
-/// Activities that each identity's baseline has learned from, wherever it lives.
-fn learned(services: &[&Service]) -> BTreeMap<String, u64> {
-    let mut learned = BTreeMap::new();
-    for view in services.iter().flat_map(|service| service.views()) {
-        for id in view.ids() {
-            let activities = view.identity(id.as_str()).unwrap().1.activities;
-            assert_eq!(learned.insert(id.as_str().to_owned(), activities), None, "{id} lives twice");
-        }
-    }
-    learned
 }
 
 fn each_learned(rounds: u64) -> BTreeMap<String, u64> {

@@ -119,29 +119,36 @@ impl Restorer {
         Ok(())
     }
 
+    /// Passing trouble is only reported where nothing else came: the library notes each connection that failed while brokers were
+    /// down, and one note a call, with a pause after each, would hold the partition up long after they are back.
     fn read(
         &mut self,
         budget: Duration,
         on_record: &mut dyn FnMut(Source, Restored<'_>),
     ) -> Result<(), Error> {
         let until = self.clock.monotonic() + budget;
+        let mut trouble = None;
         loop {
             let left = until.saturating_sub(self.clock.monotonic());
             if left.is_zero() || self.partitions.is_empty() {
                 return Ok(());
             }
             match self.committed.poll(left.min(PENDING_POLL)) {
-                None => return Ok(()),
+                None => return trouble.map_or(Ok(()), Err),
                 Some(Ok(message)) => {
                     let source = Source { topic: 0, partition: message.partition() };
                     if let (Some(Progress::Reading), Some(key)) =
                         (self.partitions.get(&source), message.key())
                     {
                         on_record(source, Restored::Record(key, message.payload()));
+                        trouble = None;
                     }
                 }
                 Some(Err(KafkaError::PartitionEOF(partition))) => self.finish(partition, on_record),
-                Some(Err(error)) => return Err(self.failed("read changelog", error)),
+                Some(Err(error)) => match self.failed("read changelog", error) {
+                    passing @ Error::Transient { .. } => trouble = Some(passing),
+                    lasting => return Err(lasting),
+                },
             }
         }
     }

@@ -135,7 +135,7 @@ start() {
       add_acls "$dir/$id" "${ports[2 * id - 2]}" "${ports[2 * id - 1]}" "${ports[2 * count]}" $acl_users
       echo "127.0.0.1:${ports[2 * count]}" >"$dir/bootstrap-acl"
     fi
-    (java_class kafka.tools.StorageTool format -t "$cluster" -c "$dir/$id/server.properties") >"$dir/$id/format.log" 2>&1 ||
+    (java_class kafka.tools.StorageTool format --cluster-id="$cluster" -c "$dir/$id/server.properties") >"$dir/$id/format.log" 2>&1 ||
       fail "storage could not be formatted: $(tail -n 5 "$dir/$id/format.log")"
     launch "$dir/$id"
   done

@@ -259,6 +259,18 @@ pub(crate) fn received(service: &Service) -> u64 {
     service.counters().topics.values().map(|topic| topic.received - own(topic)).sum()
 }
 
+/// Activities that each identity's baseline has learned from, wherever it lives.
+pub(crate) fn learned(services: &[&Service]) -> std::collections::BTreeMap<String, u64> {
+    let mut learned = std::collections::BTreeMap::new();
+    for view in services.iter().flat_map(|service| service.views()) {
+        for id in view.ids() {
+            let activities = view.identity(id.as_str()).unwrap().1.activities;
+            assert_eq!(learned.insert(id.as_str().to_owned(), activities), None, "{id} lives twice");
+        }
+    }
+    learned
+}
+
 /// A CloudTrail record of a role's session.
 pub(crate) fn role_event(role: &str, at: &str, n: usize) -> Value {
     json!({
