@@ -1,5 +1,4 @@
 //! Which log sources reported, and when: what the monitor needs to tell silence of an identity from silence of its source.
-
 //!
 //! The first event of an hour is told before the event itself, so that what is judged by an event knows of everything read
 //! before it, however much of a backlog one transaction spans. What is told at the end is only how far each source has come since.
