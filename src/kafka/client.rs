@@ -20,6 +20,12 @@ const MAX_MESSAGE_BYTES: u32 = 1_048_588;
 /// connection changes; where the old one died and left the cluster, sending offsets would wait without end
 /// (<https://github.com/confluentinc/librdkafka/issues/5511>). Below [`TRANSACTION_TIMEOUT`].
 const IDLE_CONNECTION: Duration = Duration::from_secs(5);
+/// What a worker's consumer holds of fetched messages before it asks for no more. Messages are counted unpacked, and only once
+/// they are there: an answer that is on its way comes on top, from every broker.
+const QUEUED_KBYTES: u32 = 16 << 10;
+/// Largest answer of one broker to a fetch. Batches in it are compressed, and JSON logs unpack to ten times as much; the
+/// library's own default is 50 MiB.
+const FETCH_BYTES: u32 = 2 << 20;
 /// The library's log repeats itself while a broker is down: each kind of line is passed on once in this time.
 const LOG_EVERY_MS: i64 = 10_000;
 
@@ -144,8 +150,8 @@ fn reader(kafka: &Kafka, group: &str) -> ClientConfig {
         .set("check.crcs", "true")
         // The default of a second makes catching up six times slower.
         .set("fetch.queue.backoff.ms", "10")
-        .set("queued.max.messages.kbytes", "65536")
-        .set("max.partition.fetch.bytes", (4 << 20).to_string());
+        .set("queued.max.messages.kbytes", QUEUED_KBYTES.to_string())
+        .set("fetch.max.bytes", FETCH_BYTES.to_string());
     config
 }
 
