@@ -17,7 +17,7 @@ class Hand:
     cluster: Cluster
     fleet: Fleet
     # Exit codes of instances that were asked to end while the load flowed. A rebalance may abort the last transaction
-    # of one, which then ends with 1; the next owner reads its input again, and the comparisons show whether that held.
+    # of one: it drains again, and ends with 0 all the same.
     drained: list[tuple[str, int]]
 
     def do(self, fault: Fault) -> None:
