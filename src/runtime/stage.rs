@@ -215,6 +215,7 @@ impl<L: Log, P: Processor> Stage<L, P> {
         let timeout = self.poll_timeout();
         let (partitions, processor) = (&mut self.partitions, &mut self.processor);
         let (outbox, tally, doubts) = (&mut self.outbox, &mut self.tally, &self.doubts);
+        let clock = &self.clock;
         let event = self.log.poll(timeout, &mut |message| {
             let arrival = match partitions.arrival(message.source, message.offset) {
                 Arrival::Due if doubts.contains(&message.source) => Arrival::Doubtful,
@@ -228,7 +229,9 @@ impl<L: Log, P: Processor> Stage<L, P> {
                 Ok(records) => tally.read(records),
                 Err(refusal) => refused = Some(refusal),
             }
-            partitions.processed(message.source, message.offset, message.timestamp);
+            // Producers stamp by their own clocks: one that runs ahead must not make its partition look further read than it is.
+            let received = message.timestamp.min(clock.wall());
+            partitions.processed(message.source, message.offset, received);
         });
         if let Some(refusal) = refused {
             return Err(fatal("process", &refusal));

@@ -197,6 +197,23 @@ fn a_partition_without_an_offset_gets_no_ticks() {
     assert!(ticks.get() > 0);
 }
 
+/// What a tick passes on is kept, and never goes back: one message from the future would end all waiting for its partition.
+#[test]
+fn a_message_from_the_future_takes_no_time_along() {
+    let broker = broker();
+    broker.borrow_mut().ahead_ms = crate::time::DAY_MS;
+    let mut stage = stage(&broker, None);
+    let (wall, mut told) = (stage.clock.wall(), 0);
+    while broker.borrow().committed.len() < 2 {
+        stage.step().unwrap();
+        for time in stage.partitions.running().filter_map(|(_, owned)| owned.tick_time(wall)) {
+            assert!(time <= wall, "{time:?}");
+            told += 1;
+        }
+    }
+    assert!(told > 0);
+}
+
 #[test]
 fn a_partition_whose_seek_fails_skips_nothing() {
     let expected = undisturbed();

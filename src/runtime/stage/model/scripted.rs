@@ -17,6 +17,8 @@ pub(in crate::runtime::stage) struct Broker {
     pub(in crate::runtime::stage) committed: BTreeMap<i32, i64>,
     /// Committed records in order.
     pub(in crate::runtime::stage) outputs: Vec<OutRecord>,
+    /// How far producers' clocks run ahead, in milliseconds.
+    pub(in crate::runtime::stage) ahead_ms: i64,
     /// Generation of the current owner; commits of others are refused.
     pub(in crate::runtime::stage) generation: u32,
 }
@@ -177,7 +179,7 @@ impl Log for MemoryLog {
             on_message(Message {
                 source: source(*partition),
                 offset: *position as i64,
-                timestamp: ProcessingTime::from_millis(*position as i64),
+                timestamp: ProcessingTime::from_millis(*position as i64 + broker.ahead_ms),
                 key: Some(key.as_bytes()),
                 value: Some(value.as_bytes()),
             });
