@@ -204,6 +204,11 @@ impl Partitions {
         self.owned.iter().filter(|(_, owned)| owned.changed).map(|(source, _)| *source).collect()
     }
 
+    /// Whether a partition is ours.
+    pub(crate) fn holds(&self, source: Source) -> bool {
+        self.owned.contains_key(&source)
+    }
+
     /// Takes a partition out; `false` where it was not ours.
     pub(crate) fn remove(&mut self, source: Source) -> bool {
         self.owned.remove(&source).is_some()

@@ -250,7 +250,7 @@ impl<L: Log, P: Processor> Stage<L, P> {
             Event::Revoked(sources) => self.revoke(&sources),
             Event::Lost(sources) => self.lose(&sources),
             Event::Doubt(sources) => {
-                self.doubts.extend(sources);
+                self.doubts.extend(sources.into_iter().filter(|source| self.partitions.holds(*source)));
                 Ok(())
             }
             Event::Error(error) => Err(error),

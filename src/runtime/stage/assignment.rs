@@ -82,6 +82,7 @@ impl<L: Log, P: Processor> Stage<L, P> {
         self.log.restore_stop(sources);
         let mut ours = Vec::new();
         for source in sources {
+            self.doubts.remove(source);
             if self.partitions.remove(*source) {
                 self.processor.close(*source);
                 ours.push(*source);

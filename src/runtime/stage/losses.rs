@@ -7,9 +7,9 @@ use crate::runtime::log::Loss;
 
 impl<L: Log, P: Processor> Stage<L, P> {
     /// Looks whether partitions in doubt have lost anything, and lets them go on. Until that is known, their messages are passed
-    /// by: they are read again.
+    /// by: they are read again. What does not run yet is looked at once it does, as maybe no message comes that would show the loss.
     pub(super) fn settle_doubts(&mut self) -> Result<(), Error> {
-        if self.doubts.is_empty() || self.clock.monotonic() < self.not_before {
+        if self.doubtful_positions().is_empty() || self.clock.monotonic() < self.not_before {
             return Ok(());
         }
         // The answer may take as long as a transaction may stay open.
@@ -33,8 +33,6 @@ impl<L: Log, P: Processor> Stage<L, P> {
             self.partitions.looked_at(source);
             self.doubts.remove(&source);
         }
-        // What does not run now is looked at by its first message.
-        self.doubts.clear();
         Ok(())
     }
 

@@ -8,7 +8,7 @@
 //!  world  who turns next, who dies, stalls, is replaced or drained; time is virtual
 //!  broker partitions, transactions with markers of their own pace, compaction     group  members, generations, owners
 //!  log    one worker's client: fetches ahead, learns late, meets faults            work   what is done to records
-//!  check  what must hold afterwards
+//!  losses what was deleted before it was read, and what was said of it              check  what must hold afterwards
 //! ```
 
 pub(super) mod broker;
@@ -17,6 +17,7 @@ pub(super) mod counter;
 pub(super) mod dice;
 pub(super) mod group;
 pub(super) mod log;
+pub(super) mod losses;
 pub(super) mod restorer;
 pub(super) mod scripted;
 pub(super) mod work;

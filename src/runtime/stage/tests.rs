@@ -442,23 +442,25 @@ fn losing_a_worker_holds_up_only_what_it_owned() {
 
 /// Schedules of one test. There are four, so that they run beside each other.
 const SCHEDULES: u64 = 500;
+/// Losses that they lead to at least: fewer would show nothing of what is deleted before it is read.
+const LOSSES: usize = 200;
 
 #[test]
 fn a_cluster_on_a_bad_day_loses_nothing_and_repeats_nothing_1() {
-    check::all_hold(0..SCHEDULES);
+    assert!(check::all_hold(0..SCHEDULES) > LOSSES);
 }
 
 #[test]
 fn a_cluster_on_a_bad_day_loses_nothing_and_repeats_nothing_2() {
-    check::all_hold(SCHEDULES..2 * SCHEDULES);
+    assert!(check::all_hold(SCHEDULES..2 * SCHEDULES) > LOSSES);
 }
 
 #[test]
 fn a_cluster_on_a_bad_day_loses_nothing_and_repeats_nothing_3() {
-    check::all_hold(2 * SCHEDULES..3 * SCHEDULES);
+    assert!(check::all_hold(2 * SCHEDULES..3 * SCHEDULES) > LOSSES);
 }
 
 #[test]
 fn a_cluster_on_a_bad_day_loses_nothing_and_repeats_nothing_4() {
-    check::all_hold(3 * SCHEDULES..4 * SCHEDULES);
+    assert!(check::all_hold(3 * SCHEDULES..4 * SCHEDULES) > LOSSES);
 }

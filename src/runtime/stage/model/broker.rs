@@ -1,4 +1,4 @@
-//! Topics and transactions: records that wait for their marker, epochs that fence, logs that are compacted.
+//! Topics and transactions: records that wait for their marker, epochs that fence, logs that are compacted or lose their beginning.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -20,10 +20,20 @@ pub(super) enum Topic {
     Activity,
     State,
     Alerts,
+    /// What stages were told to be lost.
+    Losses,
 }
 
 /// One partition of one topic.
 pub(super) type Place = (Topic, i32);
+
+/// What a stage's source is.
+pub(super) const fn place(kind: StageKind, source: Source) -> Place {
+    match kind {
+        StageKind::Ingest => (Topic::Input(source.topic), source.partition),
+        StageKind::Monitor => (Topic::Activity, source.partition),
+    }
+}
 
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
@@ -35,7 +45,10 @@ pub(super) struct Entry {
 
 #[derive(Debug, Default)]
 struct PartitionLog {
+    /// Those before `start` as well, so that it can be said what was lost.
     entries: Vec<Entry>,
+    /// What lies before is deleted.
+    start: i64,
     end: i64,
     /// First offset of each transaction whose marker is not here yet.
     unmarked: BTreeMap<usize, i64>,
@@ -294,6 +307,21 @@ impl Broker {
         log.entries = kept;
     }
 
+    /// Deletes the beginning of one log that stages read, whoever has read it.
+    pub(super) fn delete(&mut self, dice: &mut Dice) {
+        let is_read = |topic: &Topic| matches!(topic, Topic::Input(_) | Topic::Activity);
+        let places: Vec<Place> = self.logs.keys().filter(|(topic, _)| is_read(topic)).copied().collect();
+        let Some(place) = dice.pick(&places) else { return };
+        let deletable = usize::try_from(self.stable(place) - self.start(place)).unwrap();
+        let log = self.logs.get_mut(&place).unwrap();
+        log.start += dice.below(deletable + 1) as i64;
+    }
+
+    /// Where a partition begins.
+    pub(super) fn start(&self, place: Place) -> i64 {
+        self.logs.get(&place).map_or(0, |log| log.start)
+    }
+
     /// Where a partition ends for a `read_uncommitted` reader.
     pub(super) fn high_watermark(&self, place: Place) -> i64 {
         self.logs.get(&place).map_or(0, |log| log.end)
@@ -305,8 +333,13 @@ impl Broker {
         log.unmarked.values().min().copied().unwrap_or(log.end)
     }
 
-    /// The next committed record from `offset` on.
+    /// The next committed record from `offset` on that is still there.
     pub(super) fn next(&self, place: Place, offset: i64) -> Option<&Entry> {
+        self.find(place, offset.max(self.start(place)))
+    }
+
+    /// The next committed record from `offset` on, deleted or not: what a client has fetched it keeps.
+    pub(super) fn find(&self, place: Place, offset: i64) -> Option<&Entry> {
         let stable = self.stable(place);
         let entries = &self.logs.get(&place)?.entries;
         let rest = &entries[entries.partition_point(|entry| entry.offset < offset)..];
@@ -316,11 +349,11 @@ impl Broker {
         rest.iter().take_while(|entry| entry.offset < stable).find(is_committed)
     }
 
-    /// All committed records of a partition, in order.
+    /// All committed records of a partition, in order, also those that were deleted.
     pub(super) fn read(&self, place: Place) -> impl Iterator<Item = &Entry> {
         let mut offset = 0;
         std::iter::from_fn(move || {
-            let entry = self.next(place, offset)?;
+            let entry = self.find(place, offset)?;
             offset = entry.offset + 1;
             Some(entry)
         })

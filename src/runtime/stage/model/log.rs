@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::broker::{Decision, Fenced, Place, Topic};
+use super::broker::{self, Decision, Fenced, Place, Topic};
 use super::group::Told;
 use super::restorer::Restorer;
 use super::world::{Call, Fault, World};
-use crate::runtime::log::{Error, Event, Log, Message, OutRecord, Output, Restored, Source};
+use crate::runtime::log::{
+    Error, Event, Log, Loss, LossReason, Message, OutRecord, Output, Restored, Source,
+};
 use crate::runtime::observer::StageKind;
 use crate::time::ProcessingTime;
 
@@ -20,6 +22,7 @@ const FETCH: usize = 4;
 #[derive(Debug)]
 enum Incoming {
     Event(Event),
+    Doubt(Source),
     Message(Source, i64),
 }
 
@@ -115,6 +118,22 @@ impl ClusterLog {
         }
     }
 
+    /// What was to be read next is deleted: the client goes on at the beginning, and says so before or behind what it has fetched.
+    fn reset_if_deleted(&mut self, source: Source) {
+        let start = self.world.broker.borrow().start(self.place(source));
+        let cursor = self.taken.get_mut(&source).unwrap();
+        if cursor.next >= start {
+            return;
+        }
+        self.world.trace(|| format!("{} finds {source:?} deleted up to {start}", self.producer));
+        cursor.next = start;
+        if self.world.dice.borrow_mut().one_in(2) {
+            self.incoming.push_front(Incoming::Doubt(source));
+        } else {
+            self.incoming.push_back(Incoming::Doubt(source));
+        }
+    }
+
     /// Where something may go wrong.
     fn meet(&mut self, call: Call) -> Result<(), Error> {
         let fault = self.world.strike(call, &self.producer);
@@ -135,10 +154,12 @@ impl ClusterLog {
     }
 
     fn place(&self, source: Source) -> Place {
-        match self.kind {
-            StageKind::Ingest => (Topic::Input(source.topic), source.partition),
-            StageKind::Monitor => (Topic::Activity, source.partition),
-        }
+        broker::place(self.kind, source)
+    }
+
+    /// Where reading goes on; at the beginning where there is no offset.
+    fn position(&self, source: Source, offset: Option<i64>) -> i64 {
+        offset.unwrap_or_else(|| self.world.broker.borrow().start(self.place(source)))
     }
 
     /// Drops what was fetched of a partition. Returns the first offset of that.
@@ -154,6 +175,7 @@ impl ClusterLog {
 
     /// Fetches from one partition; sometimes a message comes twice.
     fn fetch(&mut self, source: Source) {
+        self.reset_if_deleted(source);
         let messages = 1 + self.world.dice.borrow_mut().below(FETCH);
         let place = self.place(source);
         let broker = self.world.broker.borrow();
@@ -179,7 +201,7 @@ impl ClusterLog {
     }
 
     fn hand_over(&self, source: Source, offset: i64, on_message: &mut dyn FnMut(Message<'_>)) -> Event {
-        let entry = self.world.broker.borrow().next(self.place(source), offset).cloned();
+        let entry = self.world.broker.borrow().find(self.place(source), offset).cloned();
         let entry = entry.expect("what was fetched is there");
         assert_eq!(entry.offset, offset);
         on_message(Message {
@@ -196,9 +218,11 @@ impl ClusterLog {
     fn end(&mut self) -> Event {
         let broker = self.world.broker.borrow();
         for (source, cursor) in &mut self.taken {
+            let place = (Topic::Activity, source.partition);
             let is_end = !cursor.is_paused
                 && !cursor.is_ended
-                && broker.next((Topic::Activity, source.partition), cursor.next).is_none();
+                && cursor.next >= broker.start(place)
+                && broker.next(place, cursor.next).is_none();
             if self.kind == StageKind::Monitor && is_end {
                 cursor.is_ended = true;
                 return Event::End(*source);
@@ -233,6 +257,7 @@ impl Log for ClusterLog {
         match self.incoming.pop_front() {
             None => self.end(),
             Some(Incoming::Event(event)) => event,
+            Some(Incoming::Doubt(source)) => Event::Doubt(vec![source]),
             Some(Incoming::Message(source, offset)) => self.hand_over(source, offset, on_message),
         }
     }
@@ -250,11 +275,29 @@ impl Log for ClusterLog {
         Ok(sources.iter().filter_map(|source| Some((*source, group.committed(*source)?))).collect())
     }
 
+    /// As the real log: what lies between a position and the beginning is lost.
+    fn losses(&mut self, positions: &BTreeMap<Source, Option<i64>>) -> Result<Vec<Loss>, Error> {
+        assert!(!self.in_transaction, "the answer may take longer than a transaction may stay open");
+        self.meet(Call::LookUp)?;
+        let broker = self.world.broker.borrow();
+        let loss = |(source, position): (&Source, &Option<i64>)| {
+            let to = broker.start(self.place(*source));
+            let (from, reason) = match position {
+                Some(position) if *position < to => (*position, LossReason::Deleted),
+                Some(_) => return None,
+                None => (to, LossReason::NotCommitted),
+            };
+            let (topic, until) = (String::new(), ProcessingTime::default());
+            Some(Loss { source: *source, topic, from, to, reason, until })
+        };
+        Ok(positions.iter().filter_map(loss).collect())
+    }
+
     fn take(&mut self, sources: &[Source], from: &BTreeMap<Source, i64>) -> Result<(), Error> {
         self.meet(Call::Client)?;
         for source in sources {
             assert!(self.given.contains(source), "{source:?} is taken, but was not given");
-            let next = from.get(source).copied().unwrap_or(0);
+            let next = self.position(*source, from.get(source).copied());
             let before = self.taken.insert(*source, Cursor { next, is_paused: true, is_ended: false });
             assert!(before.is_none(), "{source:?} is taken twice");
             if self.world.dice.borrow_mut().one_in(4) {
@@ -300,8 +343,9 @@ impl Log for ClusterLog {
     fn seek(&mut self, source: Source, offset: Option<i64>) -> Result<(), Error> {
         self.meet(Call::Seek)?;
         self.purge(source);
+        let next = self.position(source, offset);
         let cursor = self.taken.get_mut(&source).expect("only what was taken is sought");
-        (cursor.next, cursor.is_ended) = (offset.unwrap_or(0), false);
+        (cursor.next, cursor.is_ended) = (next, false);
         Ok(())
     }
 
@@ -404,7 +448,8 @@ impl World {
             Output::State => {
                 (Topic::State, record.partition.expect("the changelog's partition is the input's"))
             }
-            _ => (Topic::Alerts, spread(2)),
+            Output::Inventory => (Topic::Losses, 0),
+            Output::Alerts | Output::DeadLetter => (Topic::Alerts, spread(2)),
         }
     }
 }

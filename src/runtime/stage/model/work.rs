@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::runtime::log::{Message, Output, Source};
+use super::losses;
+use crate::runtime::log::{Loss, Message, Output, Source};
+use crate::runtime::observer::StageKind;
 use crate::runtime::processor::{Commit, Outbox, Processor, Refusal};
 use crate::time::ProcessingTime;
 
@@ -108,6 +110,12 @@ impl Processor for Work {
         out.keyed(Output::Alerts, key.clone(), saying(state.as_deref()).into_bytes());
         self.change(message.source, &key, state);
         Ok(1)
+    }
+
+    fn lost(&mut self, loss: &Loss, out: &mut Outbox) {
+        assert!(self.memory.contains_key(&loss.source), "only what is ours is lost");
+        let kind = if self.is_stateful { StageKind::Monitor } else { StageKind::Ingest };
+        out.keyed(Output::Inventory, losses::KEY.into(), losses::saying(kind, loss).into_bytes());
     }
 
     fn tick(&mut self, source: Source, _now: ProcessingTime, _out: &mut Outbox) {

@@ -257,9 +257,16 @@ impl World {
             11..14 => self.with_any(|world, worker| world.sleep(worker)),
             14..16 => self.with_any(|world, worker| world.remove(worker)),
             16..18 => self.with_any(|world, worker| world.replace(worker)),
+            18..22 => self.delete(),
             _ => {}
         }
         self.step();
+    }
+
+    /// Retention takes messages away, read or not.
+    fn delete(&self) {
+        self.trace(|| String::from("messages are deleted"));
+        self.broker.borrow_mut().delete(&mut self.dice.borrow_mut());
     }
 
     fn with_any(self: &Rc<Self>, act: impl FnOnce(&Rc<Self>, &Rc<RefCell<Worker>>)) {
