@@ -32,6 +32,8 @@ struct Cursor {
     next: i64,
     is_paused: bool,
     is_ended: bool,
+    /// Nothing was fetched since it was taken.
+    is_new: bool,
 }
 
 /// A worker's connection.
@@ -119,14 +121,20 @@ impl ClusterLog {
     }
 
     /// What was to be read next is deleted: the client goes on at the beginning, and says so before or behind what it has fetched.
+    /// Of a partition that was just taken it may say nothing: there the first message shows it.
     fn reset_if_deleted(&mut self, source: Source) {
-        let start = self.world.broker.borrow().start(self.place(source));
+        let place = self.place(source);
+        let start = self.world.broker.borrow().start(place);
+        let has_more = self.world.broker.borrow().next(place, start).is_some();
         let cursor = self.taken.get_mut(&source).unwrap();
         if cursor.next >= start {
             return;
         }
         self.world.trace(|| format!("{} finds {source:?} deleted up to {start}", self.producer));
         cursor.next = start;
+        if cursor.is_new && has_more && self.world.dice.borrow_mut().one_in(2) {
+            return;
+        }
         if self.world.dice.borrow_mut().one_in(2) {
             self.incoming.push_front(Incoming::Doubt(source));
         } else {
@@ -183,7 +191,7 @@ impl ClusterLog {
         for _ in 0..messages {
             let Some(entry) = broker.next(place, cursor.next) else { return };
             cursor.next = entry.offset + 1;
-            cursor.is_ended = false;
+            (cursor.is_ended, cursor.is_new) = (false, false);
             self.incoming.push_back(Incoming::Message(source, entry.offset));
             if self.world.dice.borrow_mut().one_in(50) {
                 self.incoming.push_back(Incoming::Message(source, entry.offset));
@@ -298,7 +306,8 @@ impl Log for ClusterLog {
         for source in sources {
             assert!(self.given.contains(source), "{source:?} is taken, but was not given");
             let next = self.position(*source, from.get(source).copied());
-            let before = self.taken.insert(*source, Cursor { next, is_paused: true, is_ended: false });
+            let before =
+                self.taken.insert(*source, Cursor { next, is_paused: true, is_ended: false, is_new: true });
             assert!(before.is_none(), "{source:?} is taken twice");
             if self.world.dice.borrow_mut().one_in(4) {
                 self.fetch(*source);
@@ -345,7 +354,7 @@ impl Log for ClusterLog {
         self.purge(source);
         let next = self.position(source, offset);
         let cursor = self.taken.get_mut(&source).expect("only what was taken is sought");
-        (cursor.next, cursor.is_ended) = (next, false);
+        (cursor.next, cursor.is_ended, cursor.is_new) = (next, false, false);
         Ok(())
     }
 
