@@ -204,9 +204,11 @@ impl Partitions {
         self.owned.iter().filter(|(_, owned)| owned.changed).map(|(source, _)| *source).collect()
     }
 
-    /// Whether a partition is ours.
-    pub(crate) fn holds(&self, source: Source) -> bool {
-        self.owned.contains_key(&source)
+    /// A partition may have lost messages, so that it is not known to be read to its end; `false` where it is not ours.
+    pub(crate) fn doubted(&mut self, source: Source) -> bool {
+        let Some(owned) = self.owned.get_mut(&source) else { return false };
+        owned.caught_up = false;
+        true
     }
 
     /// Takes a partition out; `false` where it was not ours.

@@ -240,7 +240,10 @@ impl<L: Log, P: Processor> Stage<L, P> {
             Event::Message => came.map_or(Ok(()), |(arrival, source)| self.after_message(arrival, source)),
             Event::Idle => Ok(()),
             Event::End(source) => {
-                self.partitions.ended(source);
+                // While in doubt its messages are passed by: that end is not ours.
+                if !self.doubts.contains(&source) {
+                    self.partitions.ended(source);
+                }
                 Ok(())
             }
             Event::Assigned(sources) => {
@@ -250,7 +253,7 @@ impl<L: Log, P: Processor> Stage<L, P> {
             Event::Revoked(sources) => self.revoke(&sources),
             Event::Lost(sources) => self.lose(&sources),
             Event::Doubt(sources) => {
-                self.doubts.extend(sources.into_iter().filter(|source| self.partitions.holds(*source)));
+                sources.into_iter().for_each(|source| self.doubt(source));
                 Ok(())
             }
             Event::Error(error) => Err(error),
@@ -265,7 +268,7 @@ impl<L: Log, P: Processor> Stage<L, P> {
             }
             Arrival::Early => self.put_back(source),
             Arrival::Doubtful => {
-                self.doubts.insert(source);
+                self.doubt(source);
                 Ok(())
             }
             Arrival::Astray => Ok(()),

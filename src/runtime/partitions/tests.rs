@@ -15,6 +15,7 @@ enum Operation {
     Message { partition: i32, offset: i64, time: i64 },
     LookedAt(i32),
     PassedOver { partition: i32, lost: i64 },
+    Doubted(i32),
     Tick(i32),
     End(i32),
     Rewind(i32),
@@ -35,6 +36,7 @@ fn operation() -> impl Strategy<Value = Operation> {
             .prop_map(|(partition, offset, time)| Operation::Message { partition, offset, time }),
         1 => partition().prop_map(Operation::LookedAt),
         1 => (partition(), 0..3i64).prop_map(|(partition, lost)| Operation::PassedOver { partition, lost }),
+        1 => partition().prop_map(Operation::Doubted),
         1 => partition().prop_map(Operation::Tick),
         1 => partition().prop_map(Operation::End),
         1 => partition().prop_map(Operation::Rewind),
@@ -150,6 +152,11 @@ fn apply(partitions: &mut Partitions, reference: &mut Reference, operation: &Ope
                 story.passed_over = Some(next);
                 (story.changed, story.at_end) = (true, false);
             }
+        }
+        Operation::Doubted(partition) => {
+            let story = reference.0.get_mut(&partition);
+            assert_eq!(partitions.doubted(source(partition)), story.is_some());
+            story.into_iter().for_each(|story| story.at_end = false);
         }
         // Only what has a time is ticked.
         Operation::Tick(partition) => {

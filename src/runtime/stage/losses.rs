@@ -6,6 +6,13 @@ use super::{Error, Log, Processor, Source, Stage};
 use crate::runtime::log::Loss;
 
 impl<L: Log, P: Processor> Stage<L, P> {
+    /// Notes that a partition of ours may have lost messages.
+    pub(super) fn doubt(&mut self, source: Source) {
+        if self.partitions.doubted(source) {
+            self.doubts.insert(source);
+        }
+    }
+
     /// Looks whether partitions in doubt have lost anything, and lets them go on. Until that is known, their messages are passed
     /// by: they are read again. What does not run yet is looked at once it does, as maybe no message comes that would show the loss.
     pub(super) fn settle_doubts(&mut self) -> Result<(), Error> {

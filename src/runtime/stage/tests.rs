@@ -214,6 +214,30 @@ fn a_message_from_the_future_takes_no_time_along() {
     assert!(told > 0);
 }
 
+/// Its messages are passed by until brokers say whether any were lost: the end of these is not an end of what was read.
+#[test]
+fn a_partition_in_doubt_is_not_taken_for_read_to_its_end() {
+    let broker = broker();
+    let mut stage = stage(&broker, None);
+    let wall = stage.clock.wall();
+    let is_at_end = |stage: &Stage<MemoryLog, Counter>| {
+        let mut running = stage.partitions.running();
+        running.any(|(running, owned)| running == source(0) && owned.tick_time(wall) == Some(wall))
+    };
+    while !is_at_end(&stage) {
+        stage.step().unwrap();
+    }
+    stage.log.trouble = Trouble { losses: 3, ..Trouble::default() };
+    stage.log.say(Event::Doubt(vec![source(0)]));
+    stage.log.say(Event::End(source(0)));
+    while stage.log.trouble.losses > 0 {
+        stage.step().unwrap();
+        assert!(!is_at_end(&stage));
+    }
+    (0..2_000).for_each(|_| stage.step().unwrap());
+    assert!(is_at_end(&stage), "once that is known, its end is told again");
+}
+
 #[test]
 fn a_partition_whose_seek_fails_skips_nothing() {
     let expected = undisturbed();

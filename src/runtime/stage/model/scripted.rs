@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::runtime::log::{Error, Event, Log, Message, OutRecord, Output, Restored, Source};
+use crate::runtime::log::{Error, Event, Log, Loss, Message, OutRecord, Output, Restored, Source};
 use crate::time::ProcessingTime;
 
 /// What survives a crash: topics and committed offsets.
@@ -56,6 +56,8 @@ pub(in crate::runtime::stage) struct Trouble {
     pub(in crate::runtime::stage) restore: u32,
     /// Reading the changelog, after a part of it was handed over.
     pub(in crate::runtime::stage) restored: u32,
+    /// Looking for what was lost.
+    pub(in crate::runtime::stage) losses: u32,
     /// Aborting a transaction.
     pub(in crate::runtime::stage) abort: u32,
 }
@@ -195,6 +197,12 @@ impl Log for MemoryLog {
         let broker = self.broker.borrow();
         let offset = |source: &Source| Some((*source, *broker.committed.get(&source.partition)?));
         Ok(sources.iter().filter_map(offset).collect())
+    }
+
+    /// Nothing ever is.
+    fn losses(&mut self, _positions: &BTreeMap<Source, Option<i64>>) -> Result<Vec<Loss>, Error> {
+        meet(&mut self.trouble.losses)?;
+        Ok(Vec::new())
     }
 
     fn take(&mut self, sources: &[Source], from: &BTreeMap<Source, i64>) -> Result<(), Error> {
