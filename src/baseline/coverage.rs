@@ -112,6 +112,21 @@ impl Losses {
         self.hours != before
     }
 
+    /// What this and another partition lost between them.
+    #[must_use]
+    pub fn and(mut self, other: &Self) -> Self {
+        for (first, last) in &other.hours {
+            self.note(*first, *last);
+        }
+        self
+    }
+
+    /// Whether nothing was lost.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.hours.is_empty()
+    }
+
     /// Gaps within `window` (start inclusive, end exclusive).
     fn within(&self, window: (u32, u32)) -> impl Iterator<Item = (u32, u32)> + '_ {
         self.hours

@@ -138,7 +138,9 @@ impl Sink for Check<'_> {
         if std::mem::take(&mut self.facts) == self.copied.facts {
             return Ok(());
         }
-        Err(differs(format!("partition {partition} does not know the log sources and inputs that it should")))
+        Err(differs(format!(
+            "partition {partition} does not know the log sources, inputs and losses that it should"
+        )))
     }
 }
 

@@ -1,13 +1,14 @@
 //! State records as a copy into other partitions sees them: identities, which move as they are, and what every
-//! partition was told (log sources, progress of the inputs), which is merged. See `docs/adr/0007-repartition.md`.
+//! partition was told (log sources, progress of the inputs, losses), which is merged. See `docs/adr/0007-repartition.md`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::baseline::coverage::ScopeCoverage;
+use crate::baseline::coverage::{Losses, ScopeCoverage};
 use crate::monitor::Inputs;
 
 use super::{
-    Change, Error, IDENTITY_PREFIX, INPUTS_KEY, SCOPE_PREFIX, damaged, decode, encode, key, versioned,
+    Change, Error, IDENTITY_PREFIX, INPUTS_KEY, LOSSES_KEY, SCOPE_PREFIX, damaged, decode, encode, key,
+    versioned,
 };
 
 /// What a state record is about.
@@ -15,7 +16,7 @@ use super::{
 pub enum Subject<'a> {
     /// The identity of this id.
     Identity(&'a str),
-    /// A log source, or the inputs: the same in every partition.
+    /// A log source, the inputs or what was lost: the same in every partition.
     Shared,
 }
 
@@ -29,7 +30,7 @@ impl<'a> Subject<'a> {
         if let Some(id) = text.strip_prefix(IDENTITY_PREFIX) {
             return Ok(Self::Identity(id));
         }
-        if text == INPUTS_KEY || text.starts_with(SCOPE_PREFIX) {
+        if text == INPUTS_KEY || text == LOSSES_KEY || text.starts_with(SCOPE_PREFIX) {
             return Ok(Self::Shared);
         }
         Err(Error::Damaged(format!("unknown key `{}`", text.chars().take(80).collect::<String>())))
@@ -44,11 +45,12 @@ pub fn check_version(value: Option<&[u8]>) -> Result<(), Error> {
     value.map_or(Ok(()), |value| versioned(value).map(drop))
 }
 
-/// What one partition was told of log sources and inputs.
+/// What one partition was told of log sources, inputs and losses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     scopes: BTreeMap<String, ScopeCoverage>,
     inputs: Option<Inputs>,
+    losses: Losses,
 }
 
 impl Facts {
@@ -58,13 +60,13 @@ impl Facts {
     /// Where the record was written by another version or is damaged.
     pub fn take(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), Error> {
         let key = std::str::from_utf8(key).map_err(damaged)?;
-        let Some(scope) = key.strip_prefix(SCOPE_PREFIX) else {
-            self.inputs = value.map(decode).transpose()?;
-            return Ok(());
-        };
-        match value {
-            Some(value) => drop(self.scopes.insert(scope.to_owned(), decode(value)?)),
-            None => drop(self.scopes.remove(scope)),
+        match (key.strip_prefix(SCOPE_PREFIX), value) {
+            (Some(scope), Some(value)) => drop(self.scopes.insert(scope.to_owned(), decode(value)?)),
+            (Some(scope), None) => drop(self.scopes.remove(scope)),
+            (None, value) if key == LOSSES_KEY => {
+                self.losses = value.map(decode).transpose()?.unwrap_or_default();
+            }
+            (None, value) => self.inputs = value.map(decode).transpose()?,
         }
         Ok(())
     }
@@ -80,12 +82,15 @@ impl Facts {
     /// # Errors
     /// Where a value cannot be written down, which no input brings about.
     pub fn changes(&self) -> Result<Vec<Change>, Error> {
-        let mut changes = Vec::with_capacity(self.scopes.len() + 1);
+        let mut changes = Vec::with_capacity(self.scopes.len() + 2);
         for (scope, coverage) in &self.scopes {
             changes.push(Change { key: key(SCOPE_PREFIX, scope), value: Some(encode(coverage)?) });
         }
         if let Some(inputs) = &self.inputs {
             changes.push(Change { key: INPUTS_KEY.into(), value: Some(encode(inputs)?) });
+        }
+        if !self.losses.is_empty() {
+            changes.push(Change { key: LOSSES_KEY.into(), value: Some(encode(&self.losses)?) });
         }
         Ok(changes)
     }
@@ -115,7 +120,9 @@ impl Merged {
             (Some(ours), Some(theirs)) => Some(ours.least(&theirs)),
             (ours, theirs) => ours.or(theirs),
         };
-        self.common = Some(Facts { scopes, inputs });
+        // What only one of them lost may have been any identity's.
+        let losses = common.losses.and(&facts.losses);
+        self.common = Some(Facts { scopes, inputs, losses });
     }
 
     /// The merged facts, and how many log sources some partition knows and another does not.
@@ -150,6 +157,16 @@ mod tests {
         facts
     }
 
+    fn losing(mut facts: Facts, hours: &[(u32, u32)]) -> Facts {
+        let mut map = CoverageMap::new(MAX_SILENCE_MS);
+        let start = |hour: u32| EventTime::from_millis(i64::from(hour) * HOUR_MS);
+        for (first, last) in hours {
+            map.note_loss(Some(start(*first)), start(*last));
+        }
+        facts.take(LOSSES_KEY.as_bytes(), Some(&encode(map.losses()).unwrap())).unwrap();
+        facts
+    }
+
     fn merged(all: &[Facts]) -> (Facts, usize) {
         let mut merged = Merged::default();
         all.iter().for_each(|facts| merged.add(facts.clone()));
@@ -167,8 +184,16 @@ mod tests {
     }
 
     #[test]
+    fn what_one_partition_lost_is_lost_to_all() {
+        let one = losing(facts(&[("linux:a", &[1])], 900), &[(1, 3), (20, 21)]);
+        let other = losing(facts(&[("linux:a", &[1])], 900), &[(3, 5)]);
+        let expected = losing(facts(&[("linux:a", &[1])], 900), &[(1, 5), (20, 21)]);
+        assert_eq!(merged(&[one, other, facts(&[("linux:a", &[1])], 900)]), (expected, 0));
+    }
+
+    #[test]
     fn what_was_written_is_what_is_taken_in_again_and_a_tombstone_takes_it_out() {
-        let written = facts(&[("linux:a", &[1, 2]), ("linux:b", &[1])], 900);
+        let written = losing(facts(&[("linux:a", &[1, 2]), ("linux:b", &[1])], 900), &[(1, 3)]);
         let mut read = Facts::default();
         for change in written.changes().unwrap() {
             assert_eq!(Subject::of(&change.key), Ok(Subject::Shared));
@@ -181,7 +206,10 @@ mod tests {
 
     #[test]
     fn every_record_that_a_monitor_writes_is_known() {
-        let changes = snapshot::take_changes(&mut fixture::busy_monitor(20)).unwrap();
+        let mut monitor = fixture::busy_monitor(20);
+        monitor.lost_records(ProcessingTime::from_millis(HOUR_MS), true);
+        let changes = snapshot::take_changes(&mut monitor).unwrap();
+        assert!(changes.iter().any(|change| change.key == LOSSES_KEY.as_bytes()));
         let mut identities = 0;
         for change in &changes {
             check_version(change.value.as_deref()).unwrap();
