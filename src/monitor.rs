@@ -408,10 +408,6 @@ impl Monitor {
         }
     }
 
-    fn progress(&mut self, inputs: &[InputProgress]) {
-        self.changes.inputs |= self.inputs.note(inputs);
-    }
-
     fn coverage(&mut self, marks: &[CoverageMark]) {
         let shared = Arc::clone(&self.shared);
         let mut coverage = shared.coverage_mut();

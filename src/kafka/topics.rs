@@ -140,6 +140,13 @@ impl Report {
         })
     }
 
+    /// How many partitions each topic has, of those that exist.
+    #[must_use]
+    pub fn counts(&self) -> BTreeMap<String, i32> {
+        let found = self.topics.iter().filter(|topic| topic.partitions > 0);
+        found.map(|topic| (topic.name.clone(), topic.partitions)).collect()
+    }
+
     /// Partitions of a topic.
     #[must_use]
     pub fn partitions(&self, name: &str) -> Option<i32> {

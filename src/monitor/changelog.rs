@@ -47,10 +47,9 @@ impl Monitor {
         &self.inputs
     }
 
-    /// Puts back how far the inputs were read, of those that still are.
+    /// Puts back how far the inputs were read.
     pub fn restore_inputs(&mut self, inputs: Inputs) {
         self.inputs = inputs;
-        self.inputs.keep(&self.input_topics);
     }
 
     /// Puts back one identity from the changelog; `None` drops it.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::time::ProcessingTime;
 
-use super::InputProgress;
+use super::{InputProgress, Monitor};
 
 /// Input partitions known. More than that are not recorded; the limit is far above what one deployment reads.
 const MAX_INPUTS: usize = 10_000;
@@ -22,10 +22,15 @@ pub struct Inputs {
 }
 
 impl Inputs {
-    /// Forgets the topics that are not read any more: they would hold time back for ever.
-    pub(super) fn keep(&mut self, topics: &[String]) {
-        self.until.retain(|(topic, _), _| topics.contains(topic));
+    /// Forgets the partitions that `is_read` does not know: they would hold time back for ever. Returns these, with how far they
+    /// were read.
+    fn keep(&mut self, is_read: impl Fn(&str, i32) -> bool) -> Vec<((String, i32), ProcessingTime)> {
+        let (kept, gone) = std::mem::take(&mut self.until)
+            .into_iter()
+            .partition(|((topic, number), _)| is_read(topic, *number));
+        self.until = kept;
         self.earliest = self.until.values().min().copied();
+        BTreeMap::into_iter(gone).collect()
     }
 
     /// Takes in how far partitions are read; none goes back. Says whether anything changed.
@@ -71,8 +76,47 @@ impl Inputs {
     }
 }
 
+impl Monitor {
+    /// Takes in how far partitions are read. Of topics that are not ours to read, since another instance still has older settings, nothing
+    /// is kept: once that instance ends, nobody would move them on.
+    pub(super) fn progress(&mut self, inputs: &[InputProgress]) {
+        let is_ours = |input: &InputProgress| self.input_topics.contains(&input.topic);
+        self.changes.inputs |= if inputs.iter().all(is_ours) {
+            self.inputs.note(inputs)
+        } else {
+            let ours: Vec<_> = inputs.iter().filter(|input| is_ours(input)).cloned().collect();
+            self.inputs.note(&ours)
+        };
+    }
+
+    /// Forgets how far inputs were read that are not read any more: topics that the settings do not name, and partitions beyond those
+    /// that a topic has (where `partitions` says how many). What such a partition still held is lost. Returns what was forgotten.
+    pub fn forget_inputs(
+        &mut self,
+        partitions: &BTreeMap<String, i32>,
+        now: ProcessingTime,
+    ) -> Vec<(String, i32)> {
+        let topics = &self.input_topics;
+        let gone = self.inputs.keep(|topic, number| {
+            topics.iter().any(|known| known == topic)
+                && partitions.get(topic).is_none_or(|partitions| number < *partitions)
+        });
+        self.changes.inputs |= !gone.is_empty();
+        self.stats.forgotten_inputs += gone.len() as u64;
+        for ((topic, _), until) in &gone {
+            // The log sources of a topic that was taken out of the settings are missed by themselves.
+            if self.input_topics.contains(topic) {
+                self.note_loss(Some(*until), now);
+            }
+        }
+        gone.into_iter().map(|(input, _)| input).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::Record;
+    use super::super::fixture::empty_monitor;
     use super::*;
 
     fn at(partition: i32, until: i64) -> InputProgress {
@@ -100,7 +144,44 @@ mod tests {
         assert!(!inputs.note(&[at(1, 200)]), "none goes back");
         assert!(inputs.note(&[at(1, 950)]));
         assert_eq!(inputs.as_of(now), ProcessingTime::from_millis(800));
-        inputs.keep(&["auth.linux".into()]);
-        assert_eq!(inputs.as_of(now), now, "an input that is not read any more holds nothing back");
+    }
+
+    fn noted(monitor: &mut Monitor, inputs: Vec<InputProgress>) {
+        monitor.process(&Record::Progress(inputs), &mut Vec::new());
+    }
+
+    fn in_topic(topic: &str, input: InputProgress) -> InputProgress {
+        InputProgress { topic: topic.into(), ..input }
+    }
+
+    #[test]
+    fn partitions_that_are_gone_hold_nothing_back_and_what_they_held_is_lost() {
+        let now = ProcessingTime::from_millis(900);
+        let mut monitor = empty_monitor();
+        noted(&mut monitor, vec![at(0, 800), at(1, 850), at(2, 300)]);
+        monitor.take_changes();
+        let partitions = |number| BTreeMap::from([(String::from("cloudtrail"), number)]);
+        assert_eq!(monitor.forget_inputs(&BTreeMap::new(), now), [], "how many there are is not known");
+        assert_eq!(monitor.forget_inputs(&partitions(3), now), []);
+        assert!(!monitor.take_changes().inputs);
+        assert_eq!(monitor.forget_inputs(&partitions(2), now), [("cloudtrail".into(), 2)]);
+        assert_eq!(monitor.inputs().as_of(now), ProcessingTime::from_millis(800));
+        let changes = monitor.take_changes();
+        assert!(changes.inputs && changes.losses);
+        assert_eq!(monitor.stats().forgotten_inputs, 1);
+    }
+
+    #[test]
+    fn topics_that_the_settings_do_not_name_hold_nothing_back_whoever_still_reads_them() {
+        let now = ProcessingTime::from_millis(900);
+        let mut monitor = empty_monitor();
+        let mut restored = Inputs::default();
+        restored.note(&[in_topic("retired", at(0, 100)), at(0, 800)]);
+        monitor.restore_inputs(restored);
+        assert_eq!(monitor.inputs().as_of(now), ProcessingTime::from_millis(100));
+        assert_eq!(monitor.forget_inputs(&BTreeMap::new(), now), [("retired".into(), 0)]);
+        noted(&mut monitor, vec![in_topic("retired", at(0, 200)), at(0, 850)]);
+        assert_eq!(monitor.inputs().as_of(now), ProcessingTime::from_millis(850));
+        assert!(!monitor.take_changes().losses, "its log sources are missed by themselves");
     }
 }

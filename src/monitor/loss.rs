@@ -27,7 +27,7 @@ impl Monitor {
         }
     }
 
-    fn note_loss(&mut self, since: Option<ProcessingTime>, until: ProcessingTime) {
+    pub(super) fn note_loss(&mut self, since: Option<ProcessingTime>, until: ProcessingTime) {
         let since = since.map(|since| EventTime::from_millis(since.millis() - DELIVERY_MS));
         let until = EventTime::from_millis(until.millis());
         self.changes.losses |= self.shared.coverage_mut().note_loss(since, until);

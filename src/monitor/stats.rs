@@ -24,6 +24,8 @@ pub struct Stats {
     pub predecessors: u64,
     /// Declarations taken.
     pub declarations: u64,
+    /// Input partitions that are not read any more, and were forgotten.
+    pub forgotten_inputs: u64,
     /// Signals raised, by detector id.
     pub signals: BTreeMap<String, u64>,
     /// What was dropped at a limit, by limit.

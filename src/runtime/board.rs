@@ -146,6 +146,7 @@ fn add(total: &mut Stats, stats: &Stats) {
         corrections,
         predecessors,
         declarations,
+        forgotten_inputs,
         signals,
         evictions,
         identities,
@@ -161,6 +162,7 @@ fn add(total: &mut Stats, stats: &Stats) {
     total.corrections += corrections;
     total.predecessors += predecessors;
     total.declarations += declarations;
+    total.forgotten_inputs += forgotten_inputs;
     for (detector, signals) in signals {
         *total.signals.entry(detector.clone()).or_default() += signals;
     }

@@ -157,6 +157,7 @@ impl Service {
             workers: plan.workers.len(),
             drain_timeout: config.stage.drain_timeout,
         };
+        let partitions = Arc::new(report.counts());
         let activity_partitions = report.partitions(&config.topics.activity).unwrap_or(1);
         let mut watched = Vec::new();
         for (kind, worker) in plan.workers {
@@ -171,23 +172,20 @@ impl Service {
                 clock: Arc::clone(&clock),
                 stop: Arc::clone(&service.stop),
                 pulse,
-                shared: service.shared(&config, &detectors),
+                shared: Shared {
+                    config: Arc::clone(&config),
+                    detectors: Arc::clone(&detectors),
+                    terms: Arc::clone(&service.terms),
+                    board: Arc::clone(&service.board),
+                    partitions: Arc::clone(&partitions),
+                    observer: Arc::clone(&service.counting) as Arc<dyn Observer>,
+                },
                 activity_partitions,
             };
             parts.spawn()?;
         }
         Watchdog::new(watched, &service.board, &service.stop).spawn()?;
         Ok(service)
-    }
-
-    fn shared(&self, config: &Arc<Config>, detectors: &Arc<Detectors>) -> Shared {
-        Shared {
-            config: Arc::clone(config),
-            detectors: Arc::clone(detectors),
-            terms: Arc::clone(&self.terms),
-            board: Arc::clone(&self.board),
-            observer: Arc::clone(&self.counting) as Arc<dyn Observer>,
-        }
     }
 
     /// Asks all workers to drain, commit and leave their groups; does not wait. May be called from anywhere.

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::board::Board;
+use super::clock::{Clock as _, SystemClock};
 use super::latency::Receptions;
 use super::log::{Loss, Message, OutRecord, Output, Source};
 use super::observer::{Observer, StageKind};
@@ -19,6 +21,10 @@ use crate::wire::{self, Alert, LastSeenRecord, frame, snapshot};
 /// Terms that no baseline holds any more are dropped this often.
 const SWEEP_EVERY_MS: i64 = 10 * MINUTE_MS;
 
+/// For how long it counts how many partitions the topics had at start. They may grow while the process runs, and what a new partition
+/// tells must not be forgotten: state that is restored later is left to the next start.
+const COUNTS_HOLD: Duration = Duration::from_secs(10 * 60);
+
 /// What all monitor workers of a process share.
 #[derive(Clone)]
 pub(crate) struct Shared {
@@ -26,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) detectors: Arc<Detectors>,
     pub(crate) terms: Arc<Interner>,
     pub(crate) board: Arc<Board>,
+    /// How many partitions each topic had when the process started.
+    pub(crate) partitions: Arc<BTreeMap<String, i32>>,
     pub(crate) observer: Arc<dyn Observer>,
 }
 
@@ -36,11 +44,14 @@ pub(crate) struct MonitorProcessor {
     effects: Vec<Effect>,
     open: Open,
     swept: ProcessingTime,
+    clock: SystemClock,
 }
 
 struct Held {
     monitor: Monitor,
     is_restored: bool,
+    /// Whether it was looked for inputs that are not read any more.
+    is_trimmed: bool,
 }
 
 /// What the open transaction holds.
@@ -58,8 +69,14 @@ struct AlertNote {
 
 impl MonitorProcessor {
     pub(crate) fn new(shared: Shared) -> Self {
-        let swept = ProcessingTime::default();
-        Self { shared, held: BTreeMap::new(), effects: Vec::new(), open: Open::default(), swept }
+        Self {
+            shared,
+            held: BTreeMap::new(),
+            effects: Vec::new(),
+            open: Open::default(),
+            swept: ProcessingTime::default(),
+            clock: SystemClock::start(),
+        }
     }
 
     fn publish(&mut self, out: &mut Outbox) {
@@ -82,6 +99,23 @@ impl MonitorProcessor {
         }
     }
 
+    /// Before the first tick, which is the first to ask what time it is. What a tick changes is committed with an offset.
+    fn forget_inputs(&mut self, source: Source) {
+        let Some(held) = self.held.get_mut(&source).filter(|held| !held.is_trimmed) else { return };
+        held.is_trimmed = true;
+        let is_fresh = self.clock.monotonic() < COUNTS_HOLD;
+        let unknown = BTreeMap::new();
+        let partitions = if is_fresh { &*self.shared.partitions } else { &unknown };
+        for (topic, partition) in held.monitor.forget_inputs(partitions, self.clock.wall()) {
+            tracing::warn!(
+                identities = source.partition,
+                topic,
+                partition,
+                "an input partition is not read any more: its progress is forgotten"
+            );
+        }
+    }
+
     fn sweep(&mut self, now: ProcessingTime) {
         if now.millis_since(self.swept) >= SWEEP_EVERY_MS {
             self.swept = now;
@@ -99,7 +133,7 @@ impl Processor for MonitorProcessor {
     fn open(&mut self, source: Source) {
         let Shared { config, detectors, terms, .. } = &self.shared;
         let monitor = Monitor::new(config, Arc::clone(detectors), Arc::clone(terms));
-        self.held.insert(source, Held { monitor, is_restored: false });
+        self.held.insert(source, Held { monitor, is_restored: false, is_trimmed: false });
     }
 
     fn restore(&mut self, source: Source, key: &[u8], value: Option<&[u8]>) -> Result<(), Refusal> {
@@ -146,6 +180,7 @@ impl Processor for MonitorProcessor {
     }
 
     fn tick(&mut self, source: Source, now: ProcessingTime, out: &mut Outbox) {
+        self.forget_inputs(source);
         if let Some(held) = self.held.get_mut(&source) {
             held.monitor.tick(now, &mut self.effects);
             self.publish(out);

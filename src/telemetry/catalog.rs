@@ -208,6 +208,8 @@ families! {
         "Activities of an identity that was since deleted and made again under the same name."
     DECLARATIONS = Counter "nhi_declarations_total" []
         "Declarations taken from the inventory."
+    FORGOTTEN_INPUTS = Counter "nhi_inputs_forgotten_total" []
+        "Input partitions that are not read any more, and were forgotten by a partition of identities after its restore."
     SIGNALS = Counter "nhi_signals_total" [Detector]
         "Signals raised, including those too weak to open an incident."
     ALERTS = Counter "nhi_alerts_total" [Severity, Kind, Detector, Report]

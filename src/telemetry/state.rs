@@ -19,7 +19,7 @@ const KNOWN_LIMITS: [&str; 3] = ["identities", "scopes", "terms"];
 pub(super) struct State {
     last: Stats,
     detectors: BTreeSet<String>,
-    counters: [IntCounter; 8],
+    counters: [IntCounter; 9],
     signals: IntCounterVec,
     evictions: IntCounterVec,
     identities: IntGaugeVec,
@@ -40,6 +40,7 @@ impl State {
             &catalog::CORRECTIONS,
             &catalog::PREDECESSORS,
             &catalog::DECLARATIONS,
+            &catalog::FORGOTTEN_INPUTS,
         ];
         let mut state = Self {
             last: Stats::default(),
@@ -94,7 +95,7 @@ impl State {
 }
 
 /// The plain counts, in the order of the counters.
-fn counts(stats: &Stats) -> [u64; 8] {
+fn counts(stats: &Stats) -> [u64; 9] {
     let Stats {
         activities,
         duplicates,
@@ -104,9 +105,20 @@ fn counts(stats: &Stats) -> [u64; 8] {
         corrections,
         predecessors,
         declarations,
+        forgotten_inputs,
         ..
     } = stats;
-    [*activities, *duplicates, *late, *clamped, *unproven, *corrections, *predecessors, *declarations]
+    [
+        *activities,
+        *duplicates,
+        *late,
+        *clamped,
+        *unproven,
+        *corrections,
+        *predecessors,
+        *declarations,
+        *forgotten_inputs,
+    ]
 }
 
 fn grown<'a, K: Ord>(
