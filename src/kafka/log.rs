@@ -80,7 +80,8 @@ impl KafkaLog {
             observer: Arc::clone(observer),
             transactions: Some(transactions),
             restorer,
-            looker: Looker::new(client::looker(&config.kafka, name)),
+            // Activities are written by ingest alone; how inputs are written is not known.
+            looker: Looker::new(client::looker(&config.kafka, name), stage == StageKind::Monitor),
             consumer: Some(consumer),
             unanswered: None,
         })

@@ -58,6 +58,8 @@ pub(crate) struct Looker {
     settings: ClientConfig,
     consumer: Option<BaseConsumer<Hint>>,
     expects_unreadable: bool,
+    /// Whether all that is looked at was written in transactions.
+    is_transactional: bool,
     clock: SystemClock,
 }
 
@@ -116,8 +118,9 @@ impl Search {
 }
 
 impl Looker {
-    pub(crate) fn new(settings: ClientConfig) -> Self {
-        Self { settings, consumer: None, expects_unreadable: false, clock: SystemClock::start() }
+    pub(crate) fn new(settings: ClientConfig, is_transactional: bool) -> Self {
+        let clock = SystemClock::start();
+        Self { settings, consumer: None, expects_unreadable: false, is_transactional, clock }
     }
 
     /// Something was read that made no sense; it is not known of which partition.
@@ -158,7 +161,7 @@ impl Looker {
         let (to, reason) = match unreadable {
             Some(to) => (to, LossReason::Unreadable),
             None if position.is_none() => (low, LossReason::NotCommitted),
-            None if at < low => (low, LossReason::Deleted),
+            None if at < low => (low, deleted(low - at, self.is_transactional)),
             None if at > high && self.find(&place, at)? == Found::OutOfRange => (low, LossReason::MadeAgain),
             None => return Ok(None),
         };
@@ -233,6 +236,14 @@ impl Looker {
             .as_ref()
             .ok_or_else(|| Error::Fatal { action: "create consumer", detail: "there is none".into() })
     }
+}
+
+/// What it is that so many offsets were deleted.
+///
+/// Every transaction ends with a marker, which has an offset of its own, and no reader gets past the last one: where all was read and
+/// retention then took everything away, as in an outage of some days, exactly that offset is missing. A record would take its marker along.
+const fn deleted(offsets: i64, is_transactional: bool) -> LossReason {
+    if is_transactional && offsets == 1 { LossReason::Marker } else { LossReason::Deleted }
 }
 
 fn unanswered(detail: String) -> Error {
@@ -318,6 +329,13 @@ mod tests {
         );
         check("Unsupported Message(Set) MagicByte 9 at offset 40", Some(40));
         check("something else", None);
+    }
+
+    #[test]
+    fn the_marker_behind_what_was_read_is_no_loss() {
+        assert_eq!(deleted(1, true), LossReason::Marker);
+        assert_eq!(deleted(2, true), LossReason::Deleted);
+        assert_eq!(deleted(1, false), LossReason::Deleted, "inputs may have no markers");
     }
 
     /// Looks for the end of a batch that ends before `end`. Returns what was found, and the looks it took.

@@ -74,10 +74,10 @@ impl Loss {
         u64::try_from(self.to - self.from).unwrap_or_default()
     }
 
-    /// Whether the partition is known to have been read before.
+    /// Whether something is known to be lost.
     #[must_use]
     pub fn is_certain(&self) -> bool {
-        self.reason != LossReason::NotCommitted
+        LossReason::CERTAIN.contains(&self.reason)
     }
 }
 
@@ -92,6 +92,8 @@ pub enum LossReason {
     Unreadable,
     /// Nothing was ever committed, or it was forgotten: whether there were any before the beginning is not known.
     NotCommitted,
+    /// Only the end of a transaction was deleted, of which everything was read: nothing is lost.
+    Marker,
 }
 
 impl LossReason {
@@ -106,6 +108,7 @@ impl LossReason {
             Self::MadeAgain => "made_again",
             Self::Unreadable => "unreadable",
             Self::NotCommitted => "not_committed",
+            Self::Marker => "marker",
         }
     }
 }

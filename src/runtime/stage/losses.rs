@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Error, Log, Processor, Source, Stage};
-use crate::runtime::log::Loss;
+use crate::runtime::log::{Loss, LossReason};
 
 impl<L: Log, P: Processor> Stage<L, P> {
     /// Notes that a partition of ours may have lost messages.
@@ -50,10 +50,12 @@ impl<L: Log, P: Processor> Stage<L, P> {
 
     /// The loss is told in the transaction that commits the offset after it, so that it is told once.
     fn take_loss(&mut self, loss: Loss) -> Result<(), Error> {
-        say(&loss);
         self.partitions.passed_over(loss.source, loss.to);
         self.begin_stretch();
-        self.processor.lost(&loss, &mut self.outbox);
+        if loss.reason != LossReason::Marker {
+            say(&loss);
+            self.processor.lost(&loss, &mut self.outbox);
+        }
         self.tally.lost(loss);
         self.send()
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::runtime::clock::Clock;
-use crate::runtime::log::{Message, Output, Source};
+use crate::runtime::log::{Loss, Message, Output, Source};
 use crate::runtime::processor::{Commit, Outbox, Processor, Refusal};
 use crate::time::ProcessingTime;
 
@@ -58,6 +58,10 @@ impl Processor for Counter {
         out.keyed(Output::Alerts, key.clone(), count.to_string().into_bytes());
         self.changed.push((message.source, key));
         Ok(1)
+    }
+
+    fn lost(&mut self, loss: &Loss, out: &mut Outbox) {
+        out.keyed(Output::DeadLetter, loss.source.partition.to_string(), Vec::new());
     }
 
     fn tick(&mut self, _source: Source, _now: ProcessingTime, _out: &mut Outbox) {

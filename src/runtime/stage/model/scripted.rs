@@ -77,6 +77,8 @@ pub(in crate::runtime::stage) struct MemoryLog {
     failure: Option<Failure>,
     /// What is still to go wrong.
     pub(in crate::runtime::stage) trouble: Trouble,
+    /// What is found lost when it is looked for.
+    pub(in crate::runtime::stage) lost: Vec<Loss>,
     events: VecDeque<Event>,
     positions: BTreeMap<i32, usize>,
     paused: BTreeMap<i32, bool>,
@@ -97,6 +99,7 @@ impl MemoryLog {
             generation,
             failure,
             trouble: Trouble::default(),
+            lost: Vec::new(),
             events: VecDeque::new(),
             positions: BTreeMap::new(),
             paused: BTreeMap::new(),
@@ -199,10 +202,9 @@ impl Log for MemoryLog {
         Ok(sources.iter().filter_map(offset).collect())
     }
 
-    /// Nothing ever is.
     fn losses(&mut self, _positions: &BTreeMap<Source, Option<i64>>) -> Result<Vec<Loss>, Error> {
         meet(&mut self.trouble.losses)?;
-        Ok(Vec::new())
+        Ok(std::mem::take(&mut self.lost))
     }
 
     fn take(&mut self, sources: &[Source], from: &BTreeMap<Source, i64>) -> Result<(), Error> {
