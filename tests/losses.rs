@@ -157,6 +157,34 @@ fn activities_deleted_before_the_monitor_read_them_are_a_gap() {
     monitor.shutdown().unwrap();
 }
 
+/// An outage longer than the retention of what was read before it: nothing is missing but the ends of transactions.
+#[test]
+fn activities_deleted_after_the_monitor_read_them_are_no_loss() {
+    let Some(scenario) = narrow("outage") else { return };
+    let service = scenario.start();
+    scenario.produce(scenario.input(), &events(0..5));
+    until("five are monitored", || service.counters().monitored == 5);
+    service.shutdown().unwrap();
+    // What ingest said last, as it ended, is read too.
+    let monitor = scenario.start_stages(Stages { ingest: false, monitor: true });
+    let (activity, partitions) = (&scenario.config.topics.activity, scenario.config.topics.partitions);
+    until("all is read", || {
+        let lag = monitor.counters().lag;
+        (0..partitions).all(|partition| lag.get(&(activity.clone(), partition)) == Some(&0))
+    });
+    monitor.shutdown().unwrap();
+
+    for partition in 0..partitions {
+        delete_before(&scenario, activity, partition, end_of(&scenario, activity, partition));
+    }
+    let service = scenario.start();
+    scenario.produce(scenario.input(), &events(5..6));
+    until("one more is monitored", || service.counters().monitored == 1);
+    assert_eq!(service.counters().losses.len(), 0);
+    assert_eq!(is_covered(&service), Some(true));
+    service.shutdown().unwrap();
+}
+
 /// A topic that was deleted and made again has no committed offset any more: it is read from its beginning, and what it held
 /// in the end is not known.
 #[test]

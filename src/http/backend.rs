@@ -61,7 +61,7 @@ impl Health {
 /// One reason why the process is not ready.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NotReady {
-    /// Bounded: `starting`, `restoring`, `no_assignment`, `broker_unreachable`, `draining`.
+    /// Bounded: `restoring`, `no_assignment`, `failed`, `draining`.
     pub reason: &'static str,
     /// For a person: what is awaited, how far it is.
     pub detail: String,
