@@ -185,10 +185,10 @@ pub enum Error {
         /// The client's words.
         detail: String,
     },
-    /// Another producer with our transactional id has taken over.
+    /// Another producer with our transactional id, or another member of the group with our name, has taken over.
     #[error(
-        "{action}: fenced by a newer producer with the same transactional id: \
-         another instance runs under this instance_id, or took over while this one was stalled ({detail})"
+        "{action}: fenced: this worker's name in Kafka is another's now ({detail}): another instance runs under this instance_id, or \
+         took over while this one was stalled; or a broker died that coordinated its group. Start it anew"
     )]
     Fenced {
         /// What was being done.
