@@ -21,8 +21,10 @@ use nhi_monitor::kafka::topics;
 use nhi_monitor::runtime::{Observer, Service, Stages, clock};
 use nhi_monitor::time::{DAY_MS, EventTime};
 use nhi_monitor::wire::snapshot;
-use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use serde_json::Value;
 use support::{DEADLINE, Scenario, role_event, until};
 
@@ -205,7 +207,8 @@ fn a_repartition_that_would_lose_state_is_refused() {
     until("it is taken in", || ingest.counters().topics.contains_key(scenario.input()));
     check_refused(old, &new, 1, &[&format!("group `{}-ingest` has members (", old.kafka.application_id)]);
     ingest.shutdown().unwrap();
-    check_refused(old, &new, 1, &[&format!("messages of `{}` are not monitored yet", old.topics.activity)]);
+    let undrained = format!("messages of `{}` are not monitored yet", old.topics.activity);
+    check_refused(old, &new, 1, &[&undrained]);
 
     run(&scenario, &[]);
     let written = scenario.read(&old.topics.state).len();
@@ -216,6 +219,43 @@ fn a_repartition_that_would_lose_state_is_refused() {
     assert_eq!(repartition(old, &new).status.code(), Some(0));
     check_refused(old, &new, 1, &[&format!("topic `{}` is not empty", new.topics.state)]);
     assert_eq!(scenario.read(&old.topics.state).len(), written, "the old state is as it was");
+}
+
+/// What is lost before it was monitored must be noted first: the new topics do not show it.
+#[test]
+fn a_repartition_waits_until_a_loss_is_noted() {
+    let Some(scenario) = Scenario::new("unnoted") else { return };
+    let old = &scenario.config;
+    let event = |n| vec![role_event("app", "2026-03-02T08:00:00Z", n).to_string().into_bytes()];
+    let service = scenario.start();
+    scenario.produce(scenario.input(), &event(0));
+    until("it is monitored", || service.counters().monitored == 1);
+    service.shutdown().unwrap();
+    let ingest = scenario.start_stages(INGEST);
+    scenario.produce(scenario.input(), &event(1));
+    until("it is taken in", || ingest.counters().topics.contains_key(scenario.input()));
+    ingest.shutdown().unwrap();
+    delete_all(&scenario, &old.topics.activity);
+    let new = divided(old, 7);
+    check_refused(old, &new, 1, &["are not monitored yet"]);
+    let monitor = scenario.start_stages(MONITOR);
+    let losses = || monitor.counters().losses.values().map(|(losses, _)| losses).sum::<u64>();
+    until("the losses are noted", || losses() == old.topics.partitions as u64);
+    monitor.shutdown().unwrap();
+    assert_eq!(repartition(old, &new).status.code(), Some(0));
+}
+
+fn delete_all(scenario: &Scenario, topic: &str) {
+    let mut settings = ClientConfig::new();
+    settings.set("bootstrap.servers", &scenario.config.kafka.brokers);
+    let admin: AdminClient<DefaultClientContext> = settings.create().unwrap();
+    let mut list = TopicPartitionList::new();
+    for partition in 0..scenario.config.topics.partitions {
+        list.add_partition_offset(topic, partition, Offset::End).unwrap();
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let deleted = runtime.block_on(admin.delete_records(&list, &AdminOptions::new())).unwrap();
+    assert!(deleted.elements().iter().all(|element| element.error().is_ok()), "{deleted:?}");
 }
 
 /// A state with so many identities, which nothing but their number is true of; kcat chooses their partitions.

@@ -2,8 +2,7 @@
 //!
 //! With transactional commits the library's own `consumer_lag` is −1, since the consumer commits nothing itself. What
 //! is not consumed yet is `ls_offset − app_offset`: last stable offset less the next offset the application will get
-//! (<https://github.com/confluentinc/librdkafka/blob/master/STATISTICS.md>). Where only markers of transactions lie between,
-//! which it never gets, that is nothing.
+//! (<https://github.com/confluentinc/librdkafka/blob/master/STATISTICS.md>).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -71,8 +70,7 @@ fn lag(partition: &Partition<'_>) -> Option<i64> {
     // Partitions of others are listed too; number −1 stands for "not yet placed".
     let is_ours = partition.fetch_state == "active" && partition.ls_offset >= 0;
     let next = partition.app_offset.max(partition.lo_offset).max(0);
-    let behind = (partition.ls_offset - next).max(0);
-    is_ours.then_some(if partition.is_ended() { 0 } else { behind })
+    is_ours.then(|| (partition.ls_offset - next).max(0))
 }
 
 #[cfg(test)]
@@ -117,13 +115,6 @@ mod tests {
         check(99, 100, 0, 1);
         check(99, 100, 7, 0);
         check(98, 99, 0, 0);
-    }
-
-    #[test]
-    fn the_marker_behind_the_last_message_is_no_lag() {
-        let ended = r#"{"fetch_state":"active","ls_offset":100,"app_offset":99,"lo_offset":0,"next_offset":100,"fetchq_cnt":0}"#;
-        check(ended, &[("t".to_owned(), 3, 0)]);
-        check(&ended.replace("cnt\":0", "cnt\":7"), &[("t".to_owned(), 3, 1)]);
     }
 
     #[test]
