@@ -81,7 +81,7 @@ impl View {
         first.into_iter().map(|ordered| ordered.0).collect()
     }
 
-    fn with<R>(&self, id: &str, read: impl FnOnce(&IdentityState) -> R) -> Option<R> {
+    pub(super) fn with<R>(&self, id: &str, read: impl FnOnce(&IdentityState) -> R) -> Option<R> {
         self.shared.identities.get(id).map(|state| read(&state))
     }
 
@@ -103,7 +103,7 @@ impl Filter {
 
 /// Orders terms by their text.
 #[derive(PartialEq, Eq)]
-struct OrderedTerm(Term);
+pub(super) struct OrderedTerm(pub(super) Term);
 
 impl Ord for OrderedTerm {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
