@@ -1,7 +1,11 @@
 //! An analyst's word, from the command through a real Apache Kafka to the alerts that it ends and prevents.
 
 #![cfg(feature = "edges")]
-#![allow(clippy::unwrap_used, reason = "a scenario may fail, and says where")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a scenario may fail, and waits by the clock"
+)]
 
 mod support;
 

@@ -30,7 +30,7 @@ pub(super) fn read_to_end(
     config: &Config,
     topic: &str,
     purpose: &str,
-    take: &mut dyn FnMut(Option<&[u8]>, Option<&[u8]>),
+    mut take: impl FnMut(Option<&[u8]>, Option<&[u8]>),
 ) -> anyhow::Result<BTreeMap<i32, i64>> {
     let settings = client::restorer(&config.kafka, &format!("{}-{purpose}", config.kafka.application_id));
     let consumer = BaseConsumer::from_config(&settings)

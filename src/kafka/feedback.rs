@@ -84,3 +84,30 @@ impl ProducerContext for Outcome {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(delivered);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::feedback::SCHEMA;
+
+    #[test]
+    fn what_no_broker_takes_is_said_with_topic_and_brokers() {
+        let mut config = Config::default();
+        // Nobody listens there, and nobody waits for long.
+        config.kafka.brokers = "127.0.0.1:1".into();
+        config.kafka.properties.insert("message.timeout.ms".into(), "200".into());
+        let record = FeedbackRecord {
+            schema: SCHEMA.into(),
+            identity_id: "linux:web:backup".into(),
+            verdict: "accept".into(),
+            incident_uid: None,
+            detector: None,
+            until: None,
+            by: "ana".into(),
+            reason: "change 4711".into(),
+            at: "2026-01-31T09:30:00Z".into(),
+        };
+        let refused = publish(&config, &record).unwrap_err().to_string();
+        assert!(refused.starts_with("topic nhi.feedback at 127.0.0.1:1 did not take it: "), "{refused}");
+    }
+}

@@ -11,7 +11,7 @@ use crate::detect::incident::{Incident, MAX_HELD};
 use crate::time::ProcessingTime;
 
 use super::identity::IdentityState;
-use super::{Effect, Monitor, publish, verdicts};
+use super::{Effect, Monitor, publish};
 
 impl Monitor {
     pub(super) fn detect(
@@ -37,7 +37,9 @@ impl Monitor {
             self.grow(activity, state, signals, effects);
         }
         self.hold_out(activity, state, sighting);
-        verdicts::hold_out_until(muted_until, activity, state, sighting);
+        if let Some(until) = muted_until {
+            state.behaviour.hold_out_until(event, sighting, until);
+        }
     }
 
     /// Holds what an incident brought out of the baseline: at once while it is open, and with its opening what led to it.

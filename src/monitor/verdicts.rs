@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::activity::Activity;
-use crate::baseline::Sighting;
 use crate::detect::finding::Signal;
 use crate::detect::incident::fingerprint;
 use crate::time::{EventTime, ProcessingTime};
@@ -95,6 +93,9 @@ impl Monitor {
         state: &IdentityState,
         time: EventTime,
     ) -> Option<EventTime> {
+        if state.feedback.is_empty() {
+            return None;
+        }
         let mut muted_until = None;
         signals.retain(|signal| {
             let ruling = state.feedback.admits(&signal.detector.id, fingerprint(signal), time);
@@ -119,18 +120,6 @@ impl Monitor {
         for (dimension, value) in state.feedback.expire(time) {
             state.behaviour.quarantine(dimension, value.as_str(), time);
         }
-    }
-}
-
-/// Keeps what is new in a muted event out of the baseline until the mute is over.
-pub(super) fn hold_out_until(
-    until: Option<EventTime>,
-    activity: &Activity<'_>,
-    state: &mut IdentityState,
-    sighting: &Sighting,
-) {
-    if let Some(until) = until {
-        state.behaviour.hold_out_until(&activity.event, sighting, until);
     }
 }
 

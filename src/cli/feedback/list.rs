@@ -28,13 +28,12 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let is_wanted = |record: &FeedbackRecord| {
         args.identity_id.as_ref().is_none_or(|wanted| record.identity_id == *wanted)
     };
-    topic::read_to_end(&config, &config.topics.feedback, "feedback", &mut |_, value| match value
-        .map(FeedbackRecord::read)
-    {
+    let take = |_: Option<&[u8]>, value: Option<&[u8]>| match value.map(FeedbackRecord::read) {
         Some(Ok(record)) if is_wanted(&record) => found.add(record),
         Some(Err(_)) => found.unreadable += 1,
         Some(Ok(_)) | None => {}
-    })?;
+    };
+    topic::read_to_end(&config, &config.topics.feedback, "feedback", take)?;
     found.sort();
     let mut out = stdout().lock();
     if args.json {

@@ -55,9 +55,9 @@ impl Inventory {
 /// Where the brokers do not answer, the topic is missing, or reading stands still.
 pub(super) fn read(config: &Config) -> anyhow::Result<Inventory> {
     let mut inventory = Inventory::default();
-    let mut take = |key: Option<&[u8]>, value: Option<&[u8]>| inventory.take(key, value);
-    inventory.ends = topic::read_to_end(config, &config.topics.inventory, "unused", &mut take)?;
-    Ok(inventory)
+    let take = |key: Option<&[u8]>, value: Option<&[u8]>| inventory.take(key, value);
+    let ends = topic::read_to_end(config, &config.topics.inventory, "unused", take)?;
+    Ok(Inventory { ends, ..inventory })
 }
 
 #[cfg(test)]

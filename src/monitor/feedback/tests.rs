@@ -150,6 +150,17 @@ fn an_acceptance_that_ends_holds_out_again_what_it_brought() {
 }
 
 #[test]
+fn an_incident_that_was_accepted_can_be_given_an_end() {
+    let (mut monitor, uid) = attacked();
+    tell(&mut monitor, &word(Verdict::Accept, Scope::Incident(uid), SOON_MS, None));
+    let end = ATTACK_MS + 20 * DAY_MS;
+    tell(&mut monitor, &word(Verdict::Accept, Scope::Incident(uid), SOON_MS + 1, Some(end)));
+    assert!(ignored(&monitor).is_empty());
+    assert!(does(&mut monitor, &theft("iam:CreateAccessKey"), end - 1).is_empty());
+    assert_eq!(does(&mut monitor, &theft("iam:CreateAccessKey"), end).len(), 1);
+}
+
+#[test]
 fn what_is_reopened_counts_again() {
     let (mut monitor, uid) = attacked();
     tell(&mut monitor, &word(Verdict::Accept, Scope::Incident(uid), SOON_MS, None));
