@@ -202,7 +202,7 @@ impl Ignored {
 pub struct Taken {
     /// Values of acceptances that were taken back.
     pub released: Vec<(Dimension, Term)>,
-    /// Whether a mute was taken back.
+    /// Whether a mute was taken back, or has another end.
     pub ends_mute: bool,
     /// Whether another verdict had to go for it.
     pub evicted: bool,
@@ -249,12 +249,12 @@ impl Verdicts {
     pub fn take(&mut self, mut entry: Entry) -> Taken {
         let mut taken = Taken::default();
         for old in self.displaced_by(&entry) {
+            taken.ends_mute |= old.verdict == Verdict::Mute;
             if entry.verdict == Verdict::Accept {
                 entry.fingerprints.extend(old.fingerprints);
                 entry.released.extend(old.released);
             } else {
                 taken.released.extend(old.released);
-                taken.ends_mute |= old.verdict == Verdict::Mute && entry.verdict == Verdict::Reopen;
             }
         }
         entry.fingerprints.sort_unstable();
@@ -272,6 +272,12 @@ impl Verdicts {
     pub fn expire(&mut self, time: EventTime) -> Vec<(Dimension, Term)> {
         let over = self.0.iter_mut().filter(|entry| entry.is_over(time));
         over.flat_map(|entry| std::mem::take(&mut entry.released)).collect()
+    }
+
+    /// The latest end of a mute.
+    #[must_use]
+    pub fn muted_until(&self) -> Option<EventTime> {
+        self.0.iter().filter(|entry| entry.verdict == Verdict::Mute).filter_map(|entry| entry.until).max()
     }
 
     /// All verdicts, oldest first.

@@ -52,7 +52,8 @@ impl Monitor {
             state.behaviour.quarantine(*dimension, value.as_str(), feedback.at);
         }
         if taken.ends_mute {
-            state.behaviour.terms.shorten_holds(feedback.at);
+            let muted_until = state.feedback.muted_until().unwrap_or_default();
+            state.behaviour.terms.shorten_holds(muted_until.max(feedback.at));
         }
         self.stats.count_evictions("feedback", u64::from(taken.evicted));
         Ok(())

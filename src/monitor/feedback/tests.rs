@@ -213,6 +213,27 @@ fn a_mute_that_is_taken_back_ends_at_once() {
 }
 
 #[test]
+fn a_mute_that_is_cut_short_holds_nothing_longer_and_one_that_is_left_still_does() {
+    let mut monitor = settled();
+    let mute = |scope, at_ms, days| word(Verdict::Mute, scope, at_ms, Some(ATTACK_MS + days * DAY_MS));
+    let detector = || Scope::Detector("new-service".into());
+    tell(&mut monitor, &mute(Scope::Identity, 1, 300));
+    assert!(does(&mut monitor, &theft("iam:CreateAccessKey"), ATTACK_MS).is_empty());
+    let held_until = |monitor: &Monitor| {
+        let state = monitor.shared().identities.get(ID).unwrap();
+        let held =
+            state.behaviour.terms.of(Dimension::Client).iter().filter_map(|entry| entry.quarantined_at());
+        held.max().map(|time| time.millis_since(at(ATTACK_MS)) / DAY_MS)
+    };
+    assert_eq!(held_until(&monitor), Some(300));
+    tell(&mut monitor, &mute(detector(), 2, 20));
+    tell(&mut monitor, &mute(Scope::Identity, 3, 10));
+    assert_eq!(held_until(&monitor), Some(20), "the other mute is still in force");
+    tell(&mut monitor, &word(Verdict::Reopen, detector(), 4, None));
+    assert_eq!(held_until(&monitor), Some(10));
+}
+
+#[test]
 fn an_incident_below_the_threshold_can_be_accepted_and_leaves_nothing() {
     let mut monitor = settled();
     let slight = Sample { action: "sqs:SendMessage".into(), ..Sample::default() };
