@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::baseline::{LastSeen, Profile};
+use crate::monitor::feedback::Entry;
 use crate::monitor::{Filter, HeldIncident, IncidentFilter, View};
 use crate::wire::FeedbackRecord;
 
@@ -55,6 +56,11 @@ pub trait Backend: Send + Sync {
     /// One identity with its baseline.
     fn identity(&self, id: &str) -> Option<(LastSeen, Profile)> {
         self.views().iter().find_map(|view| view.identity(id))
+    }
+
+    /// What analysts said about one identity, oldest first.
+    fn verdicts(&self, id: &str) -> Vec<Entry> {
+        self.views().iter().find_map(|view| view.verdicts(id)).unwrap_or_default()
     }
 }
 

@@ -120,12 +120,13 @@ async fn show_identity(
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<identities::Identity>, Problem> {
     let Path(id) = id.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let found = blocking(shared, move |backend| backend.identity(&id)).await?;
+    let find = move |backend: &dyn Backend| {
+        backend.identity(&id).map(|found| identities::Identity::new(found, &backend.verdicts(&id)))
+    };
+    let found = blocking(shared, find).await?;
     let missing =
         "this instance holds no such identity: another instance may, and the inventory topic has all";
-    found
-        .map(|found| Json(identities::Identity::new(found)))
-        .ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, missing))
+    found.map(Json).ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, missing))
 }
 
 #[derive(Deserialize)]

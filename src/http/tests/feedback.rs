@@ -1,6 +1,8 @@
 //! `POST /api/v1/feedback`, from a client that says what it likes.
 
 use super::*;
+use crate::monitor::feedback::Scope;
+use crate::monitor::{Feedback, Record, Verdict};
 use crate::wire::FeedbackRecord;
 
 /// Takes what it is told to take.
@@ -89,4 +91,26 @@ fn feedback_is_posted_and_nothing_else() {
         assert_eq!(answer.code, 405, "{method}");
         assert!(answer.head.contains("allow: post"), "{}", answer.head);
     }
+}
+
+#[test]
+fn an_identity_shows_what_was_said_about_it() {
+    let mut monitor = fixture::empty_monitor();
+    monitor.activity(&fixture::activity("ci/deploy", &Sample::default(), 0, "first"), &mut Vec::new());
+    let at = EventTime::from_millis(1_800_000_000_000);
+    let mute = Feedback {
+        identity_id: ROLE.into(),
+        verdict: Verdict::Mute,
+        scope: Scope::Detector("new-service".into()),
+        at,
+        until: Some(at.plus_millis(DAY_MS)),
+        by: "ana".into(),
+        reason: "change 4711".into(),
+    };
+    monitor.process(&Record::Feedback(Box::new(mute)), &mut Vec::new());
+    let server = start(Fake { views: vec![monitor.view()], ..fake() });
+    let identity = server.get(&format!("/api/v1/identities/{ROLE}")).json();
+    let expected = serde_json::json!([{"verdict": "mute", "detector": "new-service",
+        "at": "2027-01-15T08:00:00.000Z", "until": "2027-01-16T08:00:00.000Z"}]);
+    assert_eq!(identity["feedback"], expected);
 }
