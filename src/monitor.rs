@@ -6,6 +6,8 @@
 #[cfg(test)]
 pub(crate) mod fixture;
 mod changelog;
+pub mod feedback;
+mod held;
 pub mod identity;
 mod incidents;
 mod inputs;
@@ -22,6 +24,7 @@ mod stats;
 #[cfg(test)]
 mod tests;
 mod upkeep;
+mod verdicts;
 mod view;
 
 use std::collections::BTreeSet;
@@ -39,6 +42,8 @@ use crate::term::{Interner, Lexicon, Term};
 use crate::time::{DAY_MS, EventTime, HOUR_MS, ProcessingTime};
 
 pub use changelog::Vocabulary;
+pub use feedback::{Feedback, Verdict};
+pub use held::{HeldIncident, HeldSignal, IncidentFilter, IncidentState};
 pub use inputs::Inputs;
 pub use stats::Stats;
 pub use view::{Filter, View};
@@ -61,6 +66,8 @@ pub enum Record<'a> {
     Progress(Vec<InputProgress>),
     /// Part of an input partition will never be read.
     Lost(InputLoss),
+    /// An analyst says something about an identity.
+    Feedback(Box<Feedback>),
 }
 
 /// Messages of one input partition were gone before they were read: what was received from its last
@@ -168,6 +175,7 @@ impl Monitor {
             Record::Coverage(marks) => self.coverage(marks),
             Record::Progress(inputs) => self.progress(inputs),
             Record::Lost(loss) => self.lost_input(loss),
+            Record::Feedback(feedback) => self.feedback(feedback, effects),
         }
     }
 
@@ -205,6 +213,7 @@ impl Monitor {
         let first_seen = state.usage.first_seen;
         state.usage.note(event, &terms);
         outdate(state);
+        self.expire_feedback(state, event.time);
         let mut sighting = state.behaviour.observe(event, first_seen, shared.settings.behaviour, &terms);
         sighting.is_pause_covered =
             sighting.pause_days > 0 && self.was_covered(state, event, sighting.pause_days);
@@ -429,7 +438,7 @@ fn is_open(state: &IdentityState) -> bool {
 /// The topics whose partitions tell how far they are read.
 fn input_topics(config: &Config) -> Vec<String> {
     let inputs = config.topics.inputs.iter().map(|input| input.topic.clone());
-    inputs.chain([config.topics.inventory.clone()]).collect()
+    inputs.chain([config.topics.inventory.clone(), config.topics.feedback.clone()]).collect()
 }
 
 /// Whether something came since a record was published.

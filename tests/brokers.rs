@@ -274,7 +274,7 @@ fn as_user(kafka: &Kafka, config: &Config, user: &str) -> Config {
 fn allow_all_but(kafka: &Kafka, config: &Config, users: &[&str]) {
     let topics = &config.topics;
     let inputs: Vec<_> = topics.inputs.iter().map(|input| format!("--topic {}", input.topic)).collect();
-    let (inputs, inventory) = (inputs.join(" "), &topics.inventory);
+    let (inputs, inventory) = (inputs.join(" "), format!("{} --topic {}", topics.inventory, topics.feedback));
     let (activity, state) = (&topics.activity, &topics.state);
     let app = &config.kafka.application_id;
     let but = |user: &str| users.iter().copied().filter(|other| *other != user).collect::<Vec<_>>();
@@ -288,7 +288,10 @@ fn allow_all_but(kafka: &Kafka, config: &Config, users: &[&str]) {
     kafka.allow(&but("no-state"), &format!("--operation Read --topic {state}"));
     kafka.allow(
         users,
-        &format!("{write} --topic {} --topic {inventory} --topic {}", topics.alerts, topics.dead_letter),
+        &format!(
+            "{write} --topic {} --topic {} --topic {}",
+            topics.alerts, topics.inventory, topics.dead_letter
+        ),
     );
     kafka.allow(&but("no-group"), &format!("{read} --group {app} {prefixed}"));
     kafka.allow(&but("no-txn"), &format!("{write} --transactional-id {app} {prefixed}"));

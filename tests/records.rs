@@ -5,7 +5,9 @@
 use std::path::PathBuf;
 
 use nhi_monitor::activity::Kind;
-use nhi_monitor::wire::{Alert, LastSeenRecord, declared, last_seen};
+use nhi_monitor::time::ProcessingTime;
+use nhi_monitor::wire::feedback::Arrival;
+use nhi_monitor::wire::{Alert, FeedbackRecord, LastSeenRecord, declared, last_seen};
 
 fn file(path: &str) -> String {
     std::fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)).expect(path)
@@ -46,4 +48,14 @@ fn the_declaration_shown_is_one_that_is_read() {
     let declared = change.declared.unwrap();
     assert_eq!((declared.kind, declared.unused_after_days), (Some(Kind::Workload), Some(45)));
     assert_eq!(declared.allowed_networks, ["192.0.2.0/24"]);
+}
+
+/// Guarantees that the feedback shown is taken, and is written with its keys in this order.
+#[test]
+fn the_feedback_shown_is_taken() {
+    let record = FeedbackRecord::read(example("feedback").as_bytes()).unwrap();
+    assert_eq!(serde_json::to_string_pretty(&record).unwrap() + "\n", example("feedback"));
+    let received = ProcessingTime::parse_rfc3339("2026-01-31T09:30:01Z").unwrap();
+    let feedback = record.check(Arrival { received, skew_ms: 0 }).unwrap();
+    assert!(feedback.until.is_some() && feedback.by == "ana@example.com", "{feedback:?}");
 }

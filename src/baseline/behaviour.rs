@@ -178,6 +178,20 @@ impl Behaviour {
         self.innovation[dimension as usize].take_back(time.day());
     }
 
+    /// Holds what is new in an event out of the baseline until a time that may lie ahead, and from then on for the quarantine.
+    pub fn hold_out_until(&mut self, event: &Event<'_>, sighting: &Sighting, until: EventTime) {
+        for dimension in Dimension::ALL {
+            if sighting.new_bits[dimension as usize].is_some() {
+                self.innovation[dimension as usize].take_back(event.time.day());
+                dimension.value_of(event, |value| self.terms.hold(dimension, value, until));
+            }
+        }
+        if sighting.is_new_human_use {
+            self.human_since = self.human_since.max(Some(until));
+        }
+        self.hold_out_bursts(sighting);
+    }
+
     /// Holds the current hour out of the rates in which a burst showed.
     pub fn hold_out_bursts(&mut self, sighting: &Sighting) {
         if sighting.burst.bits > 0.0 {

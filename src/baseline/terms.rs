@@ -116,6 +116,35 @@ impl TermSets {
         }
     }
 
+    /// Holds `value` out of the baseline as if it had raised an alert at `until`, which may lie ahead.
+    pub fn hold(&mut self, dimension: Dimension, value: &str, until: EventTime) {
+        let hash = short_hash(value);
+        if let Some(entry) = self.of_mut(dimension).iter_mut().find(|entry| entry.is(hash, value)) {
+            entry.quarantined_at = Packed::of(entry.quarantined_at().max(Some(until)));
+        }
+    }
+
+    /// Lets no value be held out as of later than `time`.
+    pub fn shorten_holds(&mut self, time: EventTime) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.quarantined_at() > Some(time)) {
+            entry.quarantined_at = Packed::of(Some(time));
+        }
+    }
+
+    /// Makes part of the baseline what is held out as of these times, both inclusive, and tells which values.
+    pub fn release(&mut self, (since, to): (EventTime, EventTime)) -> Vec<(Dimension, Term)> {
+        let mut released = Vec::new();
+        for dimension in Dimension::ALL {
+            for entry in self.of_mut(dimension) {
+                if entry.quarantined_at().is_some_and(|time| time >= since && time <= to) {
+                    entry.quarantined_at = Packed::of(None);
+                    released.push((dimension, entry.term.clone()));
+                }
+            }
+        }
+        released
+    }
+
     /// The values of one dimension.
     #[must_use]
     pub fn of(&self, dimension: Dimension) -> TermSet<'_> {
@@ -349,6 +378,37 @@ mod tests {
         assert_eq!(touched(&mut set, "iam", 7), Prior::Quarantined);
         assert_eq!(touched(&mut set, "iam", 8), Prior::Known);
         assert_eq!(touched(&mut set, "iam", 9), Prior::Known);
+    }
+
+    #[test]
+    fn what_is_released_is_known_at_once_and_told() {
+        let mut set = TermSets::default();
+        for (value, at) in [("a", 1), ("b", 5)] {
+            touched(&mut set, value, at);
+            set.quarantine(SERVICE, value, day(at));
+        }
+        let released = set.release((day(2), day(5)));
+        assert_eq!(released.iter().map(|(_, term)| term.as_str()).collect::<Vec<_>>(), ["b"]);
+        assert_eq!(
+            (touched(&mut set, "a", 6), touched(&mut set, "b", 6)),
+            (Prior::Quarantined, Prior::Known)
+        );
+    }
+
+    #[test]
+    fn what_is_held_ages_from_the_end_of_the_hold_unless_that_is_shortened() {
+        let mut set = TermSets::default();
+        for value in ["a", "b"] {
+            touched(&mut set, value, 1);
+            set.hold(SERVICE, value, day(100));
+        }
+        assert_eq!(touched(&mut set, "a", 106), Prior::Quarantined);
+        assert_eq!(touched(&mut set, "a", 107), Prior::Known);
+        set.shorten_holds(day(50));
+        assert_eq!(
+            (touched(&mut set, "b", 56), touched(&mut set, "b", 57)),
+            (Prior::Quarantined, Prior::Known)
+        );
     }
 
     #[test]

@@ -4,11 +4,13 @@ mod config;
 pub mod demo;
 mod detectors;
 mod exit;
+mod feedback;
 pub mod generate;
 mod run;
 mod scan;
 mod settings;
 mod table;
+mod topic;
 mod topics;
 mod unused;
 
@@ -55,6 +57,9 @@ enum Command {
     Scan(scan::Args),
     /// List identities that nobody uses, from the inventory topic.
     Unused(unused::Args),
+    /// Accept, mute or reopen what the monitor found about an identity.
+    #[command(subcommand)]
+    Feedback(feedback::Command),
     /// List, explain or test the detectors.
     #[command(subcommand)]
     Detectors(detectors::Command),
@@ -79,6 +84,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Demo(args) => demo::run(args),
         Command::Run(args) => run::run(&args),
         Command::Unused(args) => unused::run(&args),
+        Command::Feedback(command) => feedback::run(&command),
         Command::Generate(args) => generate::run(args).map(|_| Exit::Ok).map_err(Failure::from),
         Command::Topics(command) => topics::run(&command),
         Command::Scan(args) => scan::run(&args),

@@ -87,6 +87,8 @@ pub struct Topics {
     pub alerts: String,
     /// Declared identities in, last-seen records out (compacted).
     pub inventory: String,
+    /// Verdicts of analysts in: accept, mute, reopen.
+    pub feedback: String,
     /// Changelog of the monitor's state (internal, compacted).
     pub state: String,
     /// What could not be understood, with the reason.
@@ -109,6 +111,7 @@ impl Default for Topics {
             activity: "nhi.activity".into(),
             alerts: "nhi.alerts".into(),
             inventory: "nhi.inventory".into(),
+            feedback: "nhi.feedback".into(),
             state: "nhi.state".into(),
             dead_letter: "nhi.dead-letter".into(),
             partitions: 12,
@@ -284,11 +287,13 @@ pub struct Http {
     pub listen: String,
     /// Alerts kept in memory for `/api/v1/alerts`.
     pub recent_alerts: usize,
+    /// Whether `POST /api/v1/feedback` takes verdicts. There is no authentication: whoever reaches the port could then explain an attack away.
+    pub feedback: bool,
 }
 
 impl Default for Http {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:9464".into(), recent_alerts: 1_000 }
+        Self { listen: "127.0.0.1:9464".into(), recent_alerts: 1_000, feedback: false }
     }
 }
 

@@ -129,6 +129,7 @@ fn named_topics(topics: &Topics) -> Vec<(String, &str)> {
         ("activity", &topics.activity),
         ("alerts", &topics.alerts),
         ("inventory", &topics.inventory),
+        ("feedback", &topics.feedback),
         ("state", &topics.state),
         ("dead_letter", &topics.dead_letter),
     ];

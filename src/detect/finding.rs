@@ -129,6 +129,8 @@ pub struct IncidentReport {
     pub confidence: u8,
     /// What happened, in one or two sentences that stand alone.
     pub message: String,
+    /// Who ended it and why, where a person did.
+    pub settlement: Option<String>,
 }
 
 impl IncidentReport {

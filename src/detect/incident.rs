@@ -157,6 +157,21 @@ impl Incident {
         self.is_open().then(|| self.report(Stage::Close, subject.clone(), self.due_at(settings)))
     }
 
+    /// The report that ends it because somebody, for a reason, accepted it; `None` where it is not open.
+    pub fn accept(
+        &mut self,
+        subject: &Subject,
+        at: ProcessingTime,
+        (by, reason): (&str, &str),
+    ) -> Option<IncidentReport> {
+        self.is_open().then(|| {
+            let mut report = self.report(Stage::Close, subject.clone(), at.max(self.received));
+            report.settlement = Some(format!("accepted by {by}: {reason}"));
+            report.message = super::message::of_acceptance(subject, by, reason);
+            report
+        })
+    }
+
     /// Severity: of the gravest signal in it, up one at risk 75 and up one more at risk 90, and up or down one by
     /// how much depends on the identity.
     fn severity(&self, criticality: Criticality) -> Severity {
@@ -191,6 +206,7 @@ impl Incident {
             severity,
             confidence: self.confidence(),
             message: super::message::of_incident(self, &subject, stage),
+            settlement: None,
             subject,
         }
     }
@@ -211,7 +227,8 @@ impl Incident {
 }
 
 /// What makes two signals say the same: the detector and what it saw, but for bursts only the detector.
-fn fingerprint(signal: &Signal) -> u64 {
+#[must_use]
+pub fn fingerprint(signal: &Signal) -> u64 {
     use super::detector::Rule;
     match signal.detector.rule {
         Rule::Burst { .. } | Rule::HumanUse { .. } | Rule::Dormancy { .. } => {

@@ -23,6 +23,12 @@ pub fn of_incident(incident: &Incident, subject: &Subject, stage: Stage) -> Stri
     format!("{who}: {}{more}{place}.", reasons.join("; "))
 }
 
+/// The message of the report that ends an incident because somebody accepted it.
+#[must_use]
+pub fn of_acceptance(subject: &Subject, by: &str, reason: &str) -> String {
+    format!("{}: accepted by {by}: {reason}", who(subject))
+}
+
 /// The message of an unused finding.
 #[must_use]
 pub fn of_unused(subject: &Subject, unused_days: u32, last_seen: Option<&str>) -> String {

@@ -93,6 +93,7 @@ fn report(
         severity: detector.severity.min(Severity::Low),
         confidence: CONFIDENCE,
         message,
+        settlement: None,
         subject,
     }
 }

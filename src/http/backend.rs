@@ -5,7 +5,9 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::baseline::{LastSeen, Profile};
-use crate::monitor::{Filter, View};
+use crate::monitor::feedback::Entry;
+use crate::monitor::{Filter, HeldIncident, IncidentFilter, View};
+use crate::wire::FeedbackRecord;
 
 use super::alerts::{AlertQuery, RecentAlert};
 
@@ -23,6 +25,11 @@ pub trait Backend: Send + Sync {
     /// Alerts published lately that fit, newest first.
     fn alerts(&self, query: &AlertQuery) -> Vec<Arc<RecentAlert>>;
 
+    /// What writes feedback; `None` where the operator did not allow for it.
+    fn feedback_taker(&self) -> Option<&dyn FeedbackTaker> {
+        None
+    }
+
     /// The identities of each partition that this instance owns.
     fn views(&self) -> Vec<View>;
 
@@ -35,10 +42,35 @@ pub trait Backend: Send + Sync {
         identities
     }
 
+    /// Up to `limit` incidents, the weightiest first, over all partitions.
+    fn incidents(&self, filter: &IncidentFilter, limit: usize) -> Vec<HeldIncident> {
+        let lists = self.views().into_iter().flat_map(|view| view.incidents(filter, limit));
+        let mut incidents: Vec<_> = lists.collect();
+        incidents.sort_by(|one, other| {
+            other.bits.total_cmp(&one.bits).then_with(|| one.identity_id.cmp(&other.identity_id))
+        });
+        incidents.truncate(limit);
+        incidents
+    }
+
     /// One identity with its baseline.
     fn identity(&self, id: &str) -> Option<(LastSeen, Profile)> {
         self.views().iter().find_map(|view| view.identity(id))
     }
+
+    /// What analysts said about one identity, oldest first.
+    fn verdicts(&self, id: &str) -> Vec<Entry> {
+        self.views().iter().find_map(|view| view.verdicts(id)).unwrap_or_default()
+    }
+}
+
+/// Writes an analyst's word where the stages read it.
+pub trait FeedbackTaker: Send + Sync {
+    /// Writes it. Blocks until it is written.
+    ///
+    /// # Errors
+    /// Where it was not, for a person.
+    fn take(&self, record: &FeedbackRecord) -> Result<(), String>;
 }
 
 /// How the process is.

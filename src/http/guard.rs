@@ -18,6 +18,12 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// Longest path and query. Identity ids are up to 2 KB and percent-encoding may triple them.
 const MAX_TARGET_BYTES: usize = 8 << 10;
 
+/// The one endpoint that is written to.
+pub(super) const FEEDBACK: &str = "/api/v1/feedback";
+
+/// What may be done here.
+pub(super) const METHODS: &str = "every endpoint is read with GET; /api/v1/feedback takes POST";
+
 /// Headers of every answer. Nothing here is for other sites, frames or caches; the index page has only its own style.
 const HEADERS: [(HeaderName, &str); 6] = [
     (header::CACHE_CONTROL, "no-store"),
@@ -48,9 +54,16 @@ async fn pass(State(backend): State<Arc<dyn Backend>>, request: Request, next: N
 }
 
 async fn limited(request: Request, next: Next) -> Response {
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "every endpoint is read with GET");
-        return ([(header::ALLOW, "GET, HEAD")], problem).into_response();
+    let is_feedback = request.uri().path() == FEEDBACK;
+    let allowed = if is_feedback { "POST" } else { "GET, HEAD" };
+    let is_allowed = match *request.method() {
+        Method::GET | Method::HEAD => !is_feedback,
+        Method::POST => is_feedback,
+        _ => false,
+    };
+    if !is_allowed {
+        let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, METHODS);
+        return ([(header::ALLOW, allowed)], problem).into_response();
     }
     if request.uri().path_and_query().is_some_and(|target| target.as_str().len() > MAX_TARGET_BYTES) {
         return Problem::new(StatusCode::URI_TOO_LONG, format!("at most {MAX_TARGET_BYTES} bytes"))
@@ -74,6 +87,8 @@ fn endpoint(request: &Request) -> &'static str {
         Some("/api/v1/identities") => "/api/v1/identities",
         Some("/api/v1/identities/{*id}") => "/api/v1/identities/{id}",
         Some("/api/v1/alerts") => "/api/v1/alerts",
+        Some("/api/v1/incidents") => "/api/v1/incidents",
+        Some(FEEDBACK) => FEEDBACK,
         _ => "other",
     }
 }

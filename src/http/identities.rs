@@ -4,6 +4,8 @@ use serde::Serialize;
 
 use crate::baseline::profile::{TermList, TermUse};
 use crate::baseline::{LastSeen, Profile};
+use crate::monitor::feedback::{Entry, Scope, Verdict};
+use crate::time::EventTime;
 use crate::wire::LastSeenRecord;
 
 /// One page of identities.
@@ -31,6 +33,20 @@ pub(super) struct Identity {
     #[serde(flatten)]
     last_seen: LastSeenRecord,
     baseline: Baseline,
+    /// What analysts said that was not taken back, oldest first; it may have expired.
+    feedback: Vec<Said>,
+}
+
+/// One verdict of an analyst. Who gave it and why is in the topic.
+#[derive(Serialize)]
+struct Said {
+    verdict: Verdict,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    incident_uid: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detector: Option<String>,
+    at: String,
+    until: Option<String>,
 }
 
 /// A [`Profile`] with its times as RFC 3339.
@@ -62,8 +78,21 @@ struct Value {
 
 impl Identity {
     /// From what a view gives.
-    pub(super) fn new((last_seen, profile): (LastSeen, Profile)) -> Self {
-        Self { last_seen: LastSeenRecord::from(&last_seen), baseline: profile.into() }
+    pub(super) fn new((last_seen, profile): (LastSeen, Profile), verdicts: &[Entry]) -> Self {
+        let feedback = verdicts.iter().map(Said::from).collect();
+        Self { last_seen: LastSeenRecord::from(&last_seen), baseline: profile.into(), feedback }
+    }
+}
+
+impl From<&Entry> for Said {
+    fn from(entry: &Entry) -> Self {
+        let (incident_uid, detector) = match &entry.scope {
+            Scope::Identity => (None, None),
+            Scope::Incident(uid) => (Some(format!("{uid:032x}")), None),
+            Scope::Detector(id) => (None, Some(id.clone())),
+        };
+        let (at, until) = (entry.at.to_rfc3339(), entry.until.map(EventTime::to_rfc3339));
+        Self { verdict: entry.verdict, incident_uid, detector, at, until }
     }
 }
 

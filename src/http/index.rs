@@ -3,7 +3,7 @@
 use super::backend::Health;
 
 /// Endpoints with what they are for. Links lead to themselves.
-const ENDPOINTS: [(&str, &str); 7] = [
+const ENDPOINTS: [(&str, &str); 8] = [
     ("/metrics", "Prometheus metrics"),
     ("/healthz", "whether the process works"),
     ("/readyz", "whether state is restored and records are consumed, else why not"),
@@ -16,6 +16,10 @@ const ENDPOINTS: [(&str, &str); 7] = [
     (
         "/api/v1/alerts",
         "recent alerts, newest first; <code>severity</code> (or worse) <code>identity</code> <code>since</code> <code>limit</code>",
+    ),
+    (
+        "/api/v1/incidents",
+        "incidents held, also below the threshold; <code>state</code> <code>min_risk</code> <code>identity</code> <code>limit</code>",
     ),
 ];
 

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, Path, Query, State};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -19,11 +20,13 @@ use crate::baseline::last_seen::UseStatus;
 use crate::detect::finding::Severity;
 use crate::monitor::Filter;
 use crate::time::ProcessingTime;
+use crate::wire::FeedbackRecord;
 
 use super::alerts::AlertQuery;
 use super::backend::{Backend, Health};
+use super::guard::FEEDBACK;
 use super::problem::Problem;
-use super::{guard, identities, index};
+use super::{feedback, guard, identities, incidents, index};
 
 /// Type of the Prometheus text format (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -54,9 +57,11 @@ pub(super) fn router(backend: Arc<dyn Backend>) -> Router {
         .route("/api/v1/identities", get(list_identities))
         .route("/api/v1/identities/{*id}", get(show_identity))
         .route("/api/v1/alerts", get(list_alerts))
+        .route("/api/v1/incidents", get(list_incidents))
+        .route(FEEDBACK, post(take_feedback))
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "no such endpoint: GET / lists them") })
         .method_not_allowed_fallback(|| async {
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "every endpoint is read with GET")
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, guard::METHODS)
         })
         .with_state(shared);
     guard::guard(endpoints, backend)
@@ -115,12 +120,13 @@ async fn show_identity(
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<identities::Identity>, Problem> {
     let Path(id) = id.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let found = blocking(shared, move |backend| backend.identity(&id)).await?;
+    let find = move |backend: &dyn Backend| {
+        backend.identity(&id).map(|found| identities::Identity::new(found, &backend.verdicts(&id)))
+    };
+    let found = blocking(shared, find).await?;
     let missing =
         "this instance holds no such identity: another instance may, and the inventory topic has all";
-    found
-        .map(|found| Json(identities::Identity::new(found)))
-        .ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, missing))
+    found.map(Json).ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, missing))
 }
 
 #[derive(Deserialize)]
@@ -142,6 +148,33 @@ async fn list_alerts(
     let found = blocking(shared, move |backend| backend.alerts(&query)).await?;
     let alerts: Vec<_> = found.iter().map(|alert| &alert.json).collect();
     Ok(Json(json!({"alerts": alerts})))
+}
+
+async fn list_incidents(
+    State(shared): State<Shared>,
+    Params(params): Params<incidents::IncidentsParams>,
+) -> Result<Json<incidents::Incidents>, Problem> {
+    let (filter, limit) = params.query()?;
+    let found = blocking(shared, move |backend| backend.incidents(&filter, limit)).await?;
+    Ok(Json(found.into()))
+}
+
+async fn take_feedback(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<(StatusCode, Json<FeedbackRecord>), Problem> {
+    if shared.backend.feedback_taker().is_none() {
+        return Err(feedback::turned_off());
+    }
+    let record = feedback::read(&headers, body).await?;
+    let write = move |backend: &dyn Backend| {
+        let taken = backend.feedback_taker().map_or(Ok(()), |taker| taker.take(&record));
+        taken.map(|()| record)
+    };
+    let written = blocking(shared, write).await?;
+    let refused = |why: String| Problem::new(StatusCode::SERVICE_UNAVAILABLE, why);
+    written.map(|record| (StatusCode::ACCEPTED, Json(record))).map_err(refused)
 }
 
 fn parse_since(text: &str) -> Result<ProcessingTime, Problem> {

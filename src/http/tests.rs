@@ -1,3 +1,5 @@
+mod feedback;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -13,8 +15,9 @@ use crate::baseline::last_seen::UseStatus;
 use crate::baseline::profile::{TermList, TermUse};
 use crate::baseline::{LastSeen, Profile};
 use crate::detect::finding::Severity;
-use crate::monitor::{Filter, View};
-use crate::time::{EventTime, ProcessingTime};
+use crate::detect::testing::Sample;
+use crate::monitor::{Filter, View, fixture};
+use crate::time::{DAY_MS, EventTime, ProcessingTime};
 
 const ROLE: &str = "arn:aws:iam::111122223333:role/ci/deploy";
 
@@ -23,6 +26,8 @@ struct Fake {
     identities: Vec<LastSeen>,
     alerts: RecentAlerts,
     answered: Mutex<Vec<(&'static str, u16)>>,
+    feedback: Option<feedback::Taker>,
+    views: Vec<View>,
 }
 
 impl Backend for Fake {
@@ -42,8 +47,12 @@ impl Backend for Fake {
         self.alerts.list(query)
     }
 
+    fn feedback_taker(&self) -> Option<&dyn FeedbackTaker> {
+        self.feedback.as_ref().map(|taker| taker as &dyn FeedbackTaker)
+    }
+
     fn views(&self) -> Vec<View> {
-        Vec::new()
+        self.views.clone()
     }
 
     fn identities(&self, filter: &Filter, after: Option<&str>, limit: usize) -> Vec<LastSeen> {
@@ -118,6 +127,8 @@ fn fake() -> Fake {
         identities,
         alerts,
         answered: Mutex::default(),
+        feedback: None,
+        views: Vec::new(),
     }
 }
 
@@ -265,6 +276,39 @@ fn alerts_are_filtered_newest_first() {
     assert_eq!(severities("/api/v1/alerts?since=1970-01-01T00:00:02Z"), [4]);
 }
 
+/// Below the threshold too: one partition holds an open incident, another one that was never reported.
+#[test]
+fn incidents_of_all_partitions_are_listed_heaviest_first() {
+    let (open, mut pending) = (fixture::busy_monitor(1), fixture::busy_monitor(2));
+    let slight = Sample { action: "sqs:SendMessage".into(), ..Sample::default() };
+    pending.activity(&fixture::activity("role-1", &slight, 30 * DAY_MS, "slight"), &mut Vec::new());
+    let server = start(Fake { views: vec![pending.view(), open.view()], ..fake() });
+    let states = |target: &str| -> Vec<String> {
+        let found = server.get(target).json();
+        found["incidents"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["state"].as_str().unwrap().into())
+            .collect()
+    };
+    assert_eq!(states("/api/v1/incidents"), ["open", "open", "pending"]);
+    assert_eq!(states("/api/v1/incidents?state=pending"), ["pending"]);
+    assert_eq!(states("/api/v1/incidents?min_risk=50"), ["open", "open"]);
+    assert_eq!(states("/api/v1/incidents?limit=1"), ["open"]);
+    let role = "arn:aws:iam::111122223333:role/role-1";
+    let found = server.get(&format!("/api/v1/incidents?identity={role}")).json();
+    let [incident] = &found["incidents"].as_array().unwrap()[..] else { panic!("{found}") };
+    assert_eq!((&incident["identity_id"], &incident["accepted"]), (&role.into(), &false.into()));
+    assert_eq!(incident["uid"].as_str().unwrap().len(), 32);
+    let signal = &incident["signals"][0];
+    assert_eq!(
+        (&signal["detector"], &signal["time"]),
+        (&"new-service".into(), &"2026-02-04T00:00:00.000Z".into())
+    );
+    assert!(signal["bits"].as_f64().unwrap() > 3.0 && signal["reason"].as_str().unwrap().contains("sqs"));
+}
+
 #[test]
 fn errors_are_problems_that_say_what_to_do() {
     let server = start(fake());
@@ -283,6 +327,9 @@ fn errors_are_problems_that_say_what_to_do() {
     check("/api/v1/identities?limit=0", 400, "1 to 1000");
     check("/api/v1/identities/%ff", 400, "");
     check("/api/v1/alerts?since=yesterday", 400, "2026-01-31T09:30:00Z");
+    check("/api/v1/incidents?state=ajar", 400, "pending");
+    check("/api/v1/incidents?min_risk=101", 400, "0 to 100");
+    check("/api/v1/incidents?limit=0", 400, "1 to 200");
     check(&format!("/{}", "a".repeat(9_000)), 414, "bytes");
 }
 

@@ -139,6 +139,20 @@ pub fn producer(kafka: &Kafka, name: &WorkerName) -> ClientConfig {
     with_properties(config, kafka)
 }
 
+/// Settings of a producer of single records outside of transactions: written once, by all replicas in sync, or known not to be.
+#[must_use]
+pub fn plain_producer(kafka: &Kafka, timeout: Duration) -> ClientConfig {
+    let mut config = base(kafka);
+    config
+        .set("enable.idempotence", "true")
+        .set("acks", "all")
+        .set("message.timeout.ms", timeout.as_millis().to_string())
+        .set("linger.ms", "0")
+        // As in `producer`.
+        .set("partitioner", "murmur2_random");
+    with_properties(config, kafka)
+}
+
 fn reader(kafka: &Kafka, group: &str) -> ClientConfig {
     let mut config = base(kafka);
     config

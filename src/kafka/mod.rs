@@ -4,6 +4,7 @@ pub mod client;
 mod context;
 pub mod embedded;
 mod failure;
+pub mod feedback;
 mod lag;
 mod log;
 mod losses;

@@ -25,6 +25,8 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 const EMBEDDED_CLUSTER: &str = "mockCluster";
 /// Activities are read within minutes; a day leaves room for an outage of the monitor over a night.
 const ACTIVITY_RETENTION_MS: &str = "86400000";
+/// 400 days: as long as the longest mute, so that the topic shows who said what is in force.
+const FEEDBACK_RETENTION_MS: &str = "34560000000";
 /// The changelog's segments are compacted while small, so that a restore reads little that is outdated.
 const STATE_SEGMENT_BYTES: &str = "67108864";
 /// With three replicas a write counts once two have it.
@@ -198,6 +200,7 @@ pub fn wanted(topics: &Topics) -> Vec<Wanted> {
         own(&topics.state, Cleanup::Compact, &[("segment.bytes", STATE_SEGMENT_BYTES)]),
         own(&topics.alerts, Cleanup::Delete, &[]),
         own(&topics.inventory, Cleanup::Compact, &[]),
+        own(&topics.feedback, Cleanup::Delete, &[("retention.ms", FEEDBACK_RETENTION_MS)]),
         own(&topics.dead_letter, Cleanup::Delete, &[]),
     ]);
     wanted

@@ -12,6 +12,8 @@ use crate::identity::Declared;
 use crate::term::Term;
 use crate::time::{EventTime, ProcessingTime};
 
+use super::feedback::Verdicts;
+
 /// Log sources remembered per identity. More than that, and its status stays `unknown`: coverage of all cannot be shown.
 pub const MAX_SCOPES: usize = 32;
 
@@ -43,6 +45,8 @@ pub struct IdentityState {
     pub has_more_scopes: bool,
     /// The incident being built or open.
     pub incident: Option<Box<Incident>>,
+    /// What analysts said about it.
+    pub feedback: Verdicts,
     /// The unused finding that is open.
     pub unused: Option<Box<UnusedFinding>>,
     /// What was published last.

@@ -32,10 +32,14 @@ impl Monitor {
         detectors.run(subject, |signal| signals.push(signal));
         signals.iter().for_each(|signal: &Signal| self.stats.count_signal(&signal.detector.id));
         signals.retain(|signal| signal.detector.status == Status::Enabled);
+        let muted_until = self.sift(&mut signals, state, event.time);
         if !signals.is_empty() {
             self.grow(activity, state, signals, effects);
         }
         self.hold_out(activity, state, sighting);
+        if let Some(until) = muted_until {
+            state.behaviour.hold_out_until(event, sighting, until);
+        }
     }
 
     /// Holds what an incident brought out of the baseline: at once while it is open, and with its opening what led to it.
@@ -67,7 +71,9 @@ impl Monitor {
         effects: &mut Vec<Effect>,
     ) {
         let (id, event) = (&activity.identity.id, &activity.event);
-        let mut incident = state.incident.take().unwrap_or_else(|| {
+        let count = signals.len() as u64;
+        let known = state.incident.take().filter(|incident| !state.feedback.has_accepted(incident.uid));
+        let mut incident = known.unwrap_or_else(|| {
             Box::new(Incident::begin(id, (event.time, event.received), event.dedupe_key()))
         });
         let was_open = incident.is_open();
@@ -77,6 +83,9 @@ impl Monitor {
             effects.push(Effect::Alert(Box::new(report)));
         }
         self.stats.open_incidents += u64::from(!was_open && incident.is_open());
+        if !incident.is_open() {
+            self.stats.count_suppressed("below_threshold", count);
+        }
         state.incident = Some(incident);
     }
 

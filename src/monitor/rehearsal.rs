@@ -24,7 +24,7 @@ const IDENTITY: &str = "arn:aws:iam::111122223333:role/rehearsal";
 pub(crate) const SCOPE: &str = "aws:111122223333:eu-west-1";
 
 /// Where the tests' time begins: Monday 2026-01-05, midnight UTC.
-pub(super) const START_MS: i64 = 1_767_571_200_000;
+pub(crate) const START_MS: i64 = 1_767_571_200_000;
 
 /// Runs one detector's embedded tests.
 #[must_use]

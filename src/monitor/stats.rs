@@ -28,6 +28,12 @@ pub struct Stats {
     pub forgotten_inputs: u64,
     /// Signals raised, by detector id.
     pub signals: BTreeMap<String, u64>,
+    /// Signals that led to no alert when they came, by bounded reason.
+    pub suppressed: BTreeMap<&'static str, u64>,
+    /// Verdicts of analysts taken, by verdict.
+    pub feedback: BTreeMap<&'static str, u64>,
+    /// Verdicts that changed nothing, by bounded reason.
+    pub feedback_ignored: BTreeMap<&'static str, u64>,
     /// What was dropped at a limit, by limit.
     pub evictions: BTreeMap<&'static str, u64>,
     /// Identities held now, by kind and status.
@@ -49,6 +55,11 @@ impl Stats {
                 self.signals.insert(detector_id.to_owned(), 1);
             }
         }
+    }
+
+    /// Counts signals that led to no alert.
+    pub fn count_suppressed(&mut self, reason: &'static str, count: u64) {
+        *self.suppressed.entry(reason).or_default() += count;
     }
 
     /// Counts what was dropped at a limit.

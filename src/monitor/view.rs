@@ -8,6 +8,7 @@ use crate::baseline::last_seen::UseStatus;
 use crate::baseline::{LastSeen, Profile};
 use crate::term::Term;
 
+use super::feedback::Entry;
 use super::identity::IdentityState;
 use super::state::Shared;
 use super::{posture, publish};
@@ -43,6 +44,12 @@ impl View {
     #[must_use]
     pub fn identity(&self, id: &str) -> Option<(LastSeen, Profile)> {
         self.with(id, |state| (self.last_seen(id, state), publish::profile(state)))
+    }
+
+    /// What analysts said about one identity, oldest first.
+    #[must_use]
+    pub fn verdicts(&self, id: &str) -> Option<Vec<Entry>> {
+        self.with(id, |state| state.feedback.iter().cloned().collect())
     }
 
     /// All ids, in order: for a walk over everything, which pages would make slow.
@@ -81,7 +88,7 @@ impl View {
         first.into_iter().map(|ordered| ordered.0).collect()
     }
 
-    fn with<R>(&self, id: &str, read: impl FnOnce(&IdentityState) -> R) -> Option<R> {
+    pub(super) fn with<R>(&self, id: &str, read: impl FnOnce(&IdentityState) -> R) -> Option<R> {
         self.shared.identities.get(id).map(|state| read(&state))
     }
 
@@ -103,7 +110,7 @@ impl Filter {
 
 /// Orders terms by their text.
 #[derive(PartialEq, Eq)]
-struct OrderedTerm(Term);
+pub(super) struct OrderedTerm(pub(super) Term);
 
 impl Ord for OrderedTerm {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {

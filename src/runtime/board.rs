@@ -148,6 +148,9 @@ fn add(total: &mut Stats, stats: &Stats) {
         declarations,
         forgotten_inputs,
         signals,
+        suppressed,
+        feedback,
+        feedback_ignored,
         evictions,
         identities,
         open_incidents,
@@ -166,9 +169,10 @@ fn add(total: &mut Stats, stats: &Stats) {
     for (detector, signals) in signals {
         *total.signals.entry(detector.clone()).or_default() += signals;
     }
-    for (limit, evictions) in evictions {
-        *total.evictions.entry(limit).or_default() += evictions;
-    }
+    add_each(&mut total.suppressed, suppressed);
+    add_each(&mut total.feedback, feedback);
+    add_each(&mut total.feedback_ignored, feedback_ignored);
+    add_each(&mut total.evictions, evictions);
     for (kind, identities) in identities {
         *total.identities.entry(*kind).or_default() += identities;
     }
@@ -176,6 +180,12 @@ fn add(total: &mut Stats, stats: &Stats) {
     // Every partition hears of every log source.
     total.scopes = total.scopes.max(*scopes);
     total.silent_scopes = total.silent_scopes.max(*silent_scopes);
+}
+
+fn add_each(total: &mut BTreeMap<&'static str, u64>, counts: &BTreeMap<&'static str, u64>) {
+    for (label, count) in counts {
+        *total.entry(label).or_default() += count;
+    }
 }
 
 #[cfg(test)]

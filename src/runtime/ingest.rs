@@ -1,4 +1,4 @@
-//! The ingest stage's processor: log records and declarations in, frames of activities and dead letters out.
+//! The ingest stage's processor: log records, declarations and feedback in, frames of activities and dead letters out.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,11 +16,13 @@ use crate::decode::FormatHint;
 use crate::ingest::{Ingest, Payload, Rejected, Sink};
 use crate::monitor::{InputLoss, InputProgress, Record};
 use crate::time::ProcessingTime;
+use crate::wire::feedback::{self, Arrival};
 use crate::wire::{DeadLetter, declared, frame};
 
 /// Turns log records into activities.
 pub(crate) struct IngestProcessor {
     ingest: Ingest,
+    skew_ms: i64,
     topics: Vec<Topic>,
     frames: Frames,
     seen: Seen,
@@ -44,6 +46,7 @@ struct Topic {
 enum Content {
     Logs(FormatHint),
     Inventory,
+    Feedback,
 }
 
 /// What one transaction took from one topic.
@@ -65,8 +68,10 @@ impl IngestProcessor {
             .map(|input| Topic { name: input.topic.clone(), content: Content::Logs(input.format) })
             .collect();
         topics.push(Topic { name: config.topics.inventory.clone(), content: Content::Inventory });
+        topics.push(Topic { name: config.topics.feedback.clone(), content: Content::Feedback });
         Self {
             ingest: Ingest::new(config.limits.clone()),
+            skew_ms: i64::try_from(config.limits.clock_skew.as_millis()).unwrap_or(i64::MAX),
             topics,
             frames: Frames::new(activity_partitions),
             seen: Seen::default(),
@@ -80,7 +85,7 @@ impl IngestProcessor {
     /// The topics that it reads, in the order of [`Source::topic`].
     pub(crate) fn topics(config: &Config) -> Vec<String> {
         let inputs = config.topics.inputs.iter().map(|input| input.topic.clone());
-        inputs.chain([config.topics.inventory.clone()]).collect()
+        inputs.chain([config.topics.inventory.clone(), config.topics.feedback.clone()]).collect()
     }
 
     /// Tells every monitor something that is small by its nature: names of topics, or of log sources that were told before.
@@ -108,7 +113,7 @@ impl Processor for IngestProcessor {
         let Some(topic) = self.topics.get(usize::from(message.source.topic)) else { return Ok(0) };
         let format = match topic.content {
             Content::Logs(format) => format,
-            Content::Inventory => FormatHint::Auto,
+            Content::Inventory | Content::Feedback => FormatHint::Auto,
         };
         let payload = Payload {
             bytes: message.value.unwrap_or_default(),
@@ -123,7 +128,8 @@ impl Processor for IngestProcessor {
         let mut router = Router { payload, frames: &mut self.frames, seen: &mut self.seen, counts, out };
         let records = match (topic.content, message.value) {
             (Content::Inventory, value) => router.inventory(message.key, value),
-            (Content::Logs(_), None) => router.tombstone(),
+            (Content::Feedback, Some(value)) => router.feedback(message.key, value, self.skew_ms),
+            (Content::Logs(_) | Content::Feedback, None) => router.tombstone(),
             (Content::Logs(_), Some(_)) => self.ingest.ingest(payload, &mut router),
         };
         counts.messages += 1;
@@ -227,6 +233,22 @@ impl Router<'_> {
                 self.route(&id, &Record::Declared(change), 0);
             }
             Ok(declared::InventoryRecord::Skipped(reason)) => self.skipped(reason),
+            Err(error) => self.dead_letter(error.kind(), error.to_string(), 0),
+        }
+        1
+    }
+
+    /// Routes an analyst's word in a frame of its own: a monitor of a former version, which does not know it, then sets
+    /// nothing else aside.
+    fn feedback(&mut self, key: Option<&[u8]>, value: &[u8], skew_ms: i64) -> u32 {
+        let arrival = Arrival { received: self.payload.received, skew_ms };
+        match feedback::parse(key.unwrap_or_default(), value, arrival) {
+            Ok(feedback) => {
+                self.frames.flush(self.out);
+                let id = feedback.identity_id.clone();
+                self.route(&id, &Record::Feedback(Box::new(feedback)), 0);
+                self.frames.flush(self.out);
+            }
             Err(error) => self.dead_letter(error.kind(), error.to_string(), 0),
         }
         1

@@ -47,7 +47,7 @@ pub enum Label {
     Topic,
     /// Partition of a topic.
     Partition,
-    /// Why a record was skipped, dead-lettered or lost, or a transaction aborted.
+    /// Why a record was skipped, dead-lettered or lost, a signal suppressed, a verdict ignored, or a transaction aborted.
     Reason,
     /// Stage of the pipeline.
     Stage,
@@ -59,6 +59,8 @@ pub enum Label {
     Detector,
     /// Whether an alert opens, grows or closes its incident.
     Report,
+    /// Verdict of an analyst.
+    Verdict,
     /// Whether an identity is in use.
     Status,
     /// Limit that was reached.
@@ -79,7 +81,7 @@ pub enum Label {
 
 impl Label {
     /// All labels.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Topic,
         Self::Partition,
         Self::Reason,
@@ -88,6 +90,7 @@ impl Label {
         Self::Kind,
         Self::Detector,
         Self::Report,
+        Self::Verdict,
         Self::Status,
         Self::Limit,
         Self::Percentile,
@@ -110,6 +113,7 @@ impl Label {
             Self::Kind => "kind",
             Self::Detector => "detector",
             Self::Report => "report",
+            Self::Verdict => "verdict",
             Self::Status => "status",
             Self::Limit => "limit",
             Self::Percentile => "percentile",
@@ -133,6 +137,7 @@ impl Label {
             Self::Kind => "the eleven kinds of identity",
             Self::Detector => "ids of the loaded detectors, else `other`",
             Self::Report => "`create`, `update`, `close`",
+            Self::Verdict => "`accept`, `mute`, `reopen`",
             Self::Status => "`active`, `unused`, `never_seen`, `unknown`",
             Self::Limit => "fixed in the program, one per limit",
             Self::Percentile => "`50`, `99`, `99.9`",
@@ -180,7 +185,7 @@ families! {
     RECORDS_RECEIVED = Counter "nhi_records_received_total" [Topic]
         "Records found in the messages of an input topic."
     ACTIVITIES = Counter "nhi_activities_total" [Topic]
-        "Records that became an activity of an identity, or a declaration about one."
+        "Records that became an activity of an identity, or a declaration or verdict about one."
     RECORDS_SKIPPED = Counter "nhi_records_skipped_total" [Topic, Reason]
         "Records that are known and of no interest."
     RECORDS_DEAD_LETTERED = Counter "nhi_records_dead_lettered_total" [Topic, Reason]
@@ -212,6 +217,12 @@ families! {
         "Input partitions that are not read any more, and were forgotten by a partition of identities after its restore."
     SIGNALS = Counter "nhi_signals_total" [Detector]
         "Signals raised, including those too weak to open an incident."
+    SUPPRESSED = Counter "nhi_signals_suppressed_total" [Reason]
+        "Signals that led to no alert when they came: below the threshold, accepted or muted."
+    FEEDBACK = Counter "nhi_feedback_total" [Verdict]
+        "Verdicts of analysts that were taken."
+    FEEDBACK_IGNORED = Counter "nhi_feedback_ignored_total" [Reason]
+        "Verdicts of analysts that changed nothing."
     ALERTS = Counter "nhi_alerts_total" [Severity, Kind, Detector, Report]
         "Alerts published, by the detector that leads the incident."
     PUBLISHED_RECORDS = Counter "nhi_published_records_total" [Output]

@@ -58,7 +58,8 @@ impl Ingest {
         ]
         .map(|family| families.counters(family));
         let inputs = config.inputs.iter().map(|input| input.topic.as_str());
-        let names: Vec<_> = inputs.chain([config.inventory.as_str(), OTHER]).collect();
+        let names: Vec<_> =
+            inputs.chain([config.inventory.as_str(), config.feedback.as_str(), OTHER]).collect();
         let dead_lettered = families.counters(&catalog::RECORDS_DEAD_LETTERED);
         for (topic, reason) in names.iter().flat_map(|topic| KNOWN_REJECTIONS.map(|reason| (*topic, reason)))
         {

@@ -22,7 +22,12 @@ impl Losses {
         let (losses, offsets) =
             (families.counters(&catalog::LOSSES), families.counters(&catalog::LOST_OFFSETS));
         let inputs = topics.inputs.iter().map(|input| input.topic.as_str());
-        let names = inputs.chain([topics.inventory.as_str(), topics.activity.as_str(), OTHER]);
+        let names = inputs.chain([
+            topics.inventory.as_str(),
+            topics.feedback.as_str(),
+            topics.activity.as_str(),
+            OTHER,
+        ]);
         let series = names.flat_map(|topic| LossReason::CERTAIN.map(|reason| (topic, reason.as_str())));
         let counters = series.map(|(topic, reason)| {
             let handles =

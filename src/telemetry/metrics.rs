@@ -217,7 +217,7 @@ fn show_build(families: &mut Families) {
 
 fn topic_names(topics: &Topics) -> BTreeSet<String> {
     let inputs = topics.inputs.iter().map(|input| &input.topic);
-    inputs.chain([&topics.activity, &topics.inventory, &topics.state]).cloned().collect()
+    inputs.chain([&topics.activity, &topics.inventory, &topics.feedback, &topics.state]).cloned().collect()
 }
 
 const fn report_label(stage: ReportStage) -> &'static str {

@@ -6,14 +6,17 @@ use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 
 use crate::activity::Kind;
 use crate::baseline::last_seen::UseStatus;
-use crate::monitor::Stats;
+use crate::monitor::feedback::Ignored;
+use crate::monitor::{Stats, Verdict};
 
 use super::catalog;
 use super::families::Families;
 use super::metrics::OTHER;
 
 /// Limits that exist from the start with 0, so that the first eviction shows as an increase.
-const KNOWN_LIMITS: [&str; 3] = ["identities", "scopes", "terms"];
+const KNOWN_LIMITS: [&str; 4] = ["feedback", "identities", "scopes", "terms"];
+/// Likewise, why signals led to no alert.
+const KNOWN_SUPPRESSIONS: [&str; 3] = ["accepted", "below_threshold", "muted"];
 
 /// Turns snapshots of counts into metrics.
 pub(super) struct State {
@@ -21,6 +24,9 @@ pub(super) struct State {
     detectors: BTreeSet<String>,
     counters: [IntCounter; 9],
     signals: IntCounterVec,
+    suppressed: IntCounterVec,
+    feedback: IntCounterVec,
+    feedback_ignored: IntCounterVec,
     evictions: IntCounterVec,
     identities: IntGaugeVec,
     open_incidents: IntGauge,
@@ -46,6 +52,9 @@ impl State {
             last: Stats::default(),
             counters: counters.map(|family| families.counter(family)),
             signals: families.counters(&catalog::SIGNALS),
+            suppressed: families.counters(&catalog::SUPPRESSED),
+            feedback: families.counters(&catalog::FEEDBACK),
+            feedback_ignored: families.counters(&catalog::FEEDBACK_IGNORED),
             evictions: families.counters(&catalog::EVICTIONS),
             identities: families.gauges(&catalog::IDENTITIES),
             open_incidents: families.gauge(&catalog::OPEN_INCIDENTS),
@@ -56,9 +65,10 @@ impl State {
         for id in &state.detectors {
             state.signals.with_label_values(&[id]);
         }
-        for limit in KNOWN_LIMITS {
-            state.evictions.with_label_values(&[limit]);
-        }
+        show(&state.suppressed, &KNOWN_SUPPRESSIONS);
+        show(&state.feedback, &Verdict::ALL.map(Verdict::as_str));
+        show(&state.feedback_ignored, &Ignored::ALL.map(Ignored::as_str));
+        show(&state.evictions, &KNOWN_LIMITS);
         state.update(&Stats::default());
         state
     }
@@ -74,8 +84,15 @@ impl State {
             let label = self.detectors.get(detector).map_or(OTHER, String::as_str);
             self.signals.with_label_values(&[label]).inc_by(count);
         }
-        for (limit, count) in grown(&self.last.evictions, &now.evictions) {
-            self.evictions.with_label_values(&[limit]).inc_by(count);
+        for (counter, before, now) in [
+            (&self.suppressed, &self.last.suppressed, &now.suppressed),
+            (&self.feedback, &self.last.feedback, &now.feedback),
+            (&self.feedback_ignored, &self.last.feedback_ignored, &now.feedback_ignored),
+            (&self.evictions, &self.last.evictions, &now.evictions),
+        ] {
+            for (label, count) in grown(before, now) {
+                counter.with_label_values(&[label]).inc_by(count);
+            }
         }
         self.show_sizes(now);
         self.last.clone_from(now);
@@ -91,6 +108,13 @@ impl State {
             let held = now.identities.get(&(kind, status)).copied().unwrap_or(0);
             self.identities.with_label_values(&[kind.as_str(), status.as_str()]).set(held as i64);
         }
+    }
+}
+
+/// Makes series exist from the start.
+fn show(counter: &IntCounterVec, labels: &[&str]) {
+    for label in labels {
+        counter.with_label_values(&[label]);
     }
 }
 

@@ -48,6 +48,7 @@ fn report(identity: &str) -> IncidentReport {
         severity: Severity::High,
         confidence: 70,
         message: String::new(),
+        settlement: None,
     }
 }
 
@@ -114,7 +115,9 @@ fn label_values() -> BTreeMap<&'static str, BTreeSet<String>> {
     let own = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect::<BTreeSet<_>>();
     let topics = Topics::default();
     let inputs = topics.inputs.iter().map(|input| input.topic.clone());
-    let topics = inputs.chain([topics.activity, topics.inventory, topics.state, "other".into()]).collect();
+    let topics = inputs
+        .chain([topics.activity, topics.inventory, topics.feedback, topics.state, "other".into()])
+        .collect();
     let detectors = Detectors::builtin()
         .unwrap()
         .iter()

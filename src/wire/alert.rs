@@ -65,9 +65,9 @@ pub struct Alert {
     pub type_name: String,
     /// False in the report that closes an incident.
     pub is_alert: bool,
-    /// 1 `New` while the incident is open, 99 when it ended by itself.
+    /// 1 `New` while the incident is open, 4 when somebody accepted it, 99 when it ended by itself.
     pub status_id: u8,
-    /// Caption of `status_id`: `New` or `Ended`.
+    /// Caption of `status_id`: `New`, `Resolved` or `Ended`.
     pub status: String,
     /// What the status means, where it is not plain.
     #[serde(default, skip_serializing_if = "absent")]
@@ -119,6 +119,7 @@ impl Alert {
         let mut alert =
             Self { message: report.message.clone(), count: report.signal_count, ..Self::default() };
         alert.set_class(report.stage);
+        alert.set_status(report);
         alert.set_times(report);
         alert.set_ratings(report);
         alert.metadata = metadata(report);
@@ -159,11 +160,19 @@ impl Alert {
         self.type_uid = CLASS.0 * 100 + u32::from(id);
         self.type_name = format!("{}: {name}", CLASS.1);
         self.is_alert = stage != Stage::Close;
-        // "Resolved" would claim that somebody looked; quiet is all we know.
-        let (status_id, status) = if stage == Stage::Close { (99, "Ended") } else { (1, "New") };
+    }
+
+    fn set_status(&mut self, report: &IncidentReport) {
+        let (status_id, status, detail) = match (report.stage, &report.settlement) {
+            (Stage::Close, Some(settlement)) => (4, "Resolved", Some(settlement.as_str())),
+            // "Resolved" would claim that somebody looked; quiet is all we know.
+            (Stage::Close, None) => {
+                (99, "Ended", Some("Nothing more was seen. Nobody has reviewed it here."))
+            }
+            _ => (1, "New", None),
+        };
         (self.status_id, self.status) = (status_id, status.into());
-        self.status_detail =
-            (stage == Stage::Close).then(|| "Nothing more was seen. Nobody has reviewed it here.".into());
+        self.status_detail = detail.map(str::to_owned);
     }
 
     fn set_times(&mut self, report: &IncidentReport) {

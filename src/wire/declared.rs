@@ -241,7 +241,7 @@ fn read(text: &str) -> Result<DeclaredRecord, Error> {
 }
 
 /// Where and what, without the text that was found there: it may be a secret that somebody pasted.
-fn brief(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
+pub(super) fn brief(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
     use serde_json::error::Category;
     let what = match error.inner().classify() {
         Category::Data => "wrong type, or given twice",
@@ -263,7 +263,7 @@ fn resolve_id(key_id: Option<&str>, value_id: Option<&str>) -> Result<String, Er
     }
 }
 
-fn checked_id(id: &str) -> Result<&str, Error> {
+pub(super) fn checked_id(id: &str) -> Result<&str, Error> {
     check_size("identity id in bytes", id.len(), MAX_ID_BYTES)?;
     if id.trim().is_empty() {
         return Err(Error::BadId("empty"));
@@ -274,7 +274,7 @@ fn checked_id(id: &str) -> Result<&str, Error> {
     Ok(id)
 }
 
-fn check_size(what: &'static str, found: usize, most: usize) -> Result<(), Error> {
+pub(super) fn check_size(what: &'static str, found: usize, most: usize) -> Result<(), Error> {
     if found > most { Err(Error::TooLarge { what, found, most }) } else { Ok(()) }
 }
 

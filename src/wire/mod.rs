@@ -3,6 +3,7 @@
 pub mod alert;
 pub mod dead_letter;
 pub mod declared;
+pub mod feedback;
 pub mod frame;
 pub mod last_seen;
 pub mod ocsf;
@@ -11,6 +12,7 @@ pub mod snapshot;
 
 pub use alert::Alert;
 pub use dead_letter::DeadLetter;
+pub use feedback::FeedbackRecord;
 pub use last_seen::LastSeenRecord;
 pub use schemas::schemas;
 

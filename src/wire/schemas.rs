@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::detect::Detector;
 
 use super::declared::DeclaredRecord;
-use super::{Alert, LastSeenRecord};
+use super::{Alert, FeedbackRecord, LastSeenRecord};
 
 /// File name and text of each schema in `schemas/`.
 #[must_use]
@@ -16,6 +16,7 @@ pub fn schemas() -> Vec<(&'static str, String)> {
         ("alert.schema.json", written::<Alert>("nhi.alerts")),
         ("last-seen.schema.json", written::<LastSeenRecord>("nhi.inventory, last-seen:*")),
         ("declared-identity.schema.json", read::<DeclaredRecord>("nhi.inventory, identity:*")),
+        ("feedback.schema.json", read::<FeedbackRecord>("nhi.feedback")),
         ("config.schema.json", read::<Config>("nhi-monitor configuration")),
         ("detector.schema.json", read::<Detector>("nhi-monitor detector")),
     ]

@@ -22,7 +22,7 @@ class Deployment:
     def outputs(self) -> dict[str, str]:
         """Topics of the application's own, with their cleanup policies."""
         compacted = {self.topic(name): "compact" for name in ("state", "inventory")}
-        return compacted | {self.topic(name): "delete" for name in ("activity", "alerts", "dead-letter")}
+        return compacted | {self.topic(name): "delete" for name in ("activity", "alerts", "dead-letter", "feedback")}
 
     def config(self, instance: str, port: int) -> str:
         inputs = ", ".join(f'{{ topic = "{topic}", format = "{form}" }}' for topic, form in self.inputs.items())
@@ -46,6 +46,7 @@ inputs = [{inputs}]
 activity = "{self.topic("activity")}"
 alerts = "{self.topic("alerts")}"
 inventory = "{self.topic("inventory")}"
+feedback = "{self.topic("feedback")}"
 state = "{self.topic("state")}"
 dead_letter = "{self.topic("dead-letter")}"
 partitions = {self.partitions}

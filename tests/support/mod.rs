@@ -215,6 +215,7 @@ pub(crate) fn config(unique: &str) -> Config {
     topics.activity = own("activity");
     topics.alerts = own("alerts");
     topics.inventory = own("inventory");
+    topics.feedback = own("feedback");
     topics.state = own("state");
     topics.dead_letter = own("dead-letter");
     config
@@ -246,8 +247,10 @@ pub(crate) fn until_received(service: &Service, records: u64) {
     until("all activities are monitored", || {
         let counters = service.counters();
         let activities: u64 = counters.topics.values().map(|topic| topic.activities).sum();
-        // Declarations count as activities of the inventory topic, and reach the monitor as declarations.
-        counters.monitored + service.monitor_stats().declarations >= activities
+        // Declarations and feedback count as activities of their topics, and reach the monitor as what they are.
+        let stats = service.monitor_stats();
+        let feedback: u64 = stats.feedback.values().chain(stats.feedback_ignored.values()).sum();
+        counters.monitored + stats.declarations + feedback >= activities
     });
 }
 

@@ -7,13 +7,16 @@ use std::time::Duration;
 use crate::config::Config;
 use crate::detect::Detectors;
 use crate::detect::finding::IncidentReport;
-use crate::http::{AlertQuery, Backend, Health, NotReady, RecentAlert, RecentAlerts};
+use crate::http::{AlertQuery, Backend, FeedbackTaker, Health, NotReady, RecentAlert, RecentAlerts};
+use crate::kafka;
 use crate::monitor::View;
 use crate::runtime::{self, Clock, Observer, Service, StageKind, Stages, clock};
 use crate::telemetry::Metrics;
+use crate::wire::FeedbackRecord;
 
 /// The service, with what is told about it.
 pub(in crate::cli) struct Process {
+    config: Arc<Config>,
     service: Service,
     reports: Arc<Reports>,
     draining: AtomicBool,
@@ -35,8 +38,8 @@ impl Process {
             alerts: RecentAlerts::new(config.http.recent_alerts),
         });
         let observer = Arc::clone(&reports) as Arc<dyn Observer>;
-        let service = Service::start_timed(config, detectors, stages, observer, clock)?;
-        Ok(Arc::new(Self { service, reports, draining: AtomicBool::new(false) }))
+        let service = Service::start_timed(Arc::clone(&config), detectors, stages, observer, clock)?;
+        Ok(Arc::new(Self { config, service, reports, draining: AtomicBool::new(false) }))
     }
 
     /// The stages.
@@ -86,8 +89,21 @@ impl Backend for Process {
         self.reports.alerts.list(query)
     }
 
+    fn feedback_taker(&self) -> Option<&dyn FeedbackTaker> {
+        self.config.http.feedback.then_some(self)
+    }
+
     fn views(&self) -> Vec<View> {
         self.service.views()
+    }
+}
+
+impl FeedbackTaker for Process {
+    fn take(&self, record: &FeedbackRecord) -> Result<(), String> {
+        kafka::feedback::publish(&self.config, record).map_err(|error| {
+            tracing::warn!(%error, "feedback could not be written");
+            error.to_string()
+        })
     }
 }
 

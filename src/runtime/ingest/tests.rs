@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::detect::testing::Sample;
-use crate::monitor::{Effect, Monitor, fixture};
+use crate::monitor::{Effect, Monitor, Verdict, fixture};
 use crate::runtime::observer::Unobserved;
 use crate::time::{DAY_MS, HOUR_MS};
 
@@ -137,4 +137,42 @@ fn a_log_source_that_no_frame_can_name_costs_its_own_records_and_no_others_marks
         .unwrap();
     }
     assert_eq!(marks, 3, "one for each partition");
+}
+
+/// Feedback reaches the monitor of its identity in a frame of its own; what cannot be taken is a dead letter with its reason.
+#[test]
+fn feedback_is_routed_to_its_identity_or_set_aside_with_a_reason() {
+    let (mut processor, mut out) = (processor(), Outbox::new());
+    let role = "arn:aws:iam::111122223333:role/app";
+    let read = |processor: &mut IngestProcessor, out: &mut Outbox, key: &[u8], value: Option<&[u8]>| {
+        // The inputs' one topic, the inventory, and then this one.
+        let source = Source { topic: 2, partition: 0 };
+        let timestamp = ProcessingTime::from_millis(START_MS);
+        processor.process(&Message { source, offset: 7, timestamp, key: Some(key), value }, out).unwrap()
+    };
+    let word = |verdict: &str| {
+        serde_json::json!({"schema": "nhi.feedback/1", "identity_id": role, "verdict": verdict, "by": "ana",
+            "reason": "change 4711", "at": "2023-12-31T00:00:00Z"})
+        .to_string()
+    };
+    assert_eq!(read(&mut processor, &mut out, role.as_bytes(), Some(word("mute").as_bytes())), 1);
+    assert_eq!(read(&mut processor, &mut out, role.as_bytes(), Some(word("ignore").as_bytes())), 1);
+    assert_eq!(read(&mut processor, &mut out, b"linux:web:a", Some(word("mute").as_bytes())), 1);
+    assert_eq!(read(&mut processor, &mut out, role.as_bytes(), None), 1);
+    let (frames, letters): (Vec<_>, Vec<_>) =
+        out.drain().partition(|record| record.output == Output::Activity);
+    let [frame] = &frames[..] else { panic!("{frames:?}") };
+    assert_eq!(frame.partition, Some(crate::runtime::partition_of(role, 3) as i32));
+    let mut verdicts = Vec::new();
+    frame::decode(frame.value.as_deref().unwrap(), |record| {
+        if let Record::Feedback(feedback) = record {
+            verdicts.push((feedback.identity_id, feedback.verdict));
+        }
+    })
+    .unwrap();
+    assert_eq!(verdicts, [(role.to_owned(), Verdict::Mute)]);
+    let reasons: Vec<_> = letters.iter().map(|letter| letter.headers[0].1.as_str()).collect();
+    assert_eq!(reasons, ["unknown_word", "identity_id_mismatch"]);
+    let counts = &processor.counts[&2];
+    assert_eq!((counts.records, counts.activities, counts.skipped["tombstone"]), (4, 1, 1));
 }

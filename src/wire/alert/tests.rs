@@ -134,6 +134,7 @@ fn create() -> IncidentReport {
         message: "settlement made an access key for the user helper, from a network and with a client that it never \
                   used before."
             .into(),
+        settlement: None,
     }
 }
 
@@ -206,6 +207,11 @@ fn a_grown_incident() {
 #[test]
 fn an_ended_incident() {
     check_golden("close.json", &IncidentReport { stage: Stage::Close, sequence: 3, ..update() });
+    let settlement = Some("accepted by ana: the helper of change 4711".into());
+    check_golden(
+        "accepted.json",
+        &IncidentReport { stage: Stage::Close, sequence: 3, settlement, ..update() },
+    );
 }
 
 #[test]

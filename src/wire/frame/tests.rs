@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::activity::*;
 use crate::identity::declared::{Declared, DeclaredChange};
+use crate::monitor::feedback::{Feedback, Scope, Verdict};
 use crate::monitor::{CoverageMark, InputLoss};
 use crate::text::Text;
 use crate::time::{EventTime, ProcessingTime};
@@ -87,6 +88,15 @@ fn one_of_each() -> Vec<Record<'static>> {
             until: ProcessingTime::from_millis(1_769_850_600_000),
             is_certain: true,
         }),
+        Record::Feedback(Box::new(Feedback {
+            identity_id: "linux:web:deploy".into(),
+            verdict: Verdict::Mute,
+            scope: Scope::Detector("new-origin".into()),
+            at: EventTime::from_millis(1_769_850_000_250),
+            until: Some(EventTime::from_millis(1_772_442_000_250)),
+            by: "ana".into(),
+            reason: "change 4711".into(),
+        })),
     ]
 }
 

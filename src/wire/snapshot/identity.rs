@@ -1,4 +1,4 @@
-//! One identity's state as a snapshot holds it, version 2.
+//! One identity's state as a snapshot holds it, version 3.
 //!
 //! First the parts of fixed number, then the log sources, the values by dimension, the keys against duplicates and the hours
 //! of the week, whose numbers the first part tells. Fields are only ever added behind a new version: postcard has no names,
@@ -19,10 +19,12 @@ use crate::baseline::usage::Usage;
 use crate::baseline::{Behaviour, Dimension};
 use crate::identity::Declared;
 use crate::monitor::Vocabulary;
+use crate::monitor::feedback::Verdicts;
 use crate::monitor::identity::{IdentityState, MAX_SCOPES, Published, UnusedFinding};
 use crate::term::Term;
 use crate::time::{EventTime, ProcessingTime};
 
+use super::feedback::EntrySnapshot;
 use super::incident::IncidentSnapshot;
 use super::{Error, damaged};
 
@@ -40,6 +42,7 @@ struct Head<'a> {
     behaviour: BehaviourSnapshot,
     has_more_scopes: bool,
     incident: Option<Box<IncidentSnapshot>>,
+    feedback: Vec<EntrySnapshot>,
     unused: Option<UnusedFinding>,
     published: Published,
     due: Option<ProcessingTime>,
@@ -128,6 +131,7 @@ pub(super) fn read(bytes: &[u8], words: Vocabulary<'_>) -> Result<Box<IdentitySt
         scopes,
         has_more_scopes: head.has_more_scopes,
         incident: head.incident.map(|incident| Box::new(incident.restore(terms, detectors))),
+        feedback: Verdicts::restored(head.feedback.into_iter().map(|entry| entry.restore(terms))),
         unused: head.unused.map(Box::new),
         published: head.published,
         due: head.due,
@@ -195,6 +199,7 @@ impl<'a> Head<'a> {
             behaviour: BehaviourSnapshot::of(&state.behaviour),
             has_more_scopes: state.has_more_scopes,
             incident: state.incident.as_deref().map(|incident| Box::new(IncidentSnapshot::of(incident))),
+            feedback: state.feedback.iter().map(EntrySnapshot::of).collect(),
             unused: state.unused.as_deref().copied(),
             published: state.published,
             due: state.due,

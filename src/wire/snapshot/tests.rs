@@ -8,10 +8,11 @@ use crate::baseline::coverage::Losses;
 use crate::config::Config;
 use crate::detect::Detectors;
 use crate::detect::testing::Sample;
-use crate::monitor::rehearsal::SCOPE;
-use crate::monitor::{InputProgress, Record, fixture};
+use crate::monitor::feedback::{Feedback, Scope, Verdict};
+use crate::monitor::rehearsal::{SCOPE, START_MS};
+use crate::monitor::{Effect, InputProgress, Record, fixture};
 use crate::term::Interner;
-use crate::time::{MINUTE_MS, ProcessingTime};
+use crate::time::{DAY_MS, EventTime, MINUTE_MS, ProcessingTime};
 
 fn restored(changes: &[Change]) -> Monitor {
     restored_with(changes, &Arc::new(Detectors::builtin().unwrap()))
@@ -60,7 +61,39 @@ fn golden_monitor() -> Monitor {
     let topic = Config::default().topics.inventory;
     let read = InputProgress { topic, partition: 3, until: ProcessingTime::from_millis(1_769_850_000_250) };
     monitor.process(&Record::Progress(vec![read]), &mut Vec::new());
+    tell(&mut monitor, "role-0", Verdict::Accept, 30 * DAY_MS + 1);
+    tell(&mut monitor, "role-0", Verdict::Mute, 30 * DAY_MS + 2);
+    let other = Sample {
+        action: "secretsmanager:GetSecretValue".into(),
+        ip: "203.0.113.7".into(),
+        client: "python".into(),
+        ..Sample::default()
+    };
+    let later = fixture::activity("role-0", &other, 31 * DAY_MS, "attack-2");
+    monitor.activity(&later, &mut Vec::new());
     monitor
+}
+
+/// An analyst's word: all is accepted for two weeks, one detector is muted for a day, or all is reopened.
+fn tell(monitor: &mut Monitor, role: &str, verdict: Verdict, at_ms: i64) -> Vec<Effect> {
+    let at = EventTime::from_millis(START_MS + at_ms);
+    let (scope, days) = match verdict {
+        Verdict::Accept => (Scope::Identity, Some(14)),
+        Verdict::Mute => (Scope::Detector("new-service".into()), Some(1)),
+        Verdict::Reopen => (Scope::Identity, None),
+    };
+    let feedback = Feedback {
+        identity_id: format!("arn:aws:iam::111122223333:role/{role}"),
+        until: days.map(|days| at.plus_millis(days * DAY_MS)),
+        verdict,
+        scope,
+        at,
+        by: "ana".into(),
+        reason: "change 4711".into(),
+    };
+    let mut effects = Vec::new();
+    monitor.process(&Record::Feedback(Box::new(feedback)), &mut effects);
+    effects
 }
 
 fn to_text(changes: &[Change]) -> String {
@@ -83,8 +116,8 @@ fn from_text(text: &str) -> Vec<Change> {
 ///
 /// What was written is read, and written again: that way the numbers in it are the same on every machine.
 #[test]
-fn version_2_has_these_bytes() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/wire/snapshot/snapshot_v2.hex");
+fn version_3_has_these_bytes() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/wire/snapshot/snapshot_v3.hex");
     if std::env::var_os("NHI_UPDATE_GOLDEN").is_some() {
         std::fs::write(path, to_text(&written(&golden_monitor()))).unwrap();
     }
@@ -92,11 +125,15 @@ fn version_2_has_these_bytes() {
     let monitor = restored(&from_text(&golden));
     assert_eq!(to_text(&written(&monitor)), golden);
     let (facts, profile) = monitor.view().identity("arn:aws:iam::111122223333:role/role-0").unwrap();
-    assert_eq!((profile.activities, profile.open_incident.is_some()), (104, true));
-    assert_eq!(facts.last_seen.unwrap().to_rfc3339(), "2026-02-04T00:00:00.000Z");
-    assert_eq!(facts.last_activity.as_deref(), Some("iam:CreateAccessKey"));
+    assert_eq!((profile.activities, profile.open_incident.is_some()), (105, true));
+    assert_eq!(facts.last_seen.unwrap().to_rfc3339(), "2026-02-05T00:00:00.000Z");
+    assert_eq!(facts.last_activity.as_deref(), Some("secretsmanager:GetSecretValue"));
+    let state = monitor.shared().identities.get("arn:aws:iam::111122223333:role/role-0").unwrap();
+    let said: Vec<_> = state.feedback.iter().map(|entry| (entry.verdict, entry.released.len())).collect();
+    assert_eq!(said, [(Verdict::Accept, 4), (Verdict::Mute, 0)]);
+    drop(state);
     assert_eq!(facts.declared.unwrap().owner.as_deref(), Some("team-0"));
-    assert_eq!(facts.services.len(), 2);
+    assert_eq!(facts.services.len(), 3);
     assert_eq!(facts.coverage.until.unwrap().to_rfc3339(), "2026-02-04T00:00:00.000Z");
 }
 
@@ -125,8 +162,12 @@ fn perform(monitor: &mut Monitor, deeds: &[Deed]) -> String {
         let mut activity = fixture::activity(&name, &sample, minute * MINUTE_MS, &event);
         activity.identity.unique_id = (*rest > 3).then(|| format!("AROAEXAMPLE{}", rest / 11).into());
         monitor.activity(&activity, &mut effects);
-        if *rest == 5 {
-            monitor.tick(activity.event.received, &mut effects);
+        match rest {
+            5 => monitor.tick(activity.event.received, &mut effects),
+            6 => effects.extend(tell(monitor, &name, Verdict::Mute, minute * MINUTE_MS)),
+            7 => effects.extend(tell(monitor, &name, Verdict::Accept, minute * MINUTE_MS)),
+            4 if *action > 8 => effects.extend(tell(monitor, &name, Verdict::Reopen, minute * MINUTE_MS)),
+            _ => {}
         }
     }
     format!("{effects:?}")

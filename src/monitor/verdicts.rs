@@ -1,0 +1,152 @@
+//! What an analyst's verdict does to an identity's incident, its baseline, and the signals that come later.
+
+use std::sync::Arc;
+
+use crate::detect::finding::Signal;
+use crate::detect::incident::fingerprint;
+use crate::time::{EventTime, ProcessingTime};
+
+use super::feedback::{Entry, Feedback, Ignored, Ruling, Scope, Verdict};
+use super::identity::IdentityState;
+use super::{Effect, Monitor, publish};
+
+impl Monitor {
+    /// Takes in an analyst's word. One on an identity that is not held is counted and changes nothing: there is nothing
+    /// it could be about.
+    pub(super) fn feedback(&mut self, feedback: &Feedback, effects: &mut Vec<Effect>) {
+        let shared = Arc::clone(&self.shared);
+        let taken = match shared.identities.get_mut(&*feedback.identity_id) {
+            None => Err(Ignored::UnknownIdentity),
+            Some(mut entry) => {
+                let (id, state) = entry.pair_mut();
+                let taken = self.decide(feedback, state, effects);
+                if taken.is_ok() {
+                    self.settle(id, state, ProcessingTime::from_millis(feedback.at.millis()));
+                }
+                taken
+            }
+        };
+        match taken {
+            Ok(()) => *self.stats.feedback.entry(feedback.verdict.as_str()).or_default() += 1,
+            Err(why) => *self.stats.feedback_ignored.entry(why.as_str()).or_default() += 1,
+        }
+    }
+
+    fn decide(
+        &mut self,
+        feedback: &Feedback,
+        state: &mut IdentityState,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), Ignored> {
+        let mut entry = feedback.entry();
+        if feedback.verdict == Verdict::Accept {
+            aim(&mut entry, state);
+            state.feedback.check(&entry)?;
+            has_target(&entry, state)?;
+            self.accept(feedback, &mut entry, state, effects);
+        } else {
+            state.feedback.check(&entry)?;
+        }
+        let taken = state.feedback.take(entry);
+        for (dimension, value) in &taken.released {
+            state.behaviour.quarantine(*dimension, value.as_str(), feedback.at);
+        }
+        if taken.ends_mute {
+            let muted_until = state.feedback.muted_until().unwrap_or_default();
+            state.behaviour.terms.shorten_holds(muted_until.max(feedback.at));
+        }
+        self.stats.count_evictions("feedback", u64::from(taken.evicted));
+        Ok(())
+    }
+
+    /// Lets what the incident brought age into the baseline at once, and closes it. Of an incident that was never
+    /// reported, nothing is left.
+    fn accept(
+        &mut self,
+        feedback: &Feedback,
+        entry: &mut Entry,
+        state: &mut IdentityState,
+        effects: &mut Vec<Effect>,
+    ) {
+        let span = span(feedback, state);
+        let incident = state.incident.take_if(|incident| entry.scope == Scope::Incident(incident.uid));
+        if let Some(mut incident) = incident {
+            entry.fingerprints.clone_from(&incident.distinct);
+            entry.released.extend(incident.held.drain(..).map(|(dimension, value, _)| (dimension, value)));
+            let subject = publish::subject(&feedback.identity_id, state);
+            let at = ProcessingTime::from_millis(feedback.at.millis());
+            if let Some(report) = incident.accept(&subject, at, (&feedback.by, &feedback.reason)) {
+                self.stats.open_incidents -= 1;
+                effects.push(Effect::Alert(Box::new(report)));
+            }
+            state.incident = Some(incident).filter(|incident| incident.is_closed);
+        } else if feedback.scope != Scope::Identity {
+            return;
+        }
+        entry.released.extend(state.behaviour.terms.release(span));
+    }
+
+    /// Takes out the signals that analysts do not want to hear of. Where one of them is muted, gives the end of the mute:
+    /// until then the event teaches nothing.
+    pub(super) fn sift(
+        &mut self,
+        signals: &mut Vec<Signal>,
+        state: &IdentityState,
+        time: EventTime,
+    ) -> Option<EventTime> {
+        if state.feedback.is_empty() {
+            return None;
+        }
+        let mut muted_until = None;
+        signals.retain(|signal| {
+            let ruling = state.feedback.admits(&signal.detector.id, fingerprint(signal), time);
+            match ruling {
+                Ruling::Counts => return true,
+                Ruling::Accepted => self.stats.count_suppressed("accepted", 1),
+                Ruling::Muted(until) => {
+                    self.stats.count_suppressed("muted", 1);
+                    muted_until = muted_until.max(Some(until));
+                }
+            }
+            false
+        });
+        muted_until
+    }
+
+    /// Holds out again what was accepted only up to now. Comes before an event is learned.
+    pub(super) fn expire_feedback(&self, state: &mut IdentityState, time: EventTime) {
+        if state.feedback.is_empty() {
+            return;
+        }
+        for (dimension, value) in state.feedback.expire(time) {
+            state.behaviour.quarantine(dimension, value.as_str(), time);
+        }
+    }
+}
+
+/// The acceptance of all of an identity is that of the incident which it has, so that one that comes later is not accepted.
+fn aim(entry: &mut Entry, state: &IdentityState) {
+    if entry.scope == Scope::Identity
+        && let Some(incident) = state.incident.as_ref().filter(|incident| incident.first_seen <= entry.at)
+    {
+        entry.scope = Scope::Incident(incident.uid);
+    }
+}
+
+/// The times at which values were held out that an acceptance releases, both inclusive: since the incident began, or all;
+/// but nothing of an incident that is not meant.
+fn span(feedback: &Feedback, state: &IdentityState) -> (EventTime, EventTime) {
+    let all = (EventTime::default(), EventTime::from_millis(i64::MAX));
+    match (&state.incident, &feedback.scope) {
+        (Some(incident), Scope::Identity) if incident.first_seen > feedback.at => (all.0, feedback.at),
+        (Some(incident), Scope::Incident(_)) => (incident.first_seen, incident.last_seen.max(feedback.at)),
+        _ => all,
+    }
+}
+
+/// An incident can be accepted while it is remembered; one that was accepted can be accepted again, with another end.
+fn has_target(entry: &Entry, state: &IdentityState) -> Result<(), Ignored> {
+    let Scope::Incident(uid) = entry.scope else { return Ok(()) };
+    let is_held = state.incident.as_ref().is_some_and(|incident| incident.uid == uid);
+    if is_held || state.feedback.has_accepted(uid) { Ok(()) } else { Err(Ignored::UnknownIncident) }
+}
