@@ -147,6 +147,8 @@ fn add(total: &mut Stats, stats: &Stats) {
         predecessors,
         declarations,
         signals,
+        shadow_signals,
+        excepted,
         evictions,
         identities,
         open_incidents,
@@ -161,9 +163,9 @@ fn add(total: &mut Stats, stats: &Stats) {
     total.corrections += corrections;
     total.predecessors += predecessors;
     total.declarations += declarations;
-    for (detector, signals) in signals {
-        *total.signals.entry(detector.clone()).or_default() += signals;
-    }
+    add_by_detector(&mut total.signals, signals);
+    add_by_detector(&mut total.shadow_signals, shadow_signals);
+    add_by_detector(&mut total.excepted, excepted);
     for (limit, evictions) in evictions {
         *total.evictions.entry(limit).or_default() += evictions;
     }
@@ -174,6 +176,12 @@ fn add(total: &mut Stats, stats: &Stats) {
     // Every partition hears of every log source.
     total.scopes = total.scopes.max(*scopes);
     total.silent_scopes = total.silent_scopes.max(*silent_scopes);
+}
+
+fn add_by_detector(total: &mut BTreeMap<String, u64>, counts: &BTreeMap<String, u64>) {
+    for (detector, count) in counts {
+        *total.entry(detector.clone()).or_default() += count;
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::board::Board;
+use super::in_force::InForce;
 use super::latency::Receptions;
 use super::log::{Loss, Message, OutRecord, Output, Source};
 use super::observer::{Observer, StageKind};
@@ -23,7 +24,7 @@ const SWEEP_EVERY_MS: i64 = 10 * MINUTE_MS;
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) config: Arc<Config>,
-    pub(crate) detectors: Arc<Detectors>,
+    pub(crate) detectors: Arc<InForce>,
     pub(crate) terms: Arc<Interner>,
     pub(crate) board: Arc<Board>,
     pub(crate) observer: Arc<dyn Observer>,
@@ -36,6 +37,8 @@ pub(crate) struct MonitorProcessor {
     effects: Vec<Effect>,
     open: Open,
     swept: ProcessingTime,
+    /// The detectors of all held monitors.
+    detectors: Arc<Detectors>,
 }
 
 struct Held {
@@ -58,8 +61,9 @@ struct AlertNote {
 
 impl MonitorProcessor {
     pub(crate) fn new(shared: Shared) -> Self {
-        let swept = ProcessingTime::default();
-        Self { shared, held: BTreeMap::new(), effects: Vec::new(), open: Open::default(), swept }
+        let (swept, detectors) = (ProcessingTime::default(), shared.detectors.get());
+        let open = Open::default();
+        Self { shared, held: BTreeMap::new(), effects: Vec::new(), open, swept, detectors }
     }
 
     fn publish(&mut self, out: &mut Outbox) {
@@ -97,8 +101,11 @@ impl Processor for MonitorProcessor {
     }
 
     fn open(&mut self, source: Source) {
-        let Shared { config, detectors, terms, .. } = &self.shared;
-        let monitor = Monitor::new(config, Arc::clone(detectors), Arc::clone(terms));
+        if self.held.is_empty() {
+            self.detectors = self.shared.detectors.get();
+        }
+        let Shared { config, terms, .. } = &self.shared;
+        let monitor = Monitor::new(config, Arc::clone(&self.detectors), Arc::clone(terms));
         self.held.insert(source, Held { monitor, is_restored: false });
     }
 
@@ -182,6 +189,16 @@ impl Processor for MonitorProcessor {
             self.shared.board.note_stats(source.partition, held.monitor.stats());
         }
         self.sweep(commit.at);
+    }
+
+    fn between(&mut self) {
+        let detectors = self.shared.detectors.get();
+        if Arc::ptr_eq(&detectors, &self.detectors) {
+            return;
+        }
+        self.held.values_mut().for_each(|held| held.monitor.adopt(&detectors));
+        self.detectors = detectors;
+        tracing::info!(partitions = self.held.len(), "goes on with other detectors");
     }
 
     fn aborted(&mut self) {

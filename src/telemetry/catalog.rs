@@ -57,6 +57,8 @@ pub enum Label {
     Kind,
     /// Detector.
     Detector,
+    /// Status of a detector.
+    Mode,
     /// Whether an alert opens, grows or closes its incident.
     Report,
     /// Whether an identity is in use.
@@ -79,7 +81,7 @@ pub enum Label {
 
 impl Label {
     /// All labels.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Topic,
         Self::Partition,
         Self::Reason,
@@ -87,6 +89,7 @@ impl Label {
         Self::Severity,
         Self::Kind,
         Self::Detector,
+        Self::Mode,
         Self::Report,
         Self::Status,
         Self::Limit,
@@ -109,6 +112,7 @@ impl Label {
             Self::Severity => "severity",
             Self::Kind => "kind",
             Self::Detector => "detector",
+            Self::Mode => "mode",
             Self::Report => "report",
             Self::Status => "status",
             Self::Limit => "limit",
@@ -132,6 +136,7 @@ impl Label {
             Self::Severity => "`informational`, `low`, `medium`, `high`, `critical`",
             Self::Kind => "the eleven kinds of identity",
             Self::Detector => "ids of the loaded detectors, else `other`",
+            Self::Mode => "`enabled`, `shadow`, `disabled`",
             Self::Report => "`create`, `update`, `close`",
             Self::Status => "`active`, `unused`, `never_seen`, `unknown`",
             Self::Limit => "fixed in the program, one per limit",
@@ -210,6 +215,10 @@ families! {
         "Declarations taken from the inventory."
     SIGNALS = Counter "nhi_signals_total" [Detector]
         "Signals raised, including those too weak to open an incident."
+    SHADOW_SIGNALS = Counter "nhi_signals_shadow_total" [Detector]
+        "Signals of detectors in shadow, which weigh nothing; among the signals raised."
+    EXCEPTED = Counter "nhi_signals_excepted_total" [Detector]
+        "What exceptions let pass, and what is therefore no signal."
     ALERTS = Counter "nhi_alerts_total" [Severity, Kind, Detector, Report]
         "Alerts published, by the detector that leads the incident."
     PUBLISHED_RECORDS = Counter "nhi_published_records_total" [Output]
@@ -229,6 +238,17 @@ families! {
         "Log sources with a gap in the last day: nothing behind them is called unused."
     STATE_TERMS = Gauge "nhi_state_terms" []
         "Distinct strings that baselines share."
+
+    DETECTORS = Gauge "nhi_detectors" [Mode]
+        "Detectors in force, by status."
+    DETECTORS_LOADED = Gauge "nhi_detectors_loaded_timestamp_seconds" []
+        "When the detectors in force were read, in seconds since 1970."
+    DETECTOR_RELOADS = Counter "nhi_detectors_reloads_total" []
+        "Times that detectors were read again and taken."
+    DETECTOR_RELOAD_FAILURES = Counter "nhi_detectors_reload_failures_total" []
+        "Times that they could not be taken; those before stay in force, and the log says what is wrong."
+    EXPIRED_EXCEPTIONS = Gauge "nhi_detector_exceptions_expired" []
+        "Exceptions of detectors in force whose last day is over."
 
     LAG = Gauge "nhi_lag_records" [Topic, Partition]
         "Messages between the position read to and the end of a partition, as a read_committed reader sees it."

@@ -1,16 +1,19 @@
 //! What the monitors of this process hold and have learned.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 
 use crate::activity::Kind;
 use crate::baseline::last_seen::UseStatus;
+use crate::detect::Detectors;
 use crate::monitor::Stats;
+use crate::time::ProcessingTime;
 
 use super::catalog;
+use super::detectors::InForce;
 use super::families::Families;
-use super::metrics::OTHER;
 
 /// Limits that exist from the start with 0, so that the first eviction shows as an increase.
 const KNOWN_LIMITS: [&str; 3] = ["identities", "scopes", "terms"];
@@ -18,9 +21,9 @@ const KNOWN_LIMITS: [&str; 3] = ["identities", "scopes", "terms"];
 /// Turns snapshots of counts into metrics.
 pub(super) struct State {
     last: Stats,
-    detectors: BTreeSet<String>,
+    detectors: InForce,
     counters: [IntCounter; 8],
-    signals: IntCounterVec,
+    signals: [IntCounterVec; 3],
     evictions: IntCounterVec,
     identities: IntGaugeVec,
     open_incidents: IntGauge,
@@ -30,7 +33,7 @@ pub(super) struct State {
 
 impl State {
     /// Nothing held; signals are told apart by these detectors.
-    pub(super) fn new(families: &mut Families, detectors: BTreeSet<String>) -> Self {
+    pub(super) fn new(families: &mut Families, detectors: &Detectors) -> Self {
         let counters = [
             &catalog::LEARNED,
             &catalog::DUPLICATES,
@@ -44,22 +47,39 @@ impl State {
         let mut state = Self {
             last: Stats::default(),
             counters: counters.map(|family| families.counter(family)),
-            signals: families.counters(&catalog::SIGNALS),
+            signals: [&catalog::SIGNALS, &catalog::SHADOW_SIGNALS, &catalog::EXCEPTED]
+                .map(|family| families.counters(family)),
             evictions: families.counters(&catalog::EVICTIONS),
             identities: families.gauges(&catalog::IDENTITIES),
             open_incidents: families.gauge(&catalog::OPEN_INCIDENTS),
             scopes: families.gauge(&catalog::SCOPES),
             silent_scopes: families.gauge(&catalog::SILENT_SCOPES),
-            detectors,
+            detectors: InForce::new(families, detectors),
         };
-        for id in &state.detectors {
-            state.signals.with_label_values(&[id]);
-        }
+        state.show_detectors();
         for limit in KNOWN_LIMITS {
             state.evictions.with_label_values(&[limit]);
         }
         state.update(&Stats::default());
         state
+    }
+
+    /// The detectors were read.
+    pub(super) fn loaded(&mut self, detectors: &Arc<Detectors>, at: ProcessingTime) {
+        self.detectors.loaded(detectors, at);
+        self.show_detectors();
+    }
+
+    /// What is known of the detectors in force.
+    pub(super) const fn detectors(&self) -> &InForce {
+        &self.detectors
+    }
+
+    /// Series that exist from the start with 0, so that the first signal shows as an increase.
+    fn show_detectors(&self) {
+        for id in self.detectors.ids() {
+            self.signals.iter().for_each(|counters| drop(counters.with_label_values(&[id])));
+        }
     }
 
     /// Takes the counts as they stand now, over all partitions that this process owns or owned.
@@ -69,9 +89,12 @@ impl State {
         {
             counter.inc_by(now.saturating_sub(before));
         }
-        for (detector, count) in grown(&self.last.signals, &now.signals) {
-            let label = self.detectors.get(detector).map_or(OTHER, String::as_str);
-            self.signals.with_label_values(&[label]).inc_by(count);
+        for (counters, (before, now)) in
+            self.signals.iter().zip(by_detector(&self.last).into_iter().zip(by_detector(now)))
+        {
+            for (detector, count) in grown(before, now) {
+                counters.with_label_values(&[self.detectors.label(detector)]).inc_by(count);
+            }
         }
         for (limit, count) in grown(&self.last.evictions, &now.evictions) {
             self.evictions.with_label_values(&[limit]).inc_by(count);
@@ -107,6 +130,11 @@ fn counts(stats: &Stats) -> [u64; 8] {
         ..
     } = stats;
     [*activities, *duplicates, *late, *clamped, *unproven, *corrections, *predecessors, *declarations]
+}
+
+/// The counts by detector, in the order of the counters.
+fn by_detector(stats: &Stats) -> [&BTreeMap<String, u64>; 3] {
+    [&stats.signals, &stats.shadow_signals, &stats.excepted]
 }
 
 fn grown<'a, K: Ord>(

@@ -19,7 +19,6 @@ use super::exit::{Exit, Failure};
 use super::settings;
 use crate::config::Config;
 use crate::decode::FormatHint;
-use crate::detect::Detectors;
 use crate::files::{self, Chunks, LogFile, NotRead, walk};
 use crate::runtime::clock::{self, Clock, SystemClock};
 use crate::wire::declared;
@@ -125,8 +124,8 @@ fn config(args: &Args) -> Result<Config, Failure> {
 fn session(args: &Args, config: &Config) -> Result<Session, Failure> {
     let outputs =
         Outputs::create(args.alerts.as_deref(), args.last_seen.as_deref()).map_err(Failure::Usage)?;
-    let settings = Settings { format: args.format.into(), as_of: clock::now() };
-    Ok(Session::new(config, Arc::new(Detectors::builtin()?), settings, outputs))
+    let fixed = Settings { format: args.format.into(), as_of: clock::now() };
+    Ok(Session::new(config, Arc::new(settings::detectors(config)?), fixed, outputs))
 }
 
 /// Takes in the declared identities.
