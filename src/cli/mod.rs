@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod backtest;
 mod config;
 pub mod demo;
 mod detectors;
@@ -53,6 +54,8 @@ enum Command {
     Run(run::Args),
     /// Look through log files and folders, and report; the same detection as with Kafka.
     Scan(scan::Args),
+    /// Replay logs under two sets of detectors, and say which alerts would be new, gone or graver.
+    Backtest(backtest::Args),
     /// List identities that nobody uses, from the inventory topic.
     Unused(unused::Args),
     /// List, explain or test the detectors.
@@ -81,6 +84,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Unused(args) => unused::run(&args),
         Command::Generate(args) => generate::run(args).map(|_| Exit::Ok).map_err(Failure::from),
         Command::Topics(command) => topics::run(&command),
+        Command::Backtest(args) => backtest::run(&args),
         Command::Scan(args) => scan::run(&args),
         Command::Detectors(command) => detectors::run(&command),
         Command::Config(command) => config::run(&command),

@@ -34,9 +34,11 @@ pub(super) fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, Vec<Probl
 
 /// Reads one detector; `file` is named in problems.
 pub(super) fn detector(file: &str, text: &str) -> Result<Detector, Vec<Problem>> {
-    let tree = parse(file, text).map_err(|problem| vec![problem])?;
+    let tree = parse(file, text)?;
     let mut mistakes = shape::mistakes(&tree, &SCHEMA);
-    mistakes.extend(senseless(&tree));
+    if tree.is_object() {
+        mistakes.extend(senseless(&tree));
+    }
     if mistakes.is_empty() {
         match serde_path_to_error::deserialize(&tree) {
             Ok(detector) => return Ok(detector),
@@ -56,10 +58,10 @@ pub(super) fn detector(file: &str, text: &str) -> Result<Detector, Vec<Problem>>
     Err(problems)
 }
 
-fn parse(file: &str, text: &str) -> Result<Value, Problem> {
+fn parse(file: &str, text: &str) -> Result<Value, Vec<Problem>> {
     serde_saphyr::from_str(text).map_err(|error| {
         let message = one_line(&error.without_snippet().to_string());
-        Problem::new(file, error.location().map(position), "", Fault::Syntax(message))
+        vec![Problem::new(file, error.location().map(position), "", Fault::Syntax(message))]
     })
 }
 
