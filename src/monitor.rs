@@ -18,6 +18,7 @@ pub mod posture;
 mod publication;
 pub mod publish;
 pub mod rehearsal;
+mod reload;
 mod schedule;
 pub mod state;
 mod stats;

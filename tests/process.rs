@@ -157,6 +157,62 @@ fn keep_metrics(running: &Running) {
     std::fs::write(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("metrics.txt"), metrics).unwrap();
 }
 
+/// One event of each role on one day.
+fn on_day(day: usize, action: &str) -> String {
+    let event = |role: usize| {
+        let mut event = role_event(&format!("r{role}"), &format!("2026-03-{day:02}T08:00:00Z"), day);
+        event["eventName"] = json!(action);
+        format!("{event}\n")
+    };
+    (0..ROLES).map(event).collect()
+}
+
+/// SIGHUP has detectors read again while the process works: a good folder is taken by all workers, a bad one changes nothing and
+/// is counted, and nothing is lost or counted twice on the way.
+#[test]
+fn detectors_are_read_again_on_sighup() {
+    let Some(mut scenario) = Scenario::new("reload") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let text = include_str!("../detectors/new-service.yaml").replace("id: new-service", "id: own");
+    let text = text.replace("dimensions: [service], min_bits: 3", "dimensions: [action], min_bits: 0.1");
+    let put = |text: &str| std::fs::write(folder.path().join("own.yaml"), text).unwrap();
+    put(&text.replace("severity: low", "status: disabled\nseverity: low"));
+    scenario.config.detection.detectors = Some(folder.path().display().to_string());
+    scenario.config.baseline.learning_days = 0;
+    scenario.config.stage.monitor_workers = 2;
+    let running = Running::ready(&scenario);
+    let learned = |events: u64| (0..ROLES).all(|role| running.activities(role) >= events);
+    let in_shadow = |signals: usize| format!("nhi_signals_shadow_total{{detector=\"own\"}} {signals}\n");
+    let produce = |lines: &str| {
+        let events: Vec<&[u8]> = lines.lines().map(str::as_bytes).collect();
+        scenario.produce_in_order(scenario.input(), &events);
+    };
+    let history: String = (2..14).map(|day| on_day(day, "GetObject")).collect();
+    produce(&(history + &on_day(14, "PutObject")));
+    until("every event is learned", || learned(13));
+    assert!(running.shows(&in_shadow(0)), "it was disabled");
+
+    put(&text.replace("severity: low", "status: shadow\nseverity: low"));
+    running.signal("-HUP");
+    until("the good folder is taken", || running.shows("nhi_detectors_reloads_total 1\n"));
+    // Workers swap with their next commit, which an idle one makes each second.
+    std::thread::sleep(Duration::from_secs(3));
+    produce(&on_day(15, "DeleteObject"));
+    until("all workers go by it", || running.shows(&in_shadow(ROLES)));
+
+    put("id: own\nnonsense: true\n");
+    running.signal("-HUP");
+    until("the bad folder is refused", || running.shows("nhi_detectors_reload_failures_total 1\n"));
+    assert!(
+        running.shows("nhi_detectors_reloads_total 1\n")
+            && running.shows("nhi_detectors{mode=\"shadow\"} 1\n")
+    );
+    produce(&on_day(16, "CopyObject"));
+    until("the set before is in force", || running.shows(&in_shadow(2 * ROLES)));
+    assert!((0..ROLES).all(|role| running.activities(role) == 15), "nothing counts twice");
+    assert_eq!(running.terminate(), Some(0));
+}
+
 /// The stages as processes of their own: what one takes in, the other learns, and nothing else.
 #[test]
 fn each_stage_can_be_a_process_of_its_own() {

@@ -2,6 +2,7 @@
 
 use std::io::{Write, stdout};
 
+use super::detectors::expired;
 use super::exit::{Exit, Failure};
 use super::settings;
 use crate::config::{default_toml, json_schema};
@@ -31,13 +32,16 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Check(args) => {
             let config = settings::load(Some(&args.config))?;
             let inputs: Vec<&str> = config.topics.inputs.iter().map(|input| input.topic.as_str()).collect();
+            let detectors = settings::detectors(&config)?;
             writeln!(
                 out,
-                "{}: ok; reads {} at {}",
+                "{}: ok; reads {} at {}, with {} detectors",
                 args.config.display(),
                 inputs.join(", "),
-                config.kafka.brokers
+                config.kafka.brokers,
+                detectors.iter().count()
             )?;
+            expired(&mut out, &detectors)?;
         }
         Command::Default => out.write_all(default_toml().as_bytes())?,
         Command::Schema => writeln!(out, "{:#}", json_schema())?,

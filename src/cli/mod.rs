@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod backtest;
 mod config;
 pub mod demo;
 mod detectors;
@@ -55,6 +56,8 @@ enum Command {
     Run(run::Args),
     /// Look through log files and folders, and report; the same detection as with Kafka.
     Scan(scan::Args),
+    /// Replay logs under two sets of detectors, and say which alerts would be new, gone or graver.
+    Backtest(backtest::Args),
     /// List identities that nobody uses, from the inventory topic.
     Unused(unused::Args),
     /// Accept, mute or reopen what the monitor found about an identity.
@@ -87,6 +90,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Feedback(command) => feedback::run(&command),
         Command::Generate(args) => generate::run(args).map(|_| Exit::Ok).map_err(Failure::from),
         Command::Topics(command) => topics::run(&command),
+        Command::Backtest(args) => backtest::run(&args),
         Command::Scan(args) => scan::run(&args),
         Command::Detectors(command) => detectors::run(&command),
         Command::Config(command) => config::run(&command),

@@ -1,6 +1,7 @@
 //! `run`: the service, until it is told to stop.
 
 pub(super) mod process;
+mod reload;
 
 use std::io;
 use std::sync::Arc;
@@ -13,13 +14,13 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use super::exit::{Exit, Failure};
 use super::settings;
 use crate::config::Config;
-use crate::detect::Detectors;
 use crate::http::Server;
 use crate::runtime::Clock;
 use crate::runtime::clock::SystemClock;
 use crate::runtime::{self, Stages};
 use crate::telemetry::logging;
 use process::Process;
+use reload::Reload;
 
 /// Run the service.
 #[derive(Debug, clap::Args)]
@@ -37,8 +38,8 @@ Examples:
   nhi-monitor run -c nhi-monitor.toml
   nhi-monitor run -c nhi-monitor.toml --stage ingest     beside others that run --stage monitor
 
-SIGTERM and SIGINT drain, commit and leave the consumer groups; a second one ends at once. Exit codes: 0 stopped
-as asked; 1 it failed; 2 the settings are wrong.";
+SIGTERM and SIGINT drain, commit and leave the consumer groups; a second one ends at once. SIGHUP reads the folder
+of detectors again. Exit codes: 0 stopped as asked; 1 it failed; 2 the settings or the detectors are wrong.";
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum Stage {
@@ -70,10 +71,12 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 
 async fn serve(config: Arc<Config>, stages: Stages) -> Result<Exit, Failure> {
     let mut stop = StopSignals::new().context("signals cannot be waited for")?;
-    let detectors = Arc::new(Detectors::builtin()?);
+    let reload = Reload::new().context("signals cannot be waited for")?;
+    let detectors = Arc::new(settings::detectors(&config)?);
     let server = bind(&config).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-    let starting = spawn_blocking(move || Process::start(config, detectors, stages, clock));
+    let settings = Arc::clone(&config);
+    let starting = spawn_blocking(move || Process::start(settings, detectors, stages, clock));
     let process = tokio::select! {
         started = starting => started??,
         signal = stop.received() => {
@@ -88,6 +91,7 @@ async fn serve(config: Arc<Config>, stages: Stages) -> Result<Exit, Failure> {
     };
     let outcome = tokio::select! {
         result = ended => result?,
+        never = reload.serve(config, Arc::clone(&process)) => match never {},
         name = stop.received() => drain(process, name, &mut stop).await?,
     };
     if let Some(http) = http {

@@ -7,6 +7,8 @@ use anyhow::{Context, anyhow};
 
 use super::exit::Failure;
 use crate::config::{self, Config, ConfigFormat, Fault, Origin, Problem};
+use crate::detect::Detectors;
+use crate::files;
 use crate::kafka::client;
 
 /// The settings file that a command needs.
@@ -30,6 +32,17 @@ pub(super) fn load(path: Option<&Path>) -> Result<Config, Failure> {
         Config::load(&text, format, variables).map_err(|error| Failure::Usage(anyhow!("{name}: {error}")))?;
     check_properties(&config).map_err(|error| Failure::Usage(anyhow!("{name}: {error}")))?;
     Ok(config)
+}
+
+/// The detectors that the settings name: the built-in ones, with a folder laid over them where there is one.
+pub(super) fn detectors(config: &Config) -> Result<Detectors, Failure> {
+    detectors_of(config.detection.detectors.as_deref().map(Path::new))
+}
+
+/// The built-in detectors, with a folder laid over them where there is one.
+pub(super) fn detectors_of(folder: Option<&Path>) -> Result<Detectors, Failure> {
+    let read = folder.map_or_else(Detectors::builtin, files::detectors::load);
+    read.map_err(|error| Failure::Usage(error.into()))
 }
 
 /// Properties are free in the settings: only the client library knows them all.

@@ -1,4 +1,4 @@
-//! Which key stands on which line of a settings file.
+//! Which key stands where in a settings file.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,12 +10,21 @@ use toml::de::{DeTable, DeValue};
 use super::ConfigFormat;
 use super::load::{index_path, key_path};
 
-/// Line, from 1, by full path of the key. Empty where the text cannot be read.
-pub(super) type Lines = BTreeMap<String, usize>;
+/// A place in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Position {
+    /// Line, from 1.
+    pub(crate) line: usize,
+    /// Column in characters, from 1.
+    pub(crate) column: usize,
+}
+
+/// Place by full path of the key. Empty where the text cannot be read.
+pub(crate) type Positions = BTreeMap<String, Position>;
 
 /// Finds the keys of `text`.
-pub(super) fn lines(text: &str, format: ConfigFormat) -> Lines {
-    let mut found = Lines::new();
+pub(crate) fn positions(text: &str, format: ConfigFormat) -> Positions {
+    let mut found = Positions::new();
     match format {
         ConfigFormat::Toml => {
             if let Ok(table) = DeTable::parse(text) {
@@ -33,24 +42,32 @@ pub(super) fn lines(text: &str, format: ConfigFormat) -> Lines {
 
 /// The line, from 1, that byte `offset` of `text` stands on.
 pub(super) fn line_at(text: &str, offset: usize) -> usize {
-    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+    position_at(text.as_bytes(), offset).line
 }
 
-fn walk_toml(text: &str, table: &DeTable<'_>, prefix: &str, found: &mut Lines) {
+/// Where byte `offset` of `text` stands.
+pub(crate) fn position_at(text: &[u8], offset: usize) -> Position {
+    let before = &text[..offset.min(text.len())];
+    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let begin = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    Position { line, column: String::from_utf8_lossy(&before[begin..]).chars().count() + 1 }
+}
+
+fn walk_toml(text: &str, table: &DeTable<'_>, prefix: &str, found: &mut Positions) {
     for (key, value) in table {
         let path = key_path(prefix, key.get_ref());
-        found.insert(path.clone(), line_at(text, key.span().start));
+        found.insert(path.clone(), position_at(text.as_bytes(), key.span().start));
         walk_toml_value(text, value, &path, found);
     }
 }
 
-fn walk_toml_value(text: &str, value: &Spanned<DeValue<'_>>, path: &str, found: &mut Lines) {
+fn walk_toml_value(text: &str, value: &Spanned<DeValue<'_>>, path: &str, found: &mut Positions) {
     match value.get_ref() {
         DeValue::Table(table) => walk_toml(text, table, path, found),
         DeValue::Array(items) => {
             for (index, item) in items.iter().enumerate() {
                 let path = index_path(path, index);
-                found.insert(path.clone(), line_at(text, item.span().start));
+                found.insert(path.clone(), position_at(text.as_bytes(), item.span().start));
                 walk_toml_value(text, item, &path, found);
             }
         }
@@ -66,20 +83,20 @@ enum Outline {
 }
 
 impl Outline {
-    fn walk(&self, prefix: &str, found: &mut Lines) {
+    fn walk(&self, prefix: &str, found: &mut Positions) {
         match self {
             Self::Leaf => {}
             Self::List(items) => {
                 for (index, item) in items.iter().enumerate() {
                     let path = index_path(prefix, index);
-                    found.insert(path.clone(), line_number(item.referenced));
+                    found.insert(path.clone(), position(item.referenced));
                     item.value.walk(&path, found);
                 }
             }
             Self::Map(entries) => {
                 for (key, value) in entries {
                     let path = key_path(prefix, &key.value);
-                    found.insert(path.clone(), line_number(key.referenced));
+                    found.insert(path.clone(), position(key.referenced));
                     value.walk(&path, found);
                 }
             }
@@ -87,8 +104,10 @@ impl Outline {
     }
 }
 
-fn line_number(location: serde_saphyr::Location) -> usize {
-    usize::try_from(location.line()).unwrap_or(usize::MAX)
+/// A YAML parser's place.
+pub(crate) fn position(location: serde_saphyr::Location) -> Position {
+    let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    Position { line: number(location.line()), column: number(location.column()) }
 }
 
 impl<'de> Deserialize<'de> for Outline {

@@ -6,7 +6,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::environment::{self, Override};
-use super::lines::{line_at, lines};
+use super::lines::{line_at, positions};
 use super::problem::{Error, Fault, Origin, Problem};
 use super::schema::{Place, json_schema};
 use super::{Config, unknown};
@@ -88,7 +88,7 @@ impl Draft {
             ConfigFormat::Yaml => parse_yaml(text)?,
         };
         let origins =
-            lines(text, format).into_iter().map(|(key, line)| (key, Origin::File(Some(line)))).collect();
+            positions(text, format).into_iter().map(|(key, at)| (key, Origin::File(Some(at.line)))).collect();
         Ok(Self { tree, origins, problems: Vec::new() })
     }
 
@@ -168,17 +168,17 @@ fn parse_yaml(text: &str) -> Result<Value, Error> {
     Ok(if tree.is_null() { Value::Object(Map::new()) } else { tree })
 }
 
-fn one_line(message: &str) -> String {
+pub(crate) fn one_line(message: &str) -> String {
     message.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The path of `key` in the section `prefix`.
-pub(super) fn key_path(prefix: &str, key: &str) -> String {
+pub(crate) fn key_path(prefix: &str, key: &str) -> String {
     if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") }
 }
 
 /// The path of an item of the list `prefix`.
-pub(super) fn index_path(prefix: &str, index: usize) -> String {
+pub(crate) fn index_path(prefix: &str, index: usize) -> String {
     format!("{prefix}[{index}]")
 }
 

@@ -5,12 +5,12 @@
 //! range. Environment variables override single keys; see [`environment`].
 
 pub mod environment;
-mod lines;
-mod load;
+pub(crate) mod lines;
+pub(crate) mod load;
 mod problem;
 mod render;
 mod schema;
-mod unknown;
+pub(crate) mod unknown;
 mod validate;
 
 pub use load::ConfigFormat;
@@ -237,11 +237,18 @@ pub struct Detection {
     pub incident_quiet: Duration,
     /// Days that behaviour which raised an alert is held out of the baseline.
     pub quarantine_days: u32,
+    /// Folder of detectors (`*.yaml`), laid over the built-in ones: a file with the id of a built-in detector takes its place. Read again on SIGHUP.
+    pub detectors: Option<String>,
 }
 
 impl Default for Detection {
     fn default() -> Self {
-        Self { incident_risk: 50, incident_quiet: Duration::from_secs(6 * 3600), quarantine_days: 7 }
+        Self {
+            incident_risk: 50,
+            incident_quiet: Duration::from_secs(6 * 3600),
+            quarantine_days: 7,
+            detectors: None,
+        }
     }
 }
 

@@ -53,7 +53,8 @@ fn nearest(path: &str, siblings: &[String], schema: Place<'_>) -> Option<String>
     most_like(name, here).or_else(|| most_like(name, all_keys(schema, "")))
 }
 
-fn most_like(name: &str, paths: Vec<String>) -> Option<String> {
+/// Of `paths`, the one whose last part is most like `name`, where any is like it.
+pub(crate) fn most_like(name: &str, paths: Vec<String>) -> Option<String> {
     let distance = |path: &str| {
         let last = path.rsplit('.').next().unwrap_or(path);
         strsim::damerau_levenshtein(&name.to_ascii_lowercase(), last)

@@ -75,6 +75,13 @@ impl Config {
             Duration::from_secs(60)..=30 * DAY,
         );
         check.range("detection.quarantine_days", self.detection.quarantine_days, 0..=365);
+        let is_named = self.detection.detectors.as_deref() != Some("");
+        check.holds(
+            is_named,
+            "detection.detectors",
+            "",
+            "a folder, or no such key for the built-in detectors",
+        );
     }
 
     fn check_outputs(&self, check: &mut Check) {

@@ -1,5 +1,7 @@
 //! The detectors that are built in.
 
+use std::collections::BTreeMap;
+
 use super::{Detectors, Error};
 
 macro_rules! files {
@@ -28,6 +30,6 @@ impl Detectors {
     /// # Errors
     /// Never in a build that passed its tests.
     pub fn builtin() -> Result<Self, Error> {
-        Self::parse(FILES.iter().copied())
+        Self::parse(FILES.iter().copied()).map(|detectors| Self { files: BTreeMap::new(), ..detectors })
     }
 }

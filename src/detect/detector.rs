@@ -2,17 +2,22 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::activity::Event;
 use crate::baseline::Dimension;
+use crate::time::EventTime;
 
+use super::exception::Exception;
 use super::finding::Severity;
+use super::form::{IdText, OwaspNhiText, SaidText, TacticText, TechniqueText};
+use super::scope::{Scope, Who};
 use super::sensitivity::Level;
-use super::testing::Expect;
 
 /// One detector, as its file states it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Detector {
     /// Stable id, as in `finding_info.analytic.uid`: `new-service`.
+    #[schemars(with = "IdText")]
     pub id: String,
     /// Title, as shown in alerts.
     pub title: String,
@@ -25,6 +30,12 @@ pub struct Detector {
     pub description: String,
     /// Why that matters.
     pub rationale: String,
+    /// Which identities it looks at; all where nothing is said.
+    #[serde(default, skip_serializing_if = "Scope::is_everything")]
+    pub scope: Scope,
+    /// What it lets pass.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exceptions: Vec<Exception>,
     /// Least severity of an incident that this detector leads.
     pub severity: Severity,
     /// The family that runs it, with its parameters.
@@ -34,6 +45,7 @@ pub struct Detector {
     pub attack: Vec<Technique>,
     /// OWASP Non-Human Identities Top 10 ids (`NHI7:2025`).
     #[serde(default)]
+    #[schemars(with = "Vec<OwaspNhiText>")]
     pub owasp_nhi: Vec<String>,
     /// What it cannot see.
     pub blind_spots: Vec<String>,
@@ -41,62 +53,26 @@ pub struct Detector {
     pub false_positives: Vec<String>,
     /// What the analyst does first.
     pub response: Vec<String>,
+    /// Where it is written what to do then: an address, or the text itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<SaidText>")]
+    pub runbook: Option<String>,
     /// Embedded tests: at least one that fires, one that stays quiet, one at the boundary.
     #[serde(default)]
     pub tests: Vec<super::testing::Case>,
 }
 
-/// Why a detector's file is not one.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Not YAML, or not of a detector's shape.
-    #[error("{file}: {reason}")]
-    Invalid {
-        /// File.
-        file: String,
-        /// What is wrong, with line and column where known.
-        reason: String,
-    },
-    /// Two detectors have one id.
-    #[error("{file}: another detector has the id `{id}` already")]
-    Duplicate {
-        /// File.
-        file: String,
-        /// The id.
-        id: String,
-    },
-}
-
 impl Detector {
-    /// A detector from the text of its file; `file` is named in errors.
-    ///
-    /// # Errors
-    /// Where the text is not YAML, has unknown or missing fields, or lacks one of the three embedded tests.
-    pub fn parse(file: &str, text: &str) -> Result<Self, Error> {
-        let invalid = |reason: String| Error::Invalid { file: file.to_owned(), reason };
-        let detector: Self = serde_saphyr::from_str(text).map_err(|error| invalid(error.to_string()))?;
-        detector.check().map_err(invalid)?;
-        Ok(detector)
+    /// Whether it says anything at all, be it only to be counted.
+    #[must_use]
+    pub fn runs(&self) -> bool {
+        self.status != Status::Disabled
     }
 
-    fn check(&self) -> Result<(), String> {
-        let is_id = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if self.id.is_empty() || !self.id.chars().all(is_id) {
-            return Err(format!("`id`: `{}` is not lower-case letters, digits and dashes", self.id));
-        }
-        if let Rule::Novelty { dimensions, .. } = &self.rule
-            && dimensions.is_empty()
-        {
-            return Err("`rule.dimensions`: name at least one dimension".into());
-        }
-        let count = |expect| self.tests.iter().filter(|case| case.expect == expect).count();
-        if count(Expect::Fires) < 1 || count(Expect::Quiet) < 2 {
-            return Err(
-                "`tests`: at least one that fires and two that stay quiet (one of them at the boundary)"
-                    .into(),
-            );
-        }
-        Ok(())
+    /// The exception that lets pass what an identity did in an event, or at `time` without any event.
+    #[must_use]
+    pub fn exception(&self, who: &Who<'_>, event: Option<&Event<'_>>, time: EventTime) -> Option<&Exception> {
+        self.exceptions.iter().find(|exception| exception.applies(who, event, time))
     }
 }
 
@@ -113,15 +89,32 @@ pub enum Status {
     Disabled,
 }
 
+impl Status {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Enabled, Self::Shadow, Self::Disabled];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Enabled => "enabled",
+            Self::Shadow => "shadow",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
 /// A MITRE ATT&CK technique with its tactic.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Technique {
     /// `TA0003`.
+    #[schemars(with = "TacticText")]
     pub tactic: String,
     /// `Persistence`.
     pub tactic_name: String,
     /// `T1098` or `T1098.001`.
+    #[schemars(with = "TechniqueText")]
     pub technique: String,
     /// `Account Manipulation`.
     pub technique_name: String,

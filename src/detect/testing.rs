@@ -4,6 +4,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::activity::{Class, Kind};
+use crate::identity::declared::Criticality;
+
+use super::form::DurationText;
+
 /// One embedded test.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -12,12 +17,31 @@ pub struct Case {
     pub name: String,
     /// Whether the detector fires in `then`.
     pub expect: Expect,
+    /// The identity that it is about; a cloud role of which the inventory says nothing where this is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Actor>,
     /// What the identity did before; what fires here does not count.
     #[serde(default)]
     pub history: Vec<Step>,
     /// What happens then.
     #[serde(default)]
     pub then: Vec<Step>,
+}
+
+/// The identity that a test is about, for detectors with a scope or exceptions.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Actor {
+    /// Identity id.
+    pub id: Option<String>,
+    /// Kind, as observed.
+    pub kind: Option<Kind>,
+    /// Class, as observed.
+    pub class: Option<Class>,
+    /// Environment that the inventory declares.
+    pub environment: Option<String>,
+    /// Criticality that the inventory declares.
+    pub criticality: Option<Criticality>,
 }
 
 /// Whether a detector fires.
@@ -40,11 +64,11 @@ pub struct Step {
     pub times: Option<u32>,
     /// Time between two activities.
     #[serde(with = "humantime_serde::option")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<DurationText>")]
     pub every: Option<Duration>,
     /// Time that the step takes; with `every`, it says how many times.
     #[serde(rename = "for", with = "humantime_serde::option")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<DurationText>")]
     pub lasting: Option<Duration>,
     /// Whether the log source reports nothing meanwhile.
     pub source_silent: bool,
@@ -98,12 +122,22 @@ pub struct CaseResult {
     pub expected: Expect,
     /// How many signals the detector raised in `then`.
     pub signals: u64,
+    /// How many more an exception let pass.
+    pub excepted: u64,
+    /// What the alerts in `then` said.
+    pub alerts: Vec<String>,
 }
 
 impl CaseResult {
+    /// Whether the detector fired.
+    #[must_use]
+    pub const fn got(&self) -> Expect {
+        if self.signals > 0 { Expect::Fires } else { Expect::Quiet }
+    }
+
     /// Whether it went as expected.
     #[must_use]
     pub fn passed(&self) -> bool {
-        (self.signals > 0) == (self.expected == Expect::Fires)
+        self.got() == self.expected
     }
 }

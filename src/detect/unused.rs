@@ -98,8 +98,11 @@ fn report(
     }
 }
 
+/// Names the finding by what was found and not by which detector found it: should another take over before it ends, the end
+/// is still of the same finding.
 fn uid(detector: &Detector, subject: &Subject, (last_seen, window_days): (Option<EventTime>, u32)) -> String {
     let last_seen = last_seen.map_or(0, EventTime::millis);
-    let seed = format!("{}\0{}\0{last_seen}\0{window_days}", detector.id, subject.identity_id);
+    let family = detector.rule.family();
+    let seed = format!("{family}\0{}\0{last_seen}\0{window_days}", subject.identity_id);
     format!("{:032x}", xxh3_128(seed.as_bytes()))
 }

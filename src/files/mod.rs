@@ -3,6 +3,7 @@
 //! Nothing here grows with a file's size: a line, or one record of a large document, is held at a time.
 
 pub mod chunks;
+pub mod detectors;
 pub mod open;
 mod scanner;
 pub mod walk;

@@ -8,6 +8,7 @@ use crate::baseline::last_seen::UseStatus;
 use crate::baseline::recent::Recent;
 use crate::baseline::usage::Usage;
 use crate::detect::incident::Incident;
+use crate::detect::scope::Who;
 use crate::identity::Declared;
 use crate::term::Term;
 use crate::time::{EventTime, ProcessingTime};
@@ -110,6 +111,19 @@ impl IdentityState {
     #[must_use]
     pub fn effective_class(&self) -> Class {
         self.declared_class().or(self.classification.map(|known| known.class)).unwrap_or_default()
+    }
+
+    /// Who it is to the scopes and exceptions of detectors.
+    #[must_use]
+    pub fn who<'a>(&'a self, id: &'a str) -> Who<'a> {
+        let declared = self.declared.as_deref();
+        Who {
+            id,
+            kind: self.effective_kind(),
+            class: self.effective_class(),
+            environment: declared.and_then(|declared| declared.environment.as_deref()),
+            criticality: declared.map(|declared| declared.criticality).unwrap_or_default(),
+        }
     }
 
     /// Whether behaviour detectors run on it: people are followed only as far as last-seen goes, and the provider's own

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::activity::Activity;
 use crate::baseline::{Dimension, Sighting};
-use crate::detect::detector::Status;
+use crate::detect::Fate;
 use crate::detect::families::Subject;
 use crate::detect::finding::Signal;
 use crate::detect::incident::{Incident, MAX_HELD};
@@ -29,9 +29,10 @@ impl Monitor {
         let mut signals = Vec::new();
         let detectors = Arc::clone(&self.detectors);
         let subject = Subject { event, sighting, behaviour: &state.behaviour };
-        detectors.run(subject, |signal| signals.push(signal));
-        signals.iter().for_each(|signal: &Signal| self.stats.count_signal(&signal.detector.id));
-        signals.retain(|signal| signal.detector.status == Status::Enabled);
+        detectors.run(&state.who(&activity.identity.id), subject, |signal, fate| {
+            self.stats.count_signal(&signal.detector.id, fate);
+            signals.extend((fate == Fate::Raised).then_some(signal));
+        });
         let muted_until = self.sift(&mut signals, state, event.time);
         if !signals.is_empty() {
             self.grow(activity, state, signals, effects);

@@ -1,10 +1,13 @@
 //! When an identity's last use and status are published.
 
+use std::sync::Arc;
+
 use crate::baseline::Sighting;
 use crate::baseline::last_seen::UseStatus;
 use crate::detect::finding::IncidentReport;
 use crate::detect::unused::Ending;
-use crate::time::{DAY_MS, ProcessingTime};
+use crate::detect::{Detector, Fate, fate};
+use crate::time::{DAY_MS, EventTime, ProcessingTime};
 
 use super::identity::{IdentityState, PublishedRecord, UnusedFinding};
 use super::posture::Judgement;
@@ -96,13 +99,16 @@ impl Monitor {
             UseStatus::Unused | UseStatus::NeverSeen
                 if state.unused.is_none() && posture::is_reported(state) =>
             {
-                self.open_unused(id, state, judged, now, effects);
+                self.find_unused(id, state, judged, now, effects);
             }
             _ => {}
         }
     }
 
-    fn open_unused(
+    /// Lets each detector of unused identities say whether it finds this one; the first that alerts opens the finding.
+    ///
+    /// Those that only count do so when the status changes, for the question is asked anew each day.
+    fn find_unused(
         &mut self,
         id: &str,
         state: &mut IdentityState,
@@ -110,14 +116,39 @@ impl Monitor {
         now: ProcessingTime,
         effects: &mut Vec<Effect>,
     ) {
+        let is_change = state.published.status != judged.status;
+        let detectors = Arc::clone(&self.detectors);
+        for detector in detectors.posture(state.usage.last_seen.is_none()) {
+            let who = state.who(id);
+            if !detector.runs() || !detector.scope.covers(&who) {
+                continue;
+            }
+            let is_excepted = detector.exception(&who, None, EventTime::from_millis(now.millis())).is_some();
+            let fate = fate(detector, is_excepted);
+            if fate == Fate::Raised {
+                self.stats.count_signal(&detector.id, fate);
+                return self.open_unused(detector, (id, state), judged, now, effects);
+            }
+            if is_change {
+                self.stats.count_signal(&detector.id, fate);
+            }
+        }
+    }
+
+    fn open_unused(
+        &self,
+        detector: &Arc<Detector>,
+        (id, state): (&str, &mut IdentityState),
+        judged: &Judgement,
+        now: ProcessingTime,
+        effects: &mut Vec<Effect>,
+    ) {
         let window_ms = posture::window_ms(state, self.shared.settings.unused_after_days);
         let finding =
             UnusedFinding { last_seen: state.usage.last_seen, window_days: (window_ms / DAY_MS) as u32 };
-        let Some(detector) = self.detectors.posture(finding.last_seen.is_none()).cloned() else { return };
-        self.stats.count_signal(&detector.id);
         state.unused = Some(Box::new(finding));
         let days = judged.unused_days.unwrap_or_default();
-        let report = IncidentReport::unused(&detector, publish::subject(id, state), days, finding.key(), now);
+        let report = IncidentReport::unused(detector, publish::subject(id, state), days, finding.key(), now);
         effects.push(Effect::Alert(Box::new(report)));
     }
 
@@ -144,7 +175,7 @@ impl Monitor {
         now: ProcessingTime,
     ) -> Option<Box<IncidentReport>> {
         let finding = state.unused.as_deref().copied()?;
-        let detector = self.detectors.posture(finding.last_seen.is_none())?;
+        let detector = self.detectors.posture(finding.last_seen.is_none()).next()?;
         state.unused = None;
         let subject = publish::subject(id, state);
         Some(Box::new(IncidentReport::no_longer_unused(detector, subject, ending, finding.key(), now)))

@@ -8,14 +8,15 @@ use crate::activity::{
     Interactive, Kind, Origin, Provenance, Usage,
 };
 use crate::config::Config;
-use crate::detect::testing::{Case, CaseResult, Sample, Step};
+use crate::detect::detector::Status;
+use crate::detect::testing::{Actor, Case, CaseResult, Sample, Step};
 use crate::detect::{Detector, Detectors};
 use crate::identity::{Declared, DeclaredChange};
 use crate::term::Interner;
 use crate::text::Text;
 use crate::time::{EventTime, HOUR_MS, ProcessingTime};
 
-use super::{CoverageMark, Monitor, Record};
+use super::{CoverageMark, Effect, Monitor, Record};
 
 /// The identity that the tests are about.
 const IDENTITY: &str = "arn:aws:iam::111122223333:role/rehearsal";
@@ -26,42 +27,66 @@ pub(crate) const SCOPE: &str = "aws:111122223333:eu-west-1";
 /// Where the tests' time begins: Monday 2026-01-05, midnight UTC.
 pub(crate) const START_MS: i64 = 1_767_571_200_000;
 
-/// Runs one detector's embedded tests.
+/// Runs one detector's embedded tests, as if it were enabled.
 #[must_use]
-pub fn run(detector: &Arc<Detector>) -> Vec<CaseResult> {
-    let alone = Arc::new(Detectors::only(Arc::clone(detector)));
-    detector.tests.iter().map(|case| Rehearsal::new(&alone).run(&detector.id, case)).collect()
+pub fn run(detector: &Detector) -> Vec<CaseResult> {
+    let enabled = Detector { status: Status::Enabled, ..detector.clone() };
+    let alone = Arc::new(Detectors::only(Arc::new(enabled)));
+    detector.tests.iter().map(|case| Rehearsal::new(&alone, case.identity.as_ref()).run(case)).collect()
 }
 
 struct Rehearsal {
     monitor: Monitor,
+    effects: Vec<Effect>,
+    actor: Actor,
     now_ms: i64,
     covered_until_ms: i64,
     count: i64,
 }
 
 impl Rehearsal {
-    fn new(detectors: &Arc<Detectors>) -> Self {
+    fn new(detectors: &Arc<Detectors>, actor: Option<&Actor>) -> Self {
         let monitor = Monitor::new(&Config::default(), Arc::clone(detectors), Arc::new(Interner::new()));
-        Self { monitor, now_ms: START_MS, covered_until_ms: START_MS, count: 0 }
+        let actor = actor.cloned().unwrap_or_default();
+        let is_declared = actor.environment.is_some() || actor.criticality.is_some();
+        let (now_ms, count) = (START_MS, 0);
+        let mut rehearsal =
+            Self { monitor, effects: Vec::new(), actor, now_ms, covered_until_ms: now_ms, count };
+        if is_declared {
+            rehearsal.declare(None);
+        }
+        rehearsal
     }
 
-    fn run(mut self, detector_id: &str, case: &Case) -> CaseResult {
+    fn run(mut self, case: &Case) -> CaseResult {
         case.history.iter().for_each(|step| self.step(step));
-        let before = self.signals(detector_id);
+        let before = self.counts();
+        self.effects.clear();
         case.then.iter().for_each(|step| self.step(step));
-        let signals = self.signals(detector_id) - before;
-        CaseResult { name: case.name.clone(), expected: case.expect, signals }
+        let after = self.counts();
+        CaseResult {
+            name: case.name.clone(),
+            expected: case.expect,
+            signals: after.0 - before.0,
+            excepted: after.1 - before.1,
+            alerts: self.effects.iter().filter_map(words).collect(),
+        }
     }
 
-    fn signals(&self, detector_id: &str) -> u64 {
-        self.monitor.stats().signals.get(detector_id).copied().unwrap_or_default()
+    /// Signals, and what exceptions let pass. There is one detector.
+    fn counts(&self) -> (u64, u64) {
+        let stats = self.monitor.stats();
+        (stats.signals.values().sum(), stats.excepted.values().sum())
+    }
+
+    fn identity(&self) -> &str {
+        self.actor.id.as_deref().unwrap_or(IDENTITY)
     }
 
     fn step(&mut self, step: &Step) {
         let end_ms = self.now_ms + step.lasting.map_or(0, millis);
         if step.declare {
-            self.declare();
+            self.declare(Some(EventTime::from_millis(self.now_ms)));
         }
         if let Some(sample) = &step.activity {
             let every_ms = step.every.map_or(0, millis);
@@ -77,15 +102,25 @@ impl Rehearsal {
     fn act(&mut self, sample: &Sample) {
         self.count += 1;
         let event_id = format!("event-{}", self.count);
-        let activity = activity(sample, self.now_ms, &event_id);
-        self.monitor.activity(&activity, &mut Vec::new());
+        let mut activity = activity(sample, self.now_ms, &event_id);
+        activity.identity.id = Text::from(self.identity().to_owned());
+        activity.identity.kind = self.actor.kind.unwrap_or(activity.identity.kind);
+        let classification = &mut activity.identity.classification;
+        classification.class = self.actor.class.unwrap_or(classification.class);
+        self.monitor.activity(&activity, &mut self.effects);
     }
 
-    fn declare(&mut self) {
-        let declared =
-            Declared { created_at: Some(EventTime::from_millis(self.now_ms)), ..Declared::default() };
-        let change = DeclaredChange { identity_id: IDENTITY.into(), declared: Some(declared) };
-        self.monitor.process(&Record::Declared(Box::new(change)), &mut Vec::new());
+    fn declare(&mut self, created_at: Option<EventTime>) {
+        let declared = Declared {
+            created_at,
+            kind: self.actor.kind,
+            class: self.actor.class,
+            environment: self.actor.environment.clone(),
+            criticality: self.actor.criticality.unwrap_or_default(),
+            ..Declared::default()
+        };
+        let change = DeclaredChange { identity_id: self.identity().into(), declared: Some(declared) };
+        self.monitor.process(&Record::Declared(Box::new(change)), &mut self.effects);
     }
 
     /// Lets time pass, hour by hour, with or without reports of the log source.
@@ -102,9 +137,9 @@ impl Rehearsal {
                     until_ms: self.now_ms,
                 };
                 self.covered_until_ms = self.now_ms;
-                self.monitor.process(&Record::Coverage(vec![mark]), &mut Vec::new());
+                self.monitor.process(&Record::Coverage(vec![mark]), &mut self.effects);
             }
-            self.monitor.tick(ProcessingTime::from_millis(self.now_ms), &mut Vec::new());
+            self.monitor.tick(ProcessingTime::from_millis(self.now_ms), &mut self.effects);
         }
     }
 }
@@ -152,6 +187,14 @@ pub(super) fn activity<'a>(sample: &'a Sample, now_ms: i64, event_id: &'a str) -
         },
     };
     Activity { identity, event }
+}
+
+/// What an alert says.
+fn words(effect: &Effect) -> Option<String> {
+    match effect {
+        Effect::Alert(report) => Some(report.message.clone()),
+        _ => None,
+    }
 }
 
 fn millis(duration: Duration) -> i64 {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::activity::Kind;
 use crate::baseline::last_seen::UseStatus;
+use crate::detect::Fate;
 
 /// Counts since the monitor was made; all only grow, except those marked as current.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -26,14 +27,18 @@ pub struct Stats {
     pub declarations: u64,
     /// Input partitions that are not read any more, and were forgotten.
     pub forgotten_inputs: u64,
-    /// Signals raised, by detector id.
-    pub signals: BTreeMap<String, u64>,
     /// Signals that led to no alert when they came, by bounded reason.
     pub suppressed: BTreeMap<&'static str, u64>,
     /// Verdicts of analysts taken, by verdict.
     pub feedback: BTreeMap<&'static str, u64>,
     /// Verdicts that changed nothing, by bounded reason.
     pub feedback_ignored: BTreeMap<&'static str, u64>,
+    /// Signals raised, by detector id; those of detectors in shadow too.
+    pub signals: BTreeMap<String, u64>,
+    /// Of these, signals of detectors in shadow, which weigh nothing.
+    pub shadow_signals: BTreeMap<String, u64>,
+    /// What an exception let pass, by detector id; these are no signals.
+    pub excepted: BTreeMap<String, u64>,
     /// What was dropped at a limit, by limit.
     pub evictions: BTreeMap<&'static str, u64>,
     /// Identities held now, by kind and status.
@@ -47,12 +52,14 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// Counts one signal of a detector.
-    pub fn count_signal(&mut self, detector_id: &str) {
-        match self.signals.get_mut(detector_id) {
-            Some(count) => *count += 1,
-            None => {
-                self.signals.insert(detector_id.to_owned(), 1);
+    /// Counts one signal of a detector by what becomes of it.
+    pub fn count_signal(&mut self, detector_id: &str, fate: Fate) {
+        match fate {
+            Fate::Raised => count(&mut self.signals, detector_id),
+            Fate::Excepted => count(&mut self.excepted, detector_id),
+            Fate::Shadow => {
+                count(&mut self.signals, detector_id);
+                count(&mut self.shadow_signals, detector_id);
             }
         }
     }
@@ -76,6 +83,15 @@ impl Stats {
         }
         if let Some(to) = to {
             *self.identities.entry(to).or_default() += 1;
+        }
+    }
+}
+
+fn count(counts: &mut BTreeMap<String, u64>, detector_id: &str) {
+    match counts.get_mut(detector_id) {
+        Some(count) => *count += 1,
+        None => {
+            counts.insert(detector_id.to_owned(), 1);
         }
     }
 }

@@ -227,3 +227,111 @@ fn a_role_made_again_under_its_name_is_a_new_identity() {
     assert_eq!(seen("AROANEW", 10), Some(10));
     assert_eq!(seen("AROAOLD", 4), None, "a late event of its predecessor");
 }
+
+/// The built-in detectors with one changed: in its file `from` becomes `to`.
+fn changed(id: &str, from: &str, to: &str) -> Arc<Detectors> {
+    let name = format!("{id}.yaml");
+    let (_, text) = crate::detect::builtin::FILES.iter().find(|(file, _)| *file == name).unwrap();
+    assert!(text.contains(from), "{from}");
+    let file = (name, Ok::<_, crate::detect::Fault>(text.replacen(from, to, 1).into_bytes()));
+    Arc::new(Detectors::over_builtin("test", &[file]).unwrap())
+}
+
+/// Signals, of these those in shadow, and what exceptions let pass, of one detector.
+fn counted(monitor: &Monitor, id: &str) -> (u64, u64, u64) {
+    let Stats { signals, shadow_signals, excepted, .. } = monitor.stats();
+    let of = |counts: &std::collections::BTreeMap<String, u64>| counts.get(id).copied().unwrap_or(0);
+    (of(signals), of(shadow_signals), of(excepted))
+}
+
+/// What one theft counts for the detector of sensitive actions, once `to` stands before its severity.
+fn counts_with(to: &str) -> (u64, u64, u64) {
+    const ID: &str = "sensitive-action-first-use";
+    let mut monitor = settled();
+    monitor.adopt(&changed(ID, "severity: medium", &format!("{to}\nseverity: medium")));
+    let event = activity("app", &theft("iam:CreateAccessKey"), 30 * DAY_MS, "theft");
+    monitor.activity(&event, &mut Vec::new());
+    let state = monitor.shared.identities.get(event.identity.id.as_str()).unwrap();
+    let signals = state.incident.iter().flat_map(|incident| incident.signals.iter());
+    let weighs = signals.filter(|signal| signal.detector.id == ID).count() as u64;
+    drop(state);
+    let (signals, shadow, excepted) = counted(&monitor, ID);
+    assert_eq!(weighs, signals - shadow, "what is only counted is in no incident");
+    (signals, shadow, excepted)
+}
+
+#[test]
+fn a_detector_in_shadow_is_counted_and_weighs_nothing() {
+    assert_eq!(counts_with("status: enabled"), (1, 0, 0));
+    assert_eq!(counts_with("status: shadow"), (1, 1, 0));
+    assert_eq!(counts_with("status: disabled"), (0, 0, 0));
+}
+
+#[test]
+fn an_exception_lets_pass_what_fits_all_its_conditions_until_its_last_day() {
+    let check = |conditions: &str, is_excepted: bool| {
+        let exceptions = format!("exceptions: [{{ {conditions}, reason: r, owner: o }}]");
+        let expected = if is_excepted { (0, 0, 1) } else { (1, 0, 0) };
+        assert_eq!(counts_with(&exceptions), expected, "{conditions}");
+    };
+    check("identity: '*:role/app'", true);
+    check("identity: '*:role/ap'", false);
+    check("action: 'iam:*'", true);
+    check("action: 's3:*'", false);
+    check("network: 198.51.100.0/24", true);
+    check("network: 2001:db8::/32", false);
+    check("client: cur?", true);
+    check("client: Terraform", false);
+    check("identity: '*', action: 'iam:Create*', network: 198.51.100.7, client: curl", true);
+    check("identity: '*', action: 'iam:Create*', network: 192.0.2.0/24, client: curl", false);
+    // The theft is on 2026-02-04.
+    check("identity: '*', expires: 2026-02-04", true);
+    check("identity: '*', expires: 2026-02-03", false);
+}
+
+#[test]
+fn a_scope_leaves_the_others_alone() {
+    let check = |scope: &str, is_covered: bool| {
+        assert_eq!(counts_with(&format!("scope: {scope}")).0 == 1, is_covered, "{scope}");
+    };
+    check("{ include: { kinds: [cloud_role], accounts: ['111122223333'] } }", true);
+    check("{ include: { environments: [prod] } }", false);
+    check("{ exclude: { identities: ['*:role/app'] } }", false);
+    check("{ exclude: { classes: [human], criticality: [critical] } }", true);
+}
+
+/// The question whether an identity is unused is asked each day; what is not alerted is still counted once.
+#[test]
+fn an_unused_finding_that_is_not_alerted_is_counted_once() {
+    let check = |to: &str, expected: (u64, u64, u64), alerted: usize| {
+        let mut monitor = settled();
+        monitor.adopt(&changed("unused-identity", "severity: low", &format!("{to}\nseverity: low")));
+        let mut effects = Vec::new();
+        monitor.process(&Record::Coverage(vec![covered(30 * 24, 140 * 24)]), &mut effects);
+        (30..=140).for_each(|day| monitor.tick(at(day * DAY_MS), &mut effects));
+        assert_eq!(counted(&monitor, "unused-identity"), expected, "{to}");
+        assert_eq!(alerts(&effects).len(), alerted, "{to}");
+    };
+    check("status: enabled", (1, 0, 0), 1);
+    check("status: shadow", (1, 1, 0), 0);
+    check("status: disabled", (0, 0, 0), 0);
+    check("exceptions: [{ identity: '*', reason: r, owner: o }]", (0, 0, 1), 0);
+    check("exceptions: [{ identity: '*', action: 's3:*', reason: r, owner: o }]", (1, 0, 0), 1);
+    check("scope: { exclude: { providers: [aws] } }", (0, 0, 0), 0);
+}
+
+/// A finding is ended under the name it was made, whatever detector stands for the family by then.
+#[test]
+fn an_unused_finding_ends_under_its_name_after_its_detector_was_replaced() {
+    let mut monitor = settled();
+    let mut effects = Vec::new();
+    monitor.process(&Record::Coverage(vec![covered(30 * 24, 140 * 24)]), &mut effects);
+    (30..=140).for_each(|day| monitor.tick(at(day * DAY_MS), &mut effects));
+    let off = changed("unused-identity", "version: 1", "version: 1\nstatus: disabled");
+    monitor.adopt(&off);
+    monitor.activity(&activity("app", &Sample::default(), 141 * DAY_MS, "back"), &mut effects);
+    let of_unused = alerts(&effects).into_iter().filter(|alert| alert.signals[0].bits == 0.0);
+    let told: Vec<_> = of_unused.map(|alert| (alert.stage, alert.uid.clone())).collect();
+    assert_eq!(told.iter().map(|(stage, _)| *stage).collect::<Vec<_>>(), [Stage::Create, Stage::Close]);
+    assert_eq!(told[0].1, told[1].1);
+}

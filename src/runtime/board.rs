@@ -151,6 +151,8 @@ fn add(total: &mut Stats, stats: &Stats) {
         suppressed,
         feedback,
         feedback_ignored,
+        shadow_signals,
+        excepted,
         evictions,
         identities,
         open_incidents,
@@ -166,13 +168,13 @@ fn add(total: &mut Stats, stats: &Stats) {
     total.predecessors += predecessors;
     total.declarations += declarations;
     total.forgotten_inputs += forgotten_inputs;
-    for (detector, signals) in signals {
-        *total.signals.entry(detector.clone()).or_default() += signals;
-    }
     add_each(&mut total.suppressed, suppressed);
     add_each(&mut total.feedback, feedback);
     add_each(&mut total.feedback_ignored, feedback_ignored);
     add_each(&mut total.evictions, evictions);
+    add_by_detector(&mut total.signals, signals);
+    add_by_detector(&mut total.shadow_signals, shadow_signals);
+    add_by_detector(&mut total.excepted, excepted);
     for (kind, identities) in identities {
         *total.identities.entry(*kind).or_default() += identities;
     }
@@ -185,6 +187,12 @@ fn add(total: &mut Stats, stats: &Stats) {
 fn add_each(total: &mut BTreeMap<&'static str, u64>, counts: &BTreeMap<&'static str, u64>) {
     for (label, count) in counts {
         *total.entry(label).or_default() += count;
+    }
+}
+
+fn add_by_detector(total: &mut BTreeMap<String, u64>, counts: &BTreeMap<String, u64>) {
+    for (detector, count) in counts {
+        *total.entry(detector.clone()).or_default() += count;
     }
 }
 

@@ -7,6 +7,7 @@ mod board;
 pub mod clock;
 mod coverage;
 mod frames;
+mod in_force;
 mod ingest;
 mod latency;
 pub mod log;
@@ -18,6 +19,7 @@ pub mod stage;
 mod tally;
 mod watchdog;
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,6 +38,7 @@ use crate::monitor::{Stats, View};
 use crate::term::Interner;
 use board::Board;
 use clock::SystemClock;
+use in_force::InForce;
 use ingest::IngestProcessor;
 use monitor::{MonitorProcessor, Shared};
 use observer::Counting;
@@ -105,6 +108,7 @@ pub struct Service {
     board: Arc<Board>,
     counting: Arc<Counting>,
     terms: Arc<Interner>,
+    detectors: Arc<InForce>,
     workers: usize,
     drain_timeout: Duration,
 }
@@ -154,6 +158,7 @@ impl Service {
             board,
             counting,
             terms: Arc::new(Interner::new()),
+            detectors: Arc::new(InForce::new(detectors)),
             workers: plan.workers.len(),
             drain_timeout: config.stage.drain_timeout,
         };
@@ -172,20 +177,35 @@ impl Service {
                 clock: Arc::clone(&clock),
                 stop: Arc::clone(&service.stop),
                 pulse,
-                shared: Shared {
-                    config: Arc::clone(&config),
-                    detectors: Arc::clone(&detectors),
-                    terms: Arc::clone(&service.terms),
-                    board: Arc::clone(&service.board),
-                    partitions: Arc::clone(&partitions),
-                    observer: Arc::clone(&service.counting) as Arc<dyn Observer>,
-                },
+                shared: service.shared(&config, &partitions),
                 activity_partitions,
             };
             parts.spawn()?;
         }
         Watchdog::new(watched, &service.board, &service.stop).spawn()?;
         Ok(service)
+    }
+
+    fn shared(&self, config: &Arc<Config>, partitions: &Arc<BTreeMap<String, i32>>) -> Shared {
+        Shared {
+            config: Arc::clone(config),
+            detectors: Arc::clone(&self.detectors),
+            terms: Arc::clone(&self.terms),
+            board: Arc::clone(&self.board),
+            partitions: Arc::clone(partitions),
+            observer: Arc::clone(&self.counting) as Arc<dyn Observer>,
+        }
+    }
+
+    /// Has all workers go on with other detectors, each from its next transaction on: none has records judged by two sets.
+    pub fn reload(&self, detectors: Arc<Detectors>) {
+        self.detectors.set(detectors);
+    }
+
+    /// The detectors in force.
+    #[must_use]
+    pub fn detectors(&self) -> Arc<Detectors> {
+        self.detectors.get()
     }
 
     /// Asks all workers to drain, commit and leave their groups; does not wait. May be called from anywhere.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::board::Board;
 use super::clock::{Clock as _, SystemClock};
+use super::in_force::InForce;
 use super::latency::Receptions;
 use super::log::{Loss, Message, OutRecord, Output, Source};
 use super::observer::{Observer, StageKind};
@@ -29,7 +30,7 @@ const COUNTS_HOLD: Duration = Duration::from_secs(10 * 60);
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) config: Arc<Config>,
-    pub(crate) detectors: Arc<Detectors>,
+    pub(crate) detectors: Arc<InForce>,
     pub(crate) terms: Arc<Interner>,
     pub(crate) board: Arc<Board>,
     /// How many partitions each topic had when the process started.
@@ -45,6 +46,8 @@ pub(crate) struct MonitorProcessor {
     open: Open,
     swept: ProcessingTime,
     clock: SystemClock,
+    /// The detectors of all held monitors.
+    detectors: Arc<Detectors>,
 }
 
 struct Held {
@@ -69,14 +72,10 @@ struct AlertNote {
 
 impl MonitorProcessor {
     pub(crate) fn new(shared: Shared) -> Self {
-        Self {
-            shared,
-            held: BTreeMap::new(),
-            effects: Vec::new(),
-            open: Open::default(),
-            swept: ProcessingTime::default(),
-            clock: SystemClock::start(),
-        }
+        let (swept, detectors) = (ProcessingTime::default(), shared.detectors.get());
+        let open = Open::default();
+        let clock = SystemClock::start();
+        Self { shared, held: BTreeMap::new(), effects: Vec::new(), open, swept, clock, detectors }
     }
 
     fn publish(&mut self, out: &mut Outbox) {
@@ -131,8 +130,11 @@ impl Processor for MonitorProcessor {
     }
 
     fn open(&mut self, source: Source) {
-        let Shared { config, detectors, terms, .. } = &self.shared;
-        let monitor = Monitor::new(config, Arc::clone(detectors), Arc::clone(terms));
+        if self.held.is_empty() {
+            self.detectors = self.shared.detectors.get();
+        }
+        let Shared { config, terms, .. } = &self.shared;
+        let monitor = Monitor::new(config, Arc::clone(&self.detectors), Arc::clone(terms));
         self.held.insert(source, Held { monitor, is_restored: false, is_trimmed: false });
     }
 
@@ -217,6 +219,16 @@ impl Processor for MonitorProcessor {
             self.shared.board.note_stats(source.partition, held.monitor.stats());
         }
         self.sweep(commit.at);
+    }
+
+    fn between(&mut self) {
+        let detectors = self.shared.detectors.get();
+        if Arc::ptr_eq(&detectors, &self.detectors) {
+            return;
+        }
+        self.held.values_mut().for_each(|held| held.monitor.adopt(&detectors));
+        self.detectors = detectors;
+        tracing::info!(partitions = self.held.len(), "goes on with other detectors");
     }
 
     fn aborted(&mut self) {

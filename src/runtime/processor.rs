@@ -102,6 +102,10 @@ pub trait Processor {
     /// The transaction is durable.
     fn committed(&mut self, commit: Commit);
 
+    /// Everything that was read is committed: what comes next is of another transaction. Whatever must not change within one
+    /// may change here.
+    fn between(&mut self) {}
+
     /// The transaction was aborted: forgets what it held back. State of changed partitions is dropped by [`Processor::close`] and restored.
     fn aborted(&mut self);
 

@@ -348,6 +348,7 @@ impl<L: Log, P: Processor> Stage<L, P> {
         }
         self.stretch_since = None;
         self.partitions.committed();
+        self.processor.between();
         // While something waits, the others' commits do not make its trouble shorter.
         if self.pending.is_none() && self.partitions.waiting() == 0 {
             self.backoff = MIN_BACKOFF;

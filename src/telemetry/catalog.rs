@@ -57,6 +57,8 @@ pub enum Label {
     Kind,
     /// Detector.
     Detector,
+    /// Status of a detector.
+    Mode,
     /// Whether an alert opens, grows or closes its incident.
     Report,
     /// Verdict of an analyst.
@@ -81,7 +83,7 @@ pub enum Label {
 
 impl Label {
     /// All labels.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Topic,
         Self::Partition,
         Self::Reason,
@@ -89,6 +91,7 @@ impl Label {
         Self::Severity,
         Self::Kind,
         Self::Detector,
+        Self::Mode,
         Self::Report,
         Self::Verdict,
         Self::Status,
@@ -112,6 +115,7 @@ impl Label {
             Self::Severity => "severity",
             Self::Kind => "kind",
             Self::Detector => "detector",
+            Self::Mode => "mode",
             Self::Report => "report",
             Self::Verdict => "verdict",
             Self::Status => "status",
@@ -136,6 +140,7 @@ impl Label {
             Self::Severity => "`informational`, `low`, `medium`, `high`, `critical`",
             Self::Kind => "the eleven kinds of identity",
             Self::Detector => "ids of the loaded detectors, else `other`",
+            Self::Mode => "`enabled`, `shadow`, `disabled`",
             Self::Report => "`create`, `update`, `close`",
             Self::Verdict => "`accept`, `mute`, `reopen`",
             Self::Status => "`active`, `unused`, `never_seen`, `unknown`",
@@ -223,6 +228,10 @@ families! {
         "Verdicts of analysts that were taken."
     FEEDBACK_IGNORED = Counter "nhi_feedback_ignored_total" [Reason]
         "Verdicts of analysts that changed nothing."
+    SHADOW_SIGNALS = Counter "nhi_signals_shadow_total" [Detector]
+        "Signals of detectors in shadow, which weigh nothing; among the signals raised."
+    EXCEPTED = Counter "nhi_signals_excepted_total" [Detector]
+        "What exceptions let pass, and what is therefore no signal."
     ALERTS = Counter "nhi_alerts_total" [Severity, Kind, Detector, Report]
         "Alerts published, by the detector that leads the incident."
     PUBLISHED_RECORDS = Counter "nhi_published_records_total" [Output]
@@ -242,6 +251,17 @@ families! {
         "Log sources with a gap in the last day: nothing behind them is called unused."
     STATE_TERMS = Gauge "nhi_state_terms" []
         "Distinct strings that baselines share."
+
+    DETECTORS = Gauge "nhi_detectors" [Mode]
+        "Detectors in force, by status."
+    DETECTORS_LOADED = Gauge "nhi_detectors_loaded_timestamp_seconds" []
+        "When the detectors in force were read, in seconds since 1970."
+    DETECTOR_RELOADS = Counter "nhi_detectors_reloads_total" []
+        "Times that detectors were read again and taken."
+    DETECTOR_RELOAD_FAILURES = Counter "nhi_detectors_reload_failures_total" []
+        "Times that they could not be taken; those before stay in force, and the log says what is wrong."
+    EXPIRED_EXCEPTIONS = Gauge "nhi_detector_exceptions_expired" []
+        "Exceptions of detectors in force whose last day is over."
 
     LAG = Gauge "nhi_lag_records" [Topic, Partition]
         "Messages between the position read to and the end of a partition, as a read_committed reader sees it."

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder};
 
@@ -42,7 +42,6 @@ pub struct Metrics {
     process: Process,
     state: Mutex<State>,
     topics: BTreeSet<String>,
-    detectors: BTreeSet<String>,
 }
 
 struct Outputs {
@@ -59,7 +58,6 @@ impl Metrics {
     }
 
     pub(super) fn made_of(mut families: Families, topics: &Topics, detectors: &Detectors) -> Self {
-        let detectors: BTreeSet<_> = detectors.iter().map(|detector| detector.id.clone()).collect();
         show_build(&mut families);
         Self {
             ingest: Ingest::new(&mut families, topics),
@@ -71,9 +69,8 @@ impl Metrics {
             terms: families.gauge(&catalog::STATE_TERMS),
             http: families.counters(&catalog::HTTP_REQUESTS),
             process: Process::new(&mut families),
-            state: Mutex::new(State::new(&mut families, detectors.clone())),
+            state: Mutex::new(State::new(&mut families, detectors)),
             topics: topic_names(topics),
-            detectors,
             registry: families.into_registry(),
         }
     }
@@ -85,6 +82,16 @@ impl Metrics {
     pub fn stats(&self, counts: impl FnOnce() -> Stats) {
         let mut state = lock(&self.state);
         state.update(&counts());
+    }
+
+    /// The detectors were read at `at`, for the first time or again, and are in force.
+    pub fn detectors_loaded(&self, detectors: &Arc<Detectors>, at: ProcessingTime) {
+        lock(&self.state).loaded(detectors, at);
+    }
+
+    /// The detectors could not be read again.
+    pub fn detectors_refused(&self) {
+        lock(&self.state).detectors().failed();
     }
 
     /// How many distinct terms all baselines share.
@@ -103,6 +110,7 @@ impl Metrics {
         self.restore.ready(is_ready);
         self.stages.show_percentiles(now);
         self.process.refresh();
+        lock(&self.state).detectors().refresh(now);
         let mut text = String::new();
         match TextEncoder::new().encode_utf8(&self.registry.gather(), &mut text) {
             Ok(()) => text,
@@ -147,9 +155,9 @@ impl Observer for Metrics {
 
     fn alert(&self, report: &IncidentReport) {
         let led_by = report.detector().map_or(OTHER, |detector| detector.id.as_str());
-        let detector = self.detectors.get(led_by).map_or(OTHER, String::as_str);
-        let labels =
-            [report.severity.as_str(), report.subject.kind.as_str(), detector, report_label(report.stage)];
+        let state = lock(&self.state);
+        let (severity, kind) = (report.severity.as_str(), report.subject.kind.as_str());
+        let labels = [severity, kind, state.detectors().label(led_by), report_label(report.stage)];
         self.outputs.alerts.with_label_values(&labels).inc();
     }
 

@@ -1,6 +1,7 @@
 //! What the monitor tells about itself: metrics and its own log.
 
 pub mod catalog;
+mod detectors;
 mod families;
 mod ingest;
 mod latency;

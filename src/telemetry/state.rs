@@ -1,17 +1,20 @@
 //! What the monitors of this process hold and have learned.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 
 use crate::activity::Kind;
 use crate::baseline::last_seen::UseStatus;
+use crate::detect::Detectors;
 use crate::monitor::feedback::Ignored;
 use crate::monitor::{Stats, Verdict};
+use crate::time::ProcessingTime;
 
 use super::catalog;
+use super::detectors::InForce;
 use super::families::Families;
-use super::metrics::OTHER;
 
 /// Limits that exist from the start with 0, so that the first eviction shows as an increase.
 const KNOWN_LIMITS: [&str; 4] = ["feedback", "identities", "scopes", "terms"];
@@ -21,12 +24,12 @@ const KNOWN_SUPPRESSIONS: [&str; 3] = ["accepted", "below_threshold", "muted"];
 /// Turns snapshots of counts into metrics.
 pub(super) struct State {
     last: Stats,
-    detectors: BTreeSet<String>,
     counters: [IntCounter; 9],
-    signals: IntCounterVec,
     suppressed: IntCounterVec,
     feedback: IntCounterVec,
     feedback_ignored: IntCounterVec,
+    detectors: InForce,
+    signals: [IntCounterVec; 3],
     evictions: IntCounterVec,
     identities: IntGaugeVec,
     open_incidents: IntGauge,
@@ -36,7 +39,7 @@ pub(super) struct State {
 
 impl State {
     /// Nothing held; signals are told apart by these detectors.
-    pub(super) fn new(families: &mut Families, detectors: BTreeSet<String>) -> Self {
+    pub(super) fn new(families: &mut Families, detectors: &Detectors) -> Self {
         let counters = [
             &catalog::LEARNED,
             &catalog::DUPLICATES,
@@ -51,26 +54,43 @@ impl State {
         let mut state = Self {
             last: Stats::default(),
             counters: counters.map(|family| families.counter(family)),
-            signals: families.counters(&catalog::SIGNALS),
             suppressed: families.counters(&catalog::SUPPRESSED),
             feedback: families.counters(&catalog::FEEDBACK),
             feedback_ignored: families.counters(&catalog::FEEDBACK_IGNORED),
+            signals: [&catalog::SIGNALS, &catalog::SHADOW_SIGNALS, &catalog::EXCEPTED]
+                .map(|family| families.counters(family)),
             evictions: families.counters(&catalog::EVICTIONS),
             identities: families.gauges(&catalog::IDENTITIES),
             open_incidents: families.gauge(&catalog::OPEN_INCIDENTS),
             scopes: families.gauge(&catalog::SCOPES),
             silent_scopes: families.gauge(&catalog::SILENT_SCOPES),
-            detectors,
+            detectors: InForce::new(families, detectors),
         };
-        for id in &state.detectors {
-            state.signals.with_label_values(&[id]);
-        }
         show(&state.suppressed, &KNOWN_SUPPRESSIONS);
         show(&state.feedback, &Verdict::ALL.map(Verdict::as_str));
         show(&state.feedback_ignored, &Ignored::ALL.map(Ignored::as_str));
         show(&state.evictions, &KNOWN_LIMITS);
+        state.show_detectors();
         state.update(&Stats::default());
         state
+    }
+
+    /// The detectors were read.
+    pub(super) fn loaded(&mut self, detectors: &Arc<Detectors>, at: ProcessingTime) {
+        self.detectors.loaded(detectors, at);
+        self.show_detectors();
+    }
+
+    /// What is known of the detectors in force.
+    pub(super) const fn detectors(&self) -> &InForce {
+        &self.detectors
+    }
+
+    /// Series that exist from the start with 0, so that the first signal shows as an increase.
+    fn show_detectors(&self) {
+        for id in self.detectors.ids() {
+            self.signals.iter().for_each(|counters| drop(counters.with_label_values(&[id])));
+        }
     }
 
     /// Takes the counts as they stand now, over all partitions that this process owns or owned.
@@ -80,9 +100,12 @@ impl State {
         {
             counter.inc_by(now.saturating_sub(before));
         }
-        for (detector, count) in grown(&self.last.signals, &now.signals) {
-            let label = self.detectors.get(detector).map_or(OTHER, String::as_str);
-            self.signals.with_label_values(&[label]).inc_by(count);
+        for (counters, (before, now)) in
+            self.signals.iter().zip(by_detector(&self.last).into_iter().zip(by_detector(now)))
+        {
+            for (detector, count) in grown(before, now) {
+                counters.with_label_values(&[self.detectors.label(detector)]).inc_by(count);
+            }
         }
         for (counter, before, now) in [
             (&self.suppressed, &self.last.suppressed, &now.suppressed),
@@ -143,6 +166,11 @@ fn counts(stats: &Stats) -> [u64; 9] {
         *declarations,
         *forgotten_inputs,
     ]
+}
+
+/// The counts by detector, in the order of the counters.
+fn by_detector(stats: &Stats) -> [&BTreeMap<String, u64>; 3] {
+    [&stats.signals, &stats.shadow_signals, &stats.excepted]
 }
 
 fn grown<'a, K: Ord>(

@@ -138,6 +138,38 @@ fn label_values() -> BTreeMap<&'static str, BTreeSet<String>> {
 }
 
 #[test]
+fn a_reload_brings_series_of_its_own_and_is_counted() {
+    let metrics = metrics();
+    let builtin = Arc::new(Detectors::builtin().unwrap());
+    metrics.detectors_loaded(&builtin, NOW);
+    check(&metrics, "nhi_detectors_loaded_timestamp_seconds", 1_800_000_000.0);
+    check(&metrics, "nhi_detectors_reloads_total", 0.0);
+    let text = include_str!("../../detectors/new-service.yaml").replace("id: new-service", "id: own");
+    let exceptions = "status: shadow\nexceptions: [{ identity: a, reason: r, owner: o, expires: 2026-01-01 }]\nseverity: low";
+    let file = ("own.yaml".to_owned(), Ok(text.replace("severity: low", exceptions).into_bytes()));
+    let own = Arc::new(Detectors::over_builtin("folder", &[file]).unwrap());
+    metrics.detectors_loaded(&own, NOW.plus_millis(5_000));
+    metrics.detectors_refused();
+    let counts = BTreeMap::from([("own".to_owned(), 3)]);
+    let stats = || Stats {
+        signals: counts.clone(),
+        shadow_signals: counts.clone(),
+        excepted: counts.clone(),
+        ..Stats::default()
+    };
+    metrics.stats(stats);
+    for series in ["nhi_signals_total", "nhi_signals_shadow_total", "nhi_signals_excepted_total"] {
+        check(&metrics, &format!("{series}{{detector=\"own\"}}"), 3.0);
+        check(&metrics, &format!("{series}{{detector=\"human-use\"}}"), 0.0);
+    }
+    check(&metrics, "nhi_detectors{mode=\"shadow\"}", 1.0);
+    check(&metrics, "nhi_detectors_loaded_timestamp_seconds", 1_800_000_005.0);
+    check(&metrics, "nhi_detectors_reloads_total", 1.0);
+    check(&metrics, "nhi_detectors_reload_failures_total", 1.0);
+    check(&metrics, "nhi_detector_exceptions_expired", 1.0);
+}
+
+#[test]
 fn records_are_conserved_by_topic() {
     let metrics = metrics();
     metrics.received("cloudtrail", 2, 10, 999);

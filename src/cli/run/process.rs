@@ -37,6 +37,7 @@ impl Process {
             metrics: Metrics::new(&config.topics, &detectors),
             alerts: RecentAlerts::new(config.http.recent_alerts),
         });
+        reports.metrics.detectors_loaded(&detectors, clock::now());
         let observer = Arc::clone(&reports) as Arc<dyn Observer>;
         let service = Service::start_timed(Arc::clone(&config), detectors, stages, observer, clock)?;
         Ok(Arc::new(Self { config, service, reports, draining: AtomicBool::new(false) }))
@@ -45,6 +46,17 @@ impl Process {
     /// The stages.
     pub(in crate::cli) const fn service(&self) -> &Service {
         &self.service
+    }
+
+    /// Goes on with other detectors.
+    pub(in crate::cli) fn reload(&self, detectors: Arc<Detectors>) {
+        self.reports.metrics.detectors_loaded(&detectors, clock::now());
+        self.service.reload(detectors);
+    }
+
+    /// Counts that detectors could not be taken.
+    pub(in crate::cli) fn refuse_reload(&self) {
+        self.reports.metrics.detectors_refused();
     }
 
     /// From now on it is not ready: it is about to stop.

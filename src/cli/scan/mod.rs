@@ -2,42 +2,35 @@
 
 mod coverage;
 mod incidents;
+pub(super) mod logs;
 mod outputs;
 mod progress;
-mod report;
-mod session;
+pub(super) mod report;
+pub(super) mod session;
 mod text;
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Write, stdout};
+use std::io::{self, Write, stdout};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 
 use super::exit::{Exit, Failure};
 use super::settings;
 use crate::config::Config;
-use crate::decode::FormatHint;
-use crate::detect::Detectors;
-use crate::files::{self, Chunks, LogFile, NotRead, walk};
-use crate::runtime::clock::{self, Clock, SystemClock};
-use crate::wire::declared;
+use crate::detect::finding::IncidentReport;
+use incidents::Incidents;
+use logs::Logs;
 use outputs::Outputs;
-use progress::Progress;
 use report::Report;
-use session::{Session, Settings};
+use session::{Finished, Results, Session};
 
 /// Look through log files and folders, and report.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, after_long_help = EXAMPLES)]
 pub(super) struct Args {
-    /// Files and folders; `-` is standard input. Folders are searched for .json, .jsonl, .ndjson, .log and .gz.
-    #[arg(required = true, value_name = "PATH")]
-    paths: Vec<PathBuf>,
-    /// Declared identities (owner, purpose, status…), one JSON object a line.
-    #[arg(long, value_name = "FILE")]
-    inventory: Option<PathBuf>,
+    #[command(flatten)]
+    logs: Logs,
     /// Write all alerts here, one OCSF Detection Finding a line, as the topic carries them.
     #[arg(long, value_name = "FILE")]
     alerts: Option<PathBuf>,
@@ -47,9 +40,6 @@ pub(super) struct Args {
     /// Days without use after which an identity counts as unused (default: unused.after_days of the settings, 90).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3650))]
     unused_days: Option<u32>,
-    /// What the files carry.
-    #[arg(long, value_enum, default_value_t = Format::Auto)]
-    format: Format,
     /// Print the report as JSON (schema `nhi.scan/1`).
     #[arg(long)]
     json: bool,
@@ -68,50 +58,29 @@ Examples:
 Exit codes: 0 done, also where alerts were raised or some records could not be read; 1 it failed on the way;
 2 the command line or the settings are wrong, or nothing could be read.";
 
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Format {
-    /// Each record is recognised by its content.
-    Auto,
-    /// CloudTrail in any transport shape.
-    #[value(name = "cloudtrail")]
-    Cloudtrail,
-    /// Linux auth logs: syslog or journald.
-    #[value(name = "linux_auth")]
-    LinuxAuth,
-}
-
-impl From<Format> for FormatHint {
-    fn from(format: Format) -> Self {
-        match format {
-            Format::Auto => Self::Auto,
-            Format::Cloudtrail => Self::Cloudtrail,
-            Format::LinuxAuth => Self::LinuxAuth,
-        }
-    }
-}
-
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let config = config(args)?;
-    let found = walk(&args.paths);
-    let clock = SystemClock::start();
     let mut session = session(args, &config)?;
-    if let Some(path) = &args.inventory {
-        declare(path, &mut session)?;
-    }
-    let progress = Progress::new(&found.files);
-    let mut not_read = found.not_read;
-    let mut bytes = 0;
-    for file in &found.files {
-        match scan_file(file, &mut session, &progress, &config) {
-            Ok(count) => bytes += count,
-            Err(Stop::Unreadable(reason)) => not_read.push(NotRead { path: file.path.clone(), reason }),
-            Err(Stop::Output(error)) => return Err(error.into()),
-        }
-    }
-    progress.finish();
-    let (read, elapsed) = (found.files.len(), clock.monotonic());
-    let report = session.finish(report::Reading { files: read, bytes, not_read, elapsed })?;
+    let reading = args.logs.read(&mut session, &config)?;
+    let Finished { monitors, counts, results: Kept { incidents, mut outputs } } = session.finish()?;
+    let monitor = monitors.first().ok_or_else(|| anyhow!("there is no core"))?;
+    let report = Report::new(monitor, reading, (counts, incidents), &mut outputs)?;
+    outputs.finish()?;
     conclude(args, &report)
+}
+
+/// What becomes of alerts.
+struct Kept {
+    incidents: Incidents,
+    outputs: Outputs,
+}
+
+impl Results for Kept {
+    fn alert(&mut self, _core: usize, report: IncidentReport) -> io::Result<()> {
+        let written = self.outputs.alert(&report);
+        self.incidents.note(report);
+        written
+    }
 }
 
 fn config(args: &Args) -> Result<Config, Failure> {
@@ -122,55 +91,12 @@ fn config(args: &Args) -> Result<Config, Failure> {
     Ok(config)
 }
 
-fn session(args: &Args, config: &Config) -> Result<Session, Failure> {
+fn session(args: &Args, config: &Config) -> Result<Session<Kept>, Failure> {
     let outputs =
         Outputs::create(args.alerts.as_deref(), args.last_seen.as_deref()).map_err(Failure::Usage)?;
-    let settings = Settings { format: args.format.into(), as_of: clock::now() };
-    Ok(Session::new(config, Arc::new(Detectors::builtin()?), settings, outputs))
-}
-
-/// Takes in the declared identities.
-fn declare(path: &std::path::Path, session: &mut Session) -> Result<(), Failure> {
-    let cannot_read = || format!("inventory {} cannot be read", path.display());
-    let file = File::open(path).with_context(cannot_read).map_err(Failure::Usage)?;
-    for (index, line) in BufReader::new(file).lines().enumerate() {
-        let line = line.with_context(cannot_read).map_err(Failure::Usage)?;
-        if line.trim().is_empty() {
-            continue;
-        }
-        let change = declared::parse_line(line.as_bytes())
-            .map_err(|error| Failure::Usage(anyhow!("{}:{}: {error}", path.display(), index + 1)))?;
-        session.declare(change);
-    }
-    Ok(())
-}
-
-/// Why the rest of a file was not read.
-enum Stop {
-    /// The file is at fault; the others are read all the same.
-    Unreadable(String),
-    /// The results could not be written.
-    Output(std::io::Error),
-}
-
-/// Takes in one file; gives its bytes, unpacked.
-fn scan_file(
-    file: &LogFile,
-    session: &mut Session,
-    progress: &Progress,
-    config: &Config,
-) -> Result<u64, Stop> {
-    let unreadable = |error: std::io::Error| Stop::Unreadable(files::walk::explain(&error));
-    let reader = files::open(file, |raw| progress.observe(raw)).map_err(unreadable)?;
-    let source = file.path.display().to_string();
-    let mut chunks = Chunks::new(reader, config.limits.payload_bytes);
-    let mut bytes = 0;
-    while let Some(chunk) = chunks.next_chunk().map_err(unreadable)? {
-        bytes += chunk.bytes.map_or(0, <[u8]>::len) as u64;
-        session.take(&source, &chunk).map_err(Stop::Output)?;
-        progress.records(session.records());
-    }
-    Ok(bytes)
+    let results = Kept { incidents: Incidents::default(), outputs };
+    let detectors = Arc::new(settings::detectors(config)?);
+    Ok(Session::new(config, &[detectors], args.logs.settings(), results))
 }
 
 fn conclude(args: &Args, report: &Report) -> Result<Exit, Failure> {

@@ -25,34 +25,34 @@ const MAX_TALKERS: usize = 10;
 
 /// How the files were read.
 #[derive(Debug)]
-pub(super) struct Reading {
+pub(in crate::cli) struct Reading {
     /// Files found.
-    pub(super) files: usize,
+    pub(in crate::cli) files: usize,
     /// Their bytes, unpacked.
-    pub(super) bytes: u64,
+    pub(in crate::cli) bytes: u64,
     /// What was not read, or not to its end.
-    pub(super) not_read: Vec<NotRead>,
+    pub(in crate::cli) not_read: Vec<NotRead>,
     /// Time that it took.
-    pub(super) elapsed: Duration,
+    pub(in crate::cli) elapsed: Duration,
 }
 
 /// What became of the records: each is counted once, as an activity, as skipped, or as rejected.
 #[derive(Debug, Default, Serialize)]
-pub(super) struct Counts {
+pub(in crate::cli) struct Counts {
     /// All records.
-    pub(super) records: u64,
+    pub(in crate::cli) records: u64,
     /// Somebody did something.
-    pub(super) activities: u64,
+    pub(in crate::cli) activities: u64,
     /// Known and of no interest, by reason.
-    pub(super) skipped: BTreeMap<&'static str, u64>,
+    pub(in crate::cli) skipped: BTreeMap<&'static str, u64>,
     /// Not understood, by reason.
-    pub(super) rejected: BTreeMap<&'static str, Rejects>,
+    pub(in crate::cli) rejected: BTreeMap<&'static str, Rejects>,
     /// Event times, RFC 3339; `null` where there was no activity.
     #[serde(serialize_with = "as_text")]
-    pub(super) first: Option<EventTime>,
+    pub(in crate::cli) first: Option<EventTime>,
     /// See `first`.
     #[serde(serialize_with = "as_text")]
-    pub(super) last: Option<EventTime>,
+    pub(in crate::cli) last: Option<EventTime>,
 }
 
 fn as_text<S: serde::Serializer>(time: &Option<EventTime>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -61,7 +61,7 @@ fn as_text<S: serde::Serializer>(time: &Option<EventTime>, serializer: S) -> Res
 
 /// Records that were not understood for one reason.
 #[derive(Debug, Default, Serialize)]
-pub(super) struct Rejects {
+pub(in crate::cli) struct Rejects {
     /// How many.
     pub(super) count: u64,
     /// `file:line` of the first.
@@ -95,11 +95,11 @@ impl Counts {
         self.records == self.activities + self.skipped_count() + self.rejected_count()
     }
 
-    pub(super) fn skipped_count(&self) -> u64 {
+    pub(in crate::cli) fn skipped_count(&self) -> u64 {
         self.skipped.values().sum()
     }
 
-    pub(super) fn rejected_count(&self) -> u64 {
+    pub(in crate::cli) fn rejected_count(&self) -> u64 {
         self.rejected.values().map(|rejects| rejects.count).sum()
     }
 }

@@ -7,13 +7,12 @@ use std::sync::Arc;
 use anyhow::bail;
 
 use super::coverage::Coverage;
-use super::incidents::Incidents;
-use super::outputs::Outputs;
-use super::report::{Counts, Reading, Report};
+use super::report::Counts;
 use crate::activity::Activity;
 use crate::config::Config;
 use crate::decode::FormatHint;
 use crate::detect::Detectors;
+use crate::detect::finding::IncidentReport;
 use crate::files::Chunk;
 use crate::identity::DeclaredChange;
 use crate::ingest::{Ingest, Payload, Rejected, Sink};
@@ -23,49 +22,73 @@ use crate::time::{EventTime, ProcessingTime};
 
 /// What holds for all payloads of a scan.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Settings {
+pub(in crate::cli) struct Settings {
     /// What they carry.
-    pub(super) format: FormatHint,
+    pub(in crate::cli) format: FormatHint,
     /// When the scan is made: no event can be later.
-    pub(super) as_of: ProcessingTime,
+    pub(in crate::cli) as_of: ProcessingTime,
 }
 
-/// One scan.
-pub(super) struct Session {
+/// Takes the alerts of a scan.
+pub(in crate::cli) trait Results {
+    /// An alert of a core, by its place among the sets of detectors.
+    ///
+    /// # Errors
+    /// Where it cannot be written; the scan ends.
+    fn alert(&mut self, core: usize, report: IncidentReport) -> io::Result<()>;
+}
+
+/// One scan: every record is decoded once, and taken in by one core for each set of detectors.
+pub(in crate::cli) struct Session<R> {
     settings: Settings,
     ingest: Ingest,
-    state: State,
+    state: State<R>,
+}
+
+/// What is known at the end of a scan.
+pub(in crate::cli) struct Finished<R> {
+    /// The cores' monitors, in the order of the sets of detectors.
+    pub(in crate::cli) monitors: Vec<Monitor>,
+    /// What became of the records.
+    pub(in crate::cli) counts: Counts,
+    /// What took the alerts.
+    pub(in crate::cli) results: R,
 }
 
 /// What payloads turn into.
-struct State {
-    monitor: Monitor,
-    effects: Vec<Effect>,
+struct State<R> {
+    cores: Vec<Core>,
     coverage: Coverage,
     counts: Counts,
-    incidents: Incidents,
-    outputs: Outputs,
+    results: R,
     /// Newest event time so far.
     now: Option<EventTime>,
     place: (String, u64),
-    /// The first time that an output could not be written.
+    /// The first time that a result could not be written.
     failure: Option<io::Error>,
 }
 
-impl Session {
-    pub(super) fn new(
+struct Core {
+    monitor: Monitor,
+    effects: Vec<Effect>,
+}
+
+impl<R: Results> Session<R> {
+    pub(in crate::cli) fn new(
         config: &Config,
-        detectors: Arc<Detectors>,
+        sets: &[Arc<Detectors>],
         settings: Settings,
-        outputs: Outputs,
+        results: R,
     ) -> Self {
-        let state = State {
-            monitor: Monitor::new(config, detectors, Arc::new(Interner::new())),
+        let core = |detectors: &Arc<Detectors>| Core {
+            monitor: Monitor::new(config, Arc::clone(detectors), Arc::new(Interner::new())),
             effects: Vec::new(),
+        };
+        let state = State {
+            cores: sets.iter().map(core).collect(),
             coverage: Coverage::default(),
             counts: Counts::default(),
-            incidents: Incidents::default(),
-            outputs,
+            results,
             now: None,
             place: (String::new(), 0),
             failure: None,
@@ -74,8 +97,8 @@ impl Session {
     }
 
     /// Takes in what the inventory declares.
-    pub(super) fn declare(&mut self, change: DeclaredChange) {
-        self.state.monitor.process(&Record::Declared(Box::new(change)), &mut self.state.effects);
+    pub(in crate::cli) fn declare(&mut self, change: DeclaredChange) {
+        self.state.each(&Record::Declared(Box::new(change)));
         self.state.settle();
     }
 
@@ -83,7 +106,7 @@ impl Session {
     ///
     /// # Errors
     /// Where a result cannot be written.
-    pub(super) fn take(&mut self, source: &str, chunk: &Chunk<'_>) -> io::Result<()> {
+    pub(in crate::cli) fn take(&mut self, source: &str, chunk: &Chunk<'_>) -> io::Result<()> {
         self.state.at(source, chunk.line);
         self.state.counts.records += match chunk.bytes {
             Some(bytes) => {
@@ -96,29 +119,30 @@ impl Session {
     }
 
     /// Records so far.
-    pub(super) const fn records(&self) -> u64 {
+    pub(in crate::cli) const fn records(&self) -> u64 {
         self.state.counts.records
     }
 
-    /// Lets time pass to the newest event, and sums up.
+    /// Lets time pass to the newest event.
     ///
     /// # Errors
     /// Where a result cannot be written, or a record was lost on the way.
-    pub(super) fn finish(mut self, reading: Reading) -> anyhow::Result<Report> {
+    pub(in crate::cli) fn finish(mut self) -> anyhow::Result<Finished<R>> {
         let now = self.state.now.unwrap_or_default();
         self.state.tick(now);
-        self.state.monitor.flush(processing(now), &mut self.state.effects);
+        for core in &mut self.state.cores {
+            core.monitor.flush(processing(now), &mut core.effects);
+        }
         self.state.settle();
         if let Some(error) = self.state.failure.take() {
             return Err(error.into());
         }
-        let State { monitor, counts, incidents, mut outputs, .. } = self.state;
+        let State { cores, counts, results, .. } = self.state;
         if !counts.are_balanced() {
             bail!("records were lost on the way (please report this): {counts:?}");
         }
-        let report = Report::new(&monitor, reading, (counts, incidents), &mut outputs)?;
-        outputs.finish()?;
-        Ok(report)
+        let monitors = cores.into_iter().map(|core| core.monitor).collect();
+        Ok(Finished { monitors, counts, results })
     }
 
     fn payload<'a>(&self, source: &'a str, offset: i64, bytes: &'a [u8]) -> Payload<'a> {
@@ -127,7 +151,7 @@ impl Session {
     }
 }
 
-impl State {
+impl<R: Results> State<R> {
     fn at(&mut self, source: &str, line: u64) {
         if self.place.0 != source {
             source.clone_into(&mut self.place.0);
@@ -152,32 +176,43 @@ impl State {
 
     fn tick(&mut self, now: EventTime) {
         if let Some(marks) = self.coverage.take() {
-            self.monitor.process(&marks, &mut self.effects);
+            self.each(&marks);
         }
-        self.monitor.tick(processing(now), &mut self.effects);
+        for core in &mut self.cores {
+            core.monitor.tick(processing(now), &mut core.effects);
+        }
         self.settle();
     }
 
-    /// Does what the monitor wants done. Last-seen records are written at the end, one for each identity.
+    fn each(&mut self, record: &Record<'_>) {
+        for core in &mut self.cores {
+            core.monitor.process(record, &mut core.effects);
+        }
+    }
+
+    /// Does what the monitors want done. Last-seen records are written at the end, one for each identity.
     fn settle(&mut self) {
-        for effect in self.effects.drain(..) {
-            let Effect::Alert(report) = effect else { continue };
-            if let Err(error) = self.outputs.alert(&report) {
-                self.failure.get_or_insert(error);
+        for (place, core) in self.cores.iter_mut().enumerate() {
+            for effect in core.effects.drain(..) {
+                let Effect::Alert(report) = effect else { continue };
+                if let Err(error) = self.results.alert(place, *report) {
+                    self.failure.get_or_insert(error);
+                }
             }
-            self.incidents.note(*report);
         }
     }
 }
 
-impl Sink for State {
+impl<R: Results> Sink for State<R> {
     fn activity(&mut self, mut activity: Activity<'_>) {
         let time = activity.event.time;
         self.advance(time);
         activity.event.received = processing(self.now.unwrap_or(time));
         self.counts.activity(time);
         self.coverage.note(&activity.event.scope, time);
-        self.monitor.activity(&activity, &mut self.effects);
+        for core in &mut self.cores {
+            core.monitor.activity(&activity, &mut core.effects);
+        }
         self.settle();
     }
 

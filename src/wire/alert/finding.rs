@@ -228,15 +228,24 @@ fn plural(count: u32, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-/// What the analyst does first, as numbered lines.
+/// What the analyst does first, as numbered lines, and the runbook: an address among the references, a text below the lines.
 pub(super) fn remediation(report: &IncidentReport) -> Option<Remediation> {
-    let detector = report.detector().filter(|detector| !detector.response.is_empty())?;
+    let detector = report.detector()?;
+    let runbook = detector.runbook.as_deref();
+    let (address, text) = match runbook {
+        Some(runbook) if runbook.starts_with("https://") || runbook.starts_with("http://") => {
+            (Some(runbook), None)
+        }
+        text => (None, text),
+    };
+    if detector.response.is_empty() && runbook.is_none() {
+        return None;
+    }
     let steps = detector.response.iter().enumerate();
-    let lines: Vec<String> = steps.map(|(index, step)| format!("{}. {step}", index + 1)).collect();
+    let lines = steps.map(|(index, step)| format!("{}. {step}", index + 1));
+    let lines: Vec<String> = lines.chain(text.map(str::to_owned)).collect();
     let techniques = attacks(detector.attack.iter()).into_iter();
-    let references = techniques.filter_map(|attack| attack.sub_technique.or(attack.technique));
-    Some(Remediation {
-        desc: lines.join("\n"),
-        references: distinct(references.map(|entry| entry.src_url), |known, new| known == new),
-    })
+    let described = techniques.filter_map(|attack| attack.sub_technique.or(attack.technique));
+    let references = address.map(str::to_owned).into_iter().chain(described.map(|entry| entry.src_url));
+    Some(Remediation { desc: lines.join("\n"), references: distinct(references, |known, new| known == new) })
 }

@@ -6,6 +6,7 @@ use crate::activity::{Class, Kind};
 use crate::detect::Detector;
 use crate::detect::detector::{Rule, Status, Technique};
 use crate::detect::finding::{EventEvidence, MAX_REPORTED_SIGNALS, Signal, Subject};
+use crate::detect::scope::Scope;
 use crate::identity::declared::Criticality;
 use crate::time::{EventTime, HOUR_MS, MINUTE_MS, ProcessingTime};
 
@@ -23,6 +24,8 @@ fn detector(id: &str, title: &str, severity: Severity, attack: Vec<Technique>) -
         status: Status::Enabled,
         description: "The identity uses what it has never used before.".into(),
         rationale: "A stolen credential is used for other things than its owner's.".into(),
+        scope: Scope::default(),
+        exceptions: vec![],
         severity,
         rule: if id.starts_with("unused") { Rule::Unused {} } else { Rule::HumanUse { bits: 8.0 } },
         attack,
@@ -33,6 +36,7 @@ fn detector(id: &str, title: &str, severity: Severity, attack: Vec<Technique>) -
             "Ask the owner whether a release explains it.".into(),
             "If not, revoke the sessions.".into(),
         ],
+        runbook: None,
         tests: vec![],
     })
 }
@@ -328,4 +332,22 @@ fn a_report_without_signals_is_still_an_alert() {
     let alert = Alert::from_report(&report);
     assert_eq!(alert.finding_info.title, "Unusual behaviour: settlement");
     assert!(alert.anomaly_analyses.is_empty() && alert.remediation.is_none());
+}
+
+#[test]
+fn the_runbook_is_where_the_analyst_looks() {
+    let check = |runbook: &str, desc: &str, reference: Option<&str>| {
+        let mut report = create();
+        let known = report.detector().unwrap().as_ref().clone();
+        let detector = Detector { response: vec![], runbook: Some(runbook.into()), ..known };
+        report.signals[0].detector = Arc::new(detector);
+        let remediation = Alert::from_report(&report).remediation.unwrap();
+        assert_eq!(
+            (remediation.desc.as_str(), remediation.references.first().map(String::as_str)),
+            (desc, reference)
+        );
+    };
+    let url = "https://runbooks.example/nhi#stolen-key";
+    check(url, "", Some(url));
+    check("Call the owner.", "Call the owner.", Some("https://attack.mitre.org/techniques/T1078/"));
 }

@@ -31,6 +31,8 @@ pub(in crate::runtime::stage) struct Counter {
     pub(in crate::runtime::stage) counts: BTreeMap<Source, BTreeMap<String, u32>>,
     pub(in crate::runtime::stage) changed: Vec<(Source, String)>,
     pub(in crate::runtime::stage) ticks: Rc<Cell<u32>>,
+    /// Messages since the last commit or abort.
+    pub(in crate::runtime::stage) uncommitted: u32,
 }
 
 impl Processor for Counter {
@@ -57,6 +59,7 @@ impl Processor for Counter {
         *count += 1;
         out.keyed(Output::Alerts, key.clone(), count.to_string().into_bytes());
         self.changed.push((message.source, key));
+        self.uncommitted += 1;
         Ok(1)
     }
 
@@ -82,9 +85,17 @@ impl Processor for Counter {
         Ok(())
     }
 
-    fn committed(&mut self, _commit: Commit) {}
+    fn committed(&mut self, _commit: Commit) {
+        self.uncommitted = 0;
+    }
+
+    /// What is judged by other rules from here on must not share a transaction with anything before.
+    fn between(&mut self) {
+        assert_eq!(self.uncommitted, 0, "something is not committed");
+    }
 
     fn aborted(&mut self) {
+        self.uncommitted = 0;
         self.changed.clear();
     }
 
