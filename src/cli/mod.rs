@@ -3,8 +3,10 @@
 mod config;
 pub mod demo;
 mod detectors;
+mod evaluate;
 mod exit;
 pub mod generate;
+mod replay;
 mod run;
 mod scan;
 mod settings;
@@ -63,6 +65,8 @@ enum Command {
     Config(config::Command),
     /// Write sample logs of a made-up company, with the truth about them.
     Generate(generate::Args),
+    /// Measure detection on generated traffic with known attacks: what is found, what is false, how soon.
+    Evaluate(evaluate::Args),
     /// Create or check the Kafka topics, or change the number of partitions.
     #[command(subcommand)]
     Topics(topics::Command),
@@ -80,6 +84,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Run(args) => run::run(&args),
         Command::Unused(args) => unused::run(&args),
         Command::Generate(args) => generate::run(args).map(|_| Exit::Ok).map_err(Failure::from),
+        Command::Evaluate(args) => evaluate::run(&args),
         Command::Topics(command) => topics::run(&command),
         Command::Scan(args) => scan::run(&args),
         Command::Detectors(command) => detectors::run(&command),

@@ -7,6 +7,7 @@ use super::archetype::{Job, Principal};
 use super::auth;
 use super::calls::{self, Ending, Made, Shown};
 use super::catalog::{self, Call};
+use super::cause::Cause;
 use super::drift::{self, Change, Scheduled};
 use super::emission::{Emission, Record};
 use super::member::{Fate, Member};
@@ -201,7 +202,7 @@ impl Actor {
             Action::Host(text) => Record::Auth(auth::line(&self.member, text, time, &mut self.random)),
             Action::Call(call) => self.call(call, time, out),
         };
-        out.push_back(Emission { time, identity: self.id.clone(), incident: None, record });
+        out.push_back(Emission { time, identity: self.id.clone(), incident: None, cause: Cause::Plain, record });
     }
 
     fn call(&mut self, call: &'static Call, time: EventTime, out: &mut VecDeque<Emission>) -> Record {
@@ -223,7 +224,7 @@ impl Actor {
         let session = Session::open(&self.member, place, time, &mut self.random);
         if let Some((id, record)) = calls::opening(&self.member, &session, &mut self.random) {
             let record = Record::CloudTrail(Box::new(record));
-            out.push_back(Emission { time, identity: id.into(), incident: None, record });
+            out.push_back(Emission { time, identity: id.into(), incident: None, cause: Cause::Plain, record });
         }
         self.sessions[place] = Some(session);
     }

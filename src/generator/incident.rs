@@ -9,6 +9,7 @@ use super::actor::Actor;
 use super::auth::{self, AuthLine};
 use super::calls::{self, Ending, Made, Shown};
 use super::catalog;
+use super::cause::Cause;
 use super::emission::{Emission, Record};
 use super::networks;
 use super::random::Random;
@@ -23,6 +24,9 @@ pub struct Incident {
     pub scenario: Scenario,
     /// Who is abused.
     pub identity_id: String,
+    /// Who else is abused on the way: roles that the victim's credentials were used to assume.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub accomplices: Vec<String>,
     /// What happens, in a sentence.
     pub title: &'static str,
     /// When it begins.
@@ -86,6 +90,7 @@ impl Attack {
                 time: time_secs,
                 identity: self.id.clone(),
                 incident: Some(self.index),
+                cause: Cause::Plain,
                 record,
             });
         }

@@ -15,6 +15,7 @@ mod auth;
 mod broken;
 mod calls;
 mod catalog;
+mod cause;
 mod company;
 mod details;
 mod drift;
@@ -37,6 +38,7 @@ mod tests;
 mod truth;
 
 pub use auth::AuthLine;
+pub use cause::Cause;
 pub use company::Company;
 pub use emission::{Emission, Record};
 pub use incident::Incident;

@@ -49,6 +49,22 @@ enum Who {
 
 impl Emissions {
     pub(super) fn new(company: &Company, plan: &Plan) -> Self {
+        let mut emissions = Self::quiet(company, plan);
+        if let Some(span) = plan.incidents {
+            emissions.plan_incidents(span, company.seed());
+        }
+        emissions
+    }
+
+    pub(super) fn campaign(company: &Company, plan: &Plan, attacks: usize) -> Self {
+        let mut emissions = Self::quiet(company, plan);
+        if let Some(span) = plan.incidents {
+            emissions.plan_campaign(span, company.seed(), attacks);
+        }
+        emissions
+    }
+
+    fn quiet(company: &Company, plan: &Plan) -> Self {
         let scale = scale(company, plan);
         let span = (plan.since, plan.until);
         let actors =
@@ -62,9 +78,6 @@ impl Emissions {
             until: plan.until,
         };
         emissions.start_routines();
-        if let Some(span) = plan.incidents {
-            emissions.plan_incidents(span, company.seed());
-        }
         emissions
     }
 
@@ -87,17 +100,32 @@ impl Emissions {
         for (slot, scenario) in Scenario::ALL.into_iter().enumerate() {
             let start = from.plus_millis(slot as i64 * step_ms + step_ms / 4);
             let Some(victim) = self.victim(scenario) else { continue };
-            let index = self.incidents.len();
-            self.attacks.push(Attack::new(index, scenario, victim, &self.actors[victim], seed));
-            self.queue.push(Reverse(Due { time: start, who: Who::Attack(index) }));
-            self.incidents.push(Incident {
-                scenario,
-                identity_id: self.actors[victim].member.id.clone(),
-                title: scenario.title(),
-                start,
-                end: start.plus_millis(scenario.length_ms()),
-            });
+            self.plan_attack(scenario, victim, start, seed);
         }
+    }
+
+    fn plan_campaign(&mut self, (from, to): (EventTime, EventTime), seed: u64, attacks: usize) {
+        let mut random = super::random::Random::new(seed, "campaign");
+        for number in 0..attacks {
+            let scenario = Scenario::ALL[number % Scenario::ALL.len()];
+            let start = from.plus_millis(random.between(0, to.millis_since(from)));
+            let Some(victim) = self.victim(scenario) else { continue };
+            self.plan_attack(scenario, victim, start, seed);
+        }
+    }
+
+    fn plan_attack(&mut self, scenario: Scenario, victim: usize, start: EventTime, seed: u64) {
+        let index = self.incidents.len();
+        self.attacks.push(Attack::new(index, scenario, victim, &self.actors[victim], seed));
+        self.queue.push(Reverse(Due { time: start, who: Who::Attack(index) }));
+        self.incidents.push(Incident {
+            scenario,
+            identity_id: self.actors[victim].member.id.clone(),
+            accomplices: Vec::new(),
+            title: scenario.title(),
+            start,
+            end: start.plus_millis(scenario.length_ms()),
+        });
     }
 
     /// The first member of the right sort that no other incident has.

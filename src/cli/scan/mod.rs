@@ -1,12 +1,11 @@
 //! `scan`: the same core as with Kafka, over files, driven by the time of the events.
 
-mod coverage;
 mod incidents;
 mod outputs;
 mod progress;
 mod report;
 mod session;
-mod text;
+pub(super) mod text;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write, stdout};

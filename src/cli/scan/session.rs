@@ -1,12 +1,11 @@
-//! The core over a sequence of payloads. The stream's time is the newest event time so far: what waits for time to
-//! pass sees that, so that two scans of the same files say the same, whenever they are run.
+//! The core over a sequence of payloads, with everything counted and written.
 
 use std::io;
 use std::sync::Arc;
 
 use anyhow::bail;
 
-use super::coverage::Coverage;
+use super::super::replay::Replay;
 use super::incidents::Incidents;
 use super::outputs::Outputs;
 use super::report::{Counts, Reading, Report};
@@ -17,9 +16,8 @@ use crate::detect::Detectors;
 use crate::files::Chunk;
 use crate::identity::DeclaredChange;
 use crate::ingest::{Ingest, Payload, Rejected, Sink};
-use crate::monitor::{Effect, Monitor, Record};
-use crate::term::Interner;
-use crate::time::{EventTime, ProcessingTime};
+use crate::monitor::Effect;
+use crate::time::ProcessingTime;
 
 /// What holds for all payloads of a scan.
 #[derive(Clone, Copy, Debug)]
@@ -39,14 +37,10 @@ pub(super) struct Session {
 
 /// What payloads turn into.
 struct State {
-    monitor: Monitor,
-    effects: Vec<Effect>,
-    coverage: Coverage,
+    replay: Replay,
     counts: Counts,
     incidents: Incidents,
     outputs: Outputs,
-    /// Newest event time so far.
-    now: Option<EventTime>,
     place: (String, u64),
     /// The first time that an output could not be written.
     failure: Option<io::Error>,
@@ -60,13 +54,10 @@ impl Session {
         outputs: Outputs,
     ) -> Self {
         let state = State {
-            monitor: Monitor::new(config, detectors, Arc::new(Interner::new())),
-            effects: Vec::new(),
-            coverage: Coverage::default(),
+            replay: Replay::new(config, detectors),
             counts: Counts::default(),
             incidents: Incidents::default(),
             outputs,
-            now: None,
             place: (String::new(), 0),
             failure: None,
         };
@@ -75,7 +66,7 @@ impl Session {
 
     /// Takes in what the inventory declares.
     pub(super) fn declare(&mut self, change: DeclaredChange) {
-        self.state.monitor.process(&Record::Declared(Box::new(change)), &mut self.state.effects);
+        self.state.replay.declare(change);
         self.state.settle();
     }
 
@@ -105,18 +96,16 @@ impl Session {
     /// # Errors
     /// Where a result cannot be written, or a record was lost on the way.
     pub(super) fn finish(mut self, reading: Reading) -> anyhow::Result<Report> {
-        let now = self.state.now.unwrap_or_default();
-        self.state.tick(now);
-        self.state.monitor.flush(processing(now), &mut self.state.effects);
+        self.state.replay.finish();
         self.state.settle();
         if let Some(error) = self.state.failure.take() {
             return Err(error.into());
         }
-        let State { monitor, counts, incidents, mut outputs, .. } = self.state;
+        let State { replay, counts, incidents, mut outputs, .. } = self.state;
         if !counts.are_balanced() {
             bail!("records were lost on the way (please report this): {counts:?}");
         }
-        let report = Report::new(&monitor, reading, (counts, incidents), &mut outputs)?;
+        let report = Report::new(&replay.monitor, reading, (counts, incidents), &mut outputs)?;
         outputs.finish()?;
         Ok(report)
     }
@@ -141,26 +130,9 @@ impl State {
         1
     }
 
-    /// Lets the stream's time go on to `time`: with every new hour the monitor is told, before it sees the event.
-    fn advance(&mut self, time: EventTime) {
-        let is_new_hour = self.now.is_some_and(|now| time.hour() > now.hour());
-        if is_new_hour {
-            self.tick(time);
-        }
-        self.now = self.now.max(Some(time));
-    }
-
-    fn tick(&mut self, now: EventTime) {
-        if let Some(marks) = self.coverage.take() {
-            self.monitor.process(&marks, &mut self.effects);
-        }
-        self.monitor.tick(processing(now), &mut self.effects);
-        self.settle();
-    }
-
     /// Does what the monitor wants done. Last-seen records are written at the end, one for each identity.
     fn settle(&mut self) {
-        for effect in self.effects.drain(..) {
+        for effect in self.replay.effects() {
             let Effect::Alert(report) = effect else { continue };
             if let Err(error) = self.outputs.alert(&report) {
                 self.failure.get_or_insert(error);
@@ -171,13 +143,9 @@ impl State {
 }
 
 impl Sink for State {
-    fn activity(&mut self, mut activity: Activity<'_>) {
-        let time = activity.event.time;
-        self.advance(time);
-        activity.event.received = processing(self.now.unwrap_or(time));
-        self.counts.activity(time);
-        self.coverage.note(&activity.event.scope, time);
-        self.monitor.activity(&activity, &mut self.effects);
+    fn activity(&mut self, activity: Activity<'_>) {
+        self.counts.activity(activity.event.time);
+        self.replay.activity(activity);
         self.settle();
     }
 
@@ -189,9 +157,4 @@ impl Sink for State {
         let (source, line) = &self.place;
         self.counts.rejected(rejected.reason, || (format!("{source}:{line}"), rejected.detail));
     }
-}
-
-/// Stream time as the monitor's clock.
-const fn processing(time: EventTime) -> ProcessingTime {
-    ProcessingTime::from_millis(time.millis())
 }

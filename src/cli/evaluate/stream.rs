@@ -1,0 +1,160 @@
+//! One company: its traffic made, taken in by the product and by the naive detector, and judged.
+
+use std::sync::Arc;
+
+use super::Args;
+use crate::activity::{Activity, Kind};
+use crate::cli::replay::Replay;
+use crate::config::Config;
+use crate::decode::FormatHint;
+use crate::detect::Detectors;
+use crate::evaluation::{Judge, Judged, Ledger, Naive, Tally};
+use crate::generator::{Company, Emission, Emissions, Mix, Mixer, Payload, Plan, Topic, Truth, inventory};
+use crate::ingest::{self, Ingest, Rejected, Sink};
+use crate::monitor::Effect;
+use crate::time::{DAY_MS, EventTime, ProcessingTime};
+use crate::wire::declared;
+
+/// Days before the first attack: what is usual must be known first.
+const LEARNING_DAYS: i64 = 14;
+/// Days at the end without a new attack, so that its end is seen.
+const LAST_DAYS: i64 = 1;
+/// The first day that may begin a stream: 2025-01-01. The day is drawn from two years, so that months, holidays and changes
+/// of the clock fall anywhere.
+const FIRST_DAY: u64 = 20_089;
+const START_DAYS: u64 = 730;
+
+/// What became of one company.
+pub(super) struct Outcome {
+    /// The seed that the company was made from.
+    pub(super) seed: u64,
+    /// What is true.
+    pub(super) ledger: Ledger,
+    /// What the product made of it.
+    pub(super) product: Tally,
+    /// Its alerts.
+    pub(super) alerts: Vec<Judged>,
+    /// What a first-seen detector made of it.
+    pub(super) naive: Tally,
+}
+
+/// Makes the traffic of one company and judges what is alerted.
+pub(super) fn evaluate(
+    args: &Args,
+    seed: u64,
+    config: &Config,
+    detectors: &Arc<Detectors>,
+) -> anyhow::Result<Outcome> {
+    // Up to three in ten more.
+    let identities = args.identities + (args.identities as u64 * (seed >> 8) % 1_000 * 3 / 10_000) as usize;
+    let company = Company::new(seed, identities);
+    let plan = plan(args, &company);
+    let emissions = company.campaign(&plan, args.attacks_per_seed as usize);
+    let mut stream = Stream::new(config, detectors, &emissions);
+    if !args.no_inventory {
+        for record in inventory(&company, plan.since) {
+            stream.declare(record.value.as_bytes())?;
+        }
+    }
+    stream.run(&company, emissions);
+    Ok(stream.finish(seed))
+}
+
+fn plan(args: &Args, company: &Company) -> Plan {
+    let first = FIRST_DAY + (company.seed() >> 16) % START_DAYS;
+    let since = EventTime::from_millis(first as i64 * DAY_MS);
+    let until = since.plus_millis(args.days * DAY_MS);
+    let incidents = (since.plus_millis(LEARNING_DAYS * DAY_MS), until.plus_millis(-LAST_DAYS * DAY_MS));
+    let events = args.events * args.days as u64 * company.members().len() as u64;
+    Plan { since, until, events, incidents: Some(incidents) }
+}
+
+struct Stream {
+    ingest: Ingest,
+    taker: Taker,
+}
+
+/// Takes in activities, and judges what comes of them.
+struct Taker {
+    replay: Replay,
+    ledger: Ledger,
+    judge: Judge,
+    naive: Naive,
+    place: i64,
+}
+
+impl Stream {
+    fn new(config: &Config, detectors: &Arc<Detectors>, emissions: &Emissions) -> Self {
+        let taker = Taker {
+            replay: Replay::new(config, Arc::clone(detectors)),
+            ledger: Ledger::new(emissions.incidents()),
+            judge: Judge::default(),
+            naive: Naive::default(),
+            place: 0,
+        };
+        Self { ingest: Ingest::new(config.limits.clone()), taker }
+    }
+
+    fn declare(&mut self, line: &[u8]) -> anyhow::Result<()> {
+        self.taker.replay.declare(declared::parse_line(line)?);
+        Ok(())
+    }
+
+    fn run(&mut self, company: &Company, emissions: Emissions) {
+        let mut mixer = Mixer::new(company.seed(), Mix::bare());
+        let (mut truth, mut payloads) = (Truth::default(), Vec::new());
+        let machines = Truth::kinds(company);
+        for emission in emissions {
+            let counts = machines.get(&*emission.identity).is_some_and(|kind| *kind != Kind::Human);
+            mixer.push(&emission, &mut truth, &mut payloads);
+            self.take(&emission, counts, &payloads);
+            payloads.clear();
+        }
+        self.taker.replay.finish();
+        self.taker.settle();
+    }
+
+    fn take(&mut self, emission: &Emission, counts: bool, payloads: &[Payload]) {
+        self.taker.place = self.taker.ledger.records() as i64;
+        self.taker.ledger.enter(emission, counts);
+        for payload in payloads {
+            let (source, format) = match payload.topic {
+                Topic::CloudTrail => ("cloudtrail", FormatHint::Cloudtrail),
+                Topic::Auth => ("auth.linux", FormatHint::LinuxAuth),
+            };
+            let received = ProcessingTime::from_millis(payload.time.millis());
+            let offset = self.taker.place;
+            let payload = ingest::Payload { bytes: &payload.bytes, source, partition: 0, offset, received, format };
+            self.ingest.ingest(payload, &mut self.taker);
+        }
+    }
+
+    fn finish(self, seed: u64) -> Outcome {
+        let Taker { ledger, judge, naive, .. } = self.taker;
+        let (product, alerts) = judge.finish();
+        Outcome { seed, ledger, product, alerts, naive: naive.finish() }
+    }
+}
+
+impl Taker {
+    fn settle(&mut self) {
+        let now = self.replay.now();
+        for effect in self.replay.effects() {
+            if let Effect::Alert(report) = effect {
+                self.judge.take(&report, now, &self.ledger);
+            }
+        }
+    }
+}
+
+impl Sink for Taker {
+    fn activity(&mut self, activity: Activity<'_>) {
+        self.naive.observe(&activity, self.place, &self.ledger);
+        self.replay.activity(activity);
+        self.settle();
+    }
+
+    fn skipped(&mut self, _: &'static str) {}
+
+    fn rejected(&mut self, _: Rejected<'_>) {}
+}
