@@ -19,7 +19,7 @@ mod tests;
 pub use judge::{Judge, Judged};
 pub use ledger::{Attack, AttackEvent, Ledger};
 pub use naive::Naive;
-pub use summary::{Delay, Requirement, Rate, Results, ScenarioResult, Summary};
+pub use summary::{Delay, Rate, Requirement, Results, ScenarioResult, Summary};
 pub use tally::{Found, Tally};
 
 /// Detectors that state a fact about an identity or a log source, not an attack.

@@ -32,8 +32,7 @@ impl Naive {
     pub fn observe(&mut self, activity: &Activity<'_>, place: i64, ledger: &Ledger) {
         let (id, time) = (&*activity.identity.id, activity.event.time);
         if !self.known.contains_key(id) {
-            self.known
-                .insert(id.to_owned(), Known { since: time, values: HashSet::new(), alerted: None });
+            self.known.insert(id.to_owned(), Known { since: time, values: HashSet::new(), alerted: None });
         }
         let Some(known) = self.known.get_mut(id) else { return };
         let mut is_new = false;

@@ -134,7 +134,8 @@ impl Results {
     }
 
     fn add(&mut self, ledger: &Ledger, tally: &Tally) {
-        for (index, attack) in ledger.attacks().iter().enumerate().filter(|(_, attack)| !attack.times.is_empty())
+        for (index, attack) in
+            ledger.attacks().iter().enumerate().filter(|(_, attack)| !attack.times.is_empty())
         {
             let scenario = self.scenarios.entry(attack.incident.scenario.as_str()).or_default();
             scenario.attacks += 1;

@@ -181,9 +181,15 @@ fn a_fact_about_an_identity_is_neither_true_nor_false() {
 }
 
 /// What `identity` does on a day, for the naive detector.
-fn activity(identity: &'static str, day: i64, operation: &'static str, client: &'static str) -> Activity<'static> {
+fn activity(
+    identity: &'static str,
+    day: i64,
+    operation: &'static str,
+    client: &'static str,
+) -> Activity<'static> {
     let time = EventTime::from_millis(START + day * DAY_MS);
-    let classification = Classification { class: Class::NonHuman, confidence: 50, evidence: Evidence::Default };
+    let classification =
+        Classification { class: Class::NonHuman, confidence: 50, evidence: Evidence::Default };
     let identity = Identity { id: identity.into(), unique_id: None, kind: Kind::Workload, classification };
     let event = Event {
         time,

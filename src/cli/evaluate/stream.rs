@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use super::Args;
-use crate::activity::{Activity, Kind};
+use crate::activity::{Activity, Kind, Origin};
 use crate::cli::replay::Replay;
 use crate::config::Config;
 use crate::decode::FormatHint;
 use crate::detect::Detectors;
 use crate::evaluation::{Judge, Judged, Ledger, Naive, Tally};
-use crate::generator::{Company, Emission, Emissions, Mix, Mixer, Payload, Plan, Topic, Truth, inventory};
+use crate::generator::{
+    Company, Emission, Emissions, Mix, Mixer, Payload, Plan, Topic, Truth, inventory, whereabouts,
+};
 use crate::ingest::{self, Ingest, Rejected, Sink};
 use crate::monitor::Effect;
 use crate::time::{DAY_MS, EventTime, ProcessingTime};
@@ -50,13 +52,15 @@ pub(super) fn evaluate(
     let company = Company::new(seed, identities);
     let plan = plan(args, &company);
     let emissions = company.campaign(&plan, args.attacks_per_seed as usize);
-    let mut stream = Stream::new(config, detectors, &emissions);
+    let mut stream = Stream::new(config, detectors, &emissions, !args.no_asn);
     if !args.no_inventory {
         for record in inventory(&company, plan.since) {
             stream.declare(record.value.as_bytes())?;
         }
+        let retirements = emissions.retirements().iter();
+        stream.retirements = retirements.map(|(time, record)| (*time, record.value.clone())).collect();
     }
-    stream.run(&company, emissions);
+    stream.run(&company, emissions)?;
     Ok(stream.finish(seed))
 }
 
@@ -71,6 +75,8 @@ fn plan(args: &Args, company: &Company) -> Plan {
 
 struct Stream {
     ingest: Ingest,
+    /// What the inventory comes to say on the way, in order of time.
+    retirements: Vec<(EventTime, String)>,
     taker: Taker,
 }
 
@@ -81,18 +87,21 @@ struct Taker {
     judge: Judge,
     naive: Naive,
     place: i64,
+    /// Whether it tells the autonomous system and country of addresses.
+    knows_networks: bool,
 }
 
 impl Stream {
-    fn new(config: &Config, detectors: &Arc<Detectors>, emissions: &Emissions) -> Self {
+    fn new(config: &Config, detectors: &Arc<Detectors>, emissions: &Emissions, knows_networks: bool) -> Self {
         let taker = Taker {
             replay: Replay::new(config, Arc::clone(detectors)),
             ledger: Ledger::new(emissions.incidents()),
             judge: Judge::default(),
             naive: Naive::default(),
             place: 0,
+            knows_networks,
         };
-        Self { ingest: Ingest::new(config.limits.clone()), taker }
+        Self { ingest: Ingest::new(config.limits.clone()), retirements: Vec::new(), taker }
     }
 
     fn declare(&mut self, line: &[u8]) -> anyhow::Result<()> {
@@ -100,11 +109,15 @@ impl Stream {
         Ok(())
     }
 
-    fn run(&mut self, company: &Company, emissions: Emissions) {
+    fn run(&mut self, company: &Company, emissions: Emissions) -> anyhow::Result<()> {
         let mut mixer = Mixer::new(company.seed(), Mix::bare());
         let (mut truth, mut payloads) = (Truth::default(), Vec::new());
         let machines = Truth::kinds(company);
+        let mut retirements = self.retirements.clone().into_iter().peekable();
         for emission in emissions {
+            while let Some((_, line)) = retirements.next_if(|(time, _)| *time <= emission.time) {
+                self.declare(line.as_bytes())?;
+            }
             let counts = machines.get(&*emission.identity).is_some_and(|kind| *kind != Kind::Human);
             mixer.push(&emission, &mut truth, &mut payloads);
             self.take(&emission, counts, &payloads);
@@ -112,6 +125,7 @@ impl Stream {
         }
         self.taker.replay.finish();
         self.taker.settle();
+        Ok(())
     }
 
     fn take(&mut self, emission: &Emission, counts: bool, payloads: &[Payload]) {
@@ -124,7 +138,8 @@ impl Stream {
             };
             let received = ProcessingTime::from_millis(payload.time.millis());
             let offset = self.taker.place;
-            let payload = ingest::Payload { bytes: &payload.bytes, source, partition: 0, offset, received, format };
+            let payload =
+                ingest::Payload { bytes: &payload.bytes, source, partition: 0, offset, received, format };
             self.ingest.ingest(payload, &mut self.taker);
         }
     }
@@ -148,8 +163,11 @@ impl Taker {
 }
 
 impl Sink for Taker {
-    fn activity(&mut self, activity: Activity<'_>) {
+    fn activity(&mut self, mut activity: Activity<'_>) {
         self.naive.observe(&activity, self.place, &self.ledger);
+        if self.knows_networks {
+            locate(&mut activity.event.origin);
+        }
         self.replay.activity(activity);
         self.settle();
     }
@@ -157,4 +175,11 @@ impl Sink for Taker {
     fn skipped(&mut self, _: &'static str) {}
 
     fn rejected(&mut self, _: Rejected<'_>) {}
+}
+
+/// Adds what a database of addresses would say.
+fn locate(origin: &mut Origin<'_>) {
+    let Some(place) = origin.ip.as_deref().and_then(whereabouts) else { return };
+    origin.network = Some(format!("AS{}", place.asn).into());
+    origin.country = Some(place.country.into());
 }

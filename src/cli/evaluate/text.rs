@@ -28,7 +28,11 @@ pub(super) fn write(
     let causes = product.false_by_cause.keys().chain(naive.false_by_cause.keys()).copied();
     let causes: std::collections::BTreeSet<&str> = causes.collect();
     let rows = causes.into_iter().map(|cause| {
-        (cause, of(&product.false_by_cause, cause).unwrap_or(0), of(&naive.false_by_cause, cause).unwrap_or(0))
+        (
+            cause,
+            of(&product.false_by_cause, cause).unwrap_or(0),
+            of(&naive.false_by_cause, cause).unwrap_or(0),
+        )
     });
     by_cause(out, summary, rows.collect())?;
     counted(out, "False alerts by detector", &product.false_by_detector)?;
@@ -104,13 +108,7 @@ fn by_cause(out: &mut impl Write, summary: &Summary, rows: Vec<(&str, u64, u64)>
     let all = |results: &Results| results.false_alerts();
     let total = ("all", all(&summary.product), all(&summary.naive));
     for (cause, ours, naive) in rows.into_iter().chain([total]) {
-        table.add_row([
-            cause.to_owned(),
-            grouped(ours),
-            per_day(ours),
-            grouped(naive),
-            per_day(naive),
-        ]);
+        table.add_row([cause.to_owned(), grouped(ours), per_day(ours), grouped(naive), per_day(naive)]);
     }
     writeln!(out, "{table}")
 }
@@ -134,9 +132,8 @@ fn misses(out: &mut impl Write, outcomes: &[Outcome]) -> io::Result<()> {
     heading(out, "Missed")?;
     for outcome in outcomes {
         let attacks = outcome.ledger.attacks().iter().enumerate();
-        let missed = attacks.filter(|(index, attack)| {
-            !attack.times.is_empty() && !outcome.product.found.contains_key(index)
-        });
+        let missed = attacks
+            .filter(|(index, attack)| !attack.times.is_empty() && !outcome.product.found.contains_key(index));
         for (_, attack) in missed {
             let incident = &attack.incident;
             let (scenario, id) = (incident.scenario.as_str(), &incident.identity_id);
