@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use anyhow::ensure;
+
 use super::Args;
 use crate::activity::{Activity, Kind, Origin};
 use crate::cli::replay::Replay;
@@ -87,6 +89,8 @@ struct Taker {
     judge: Judge,
     naive: Naive,
     place: i64,
+    /// Records that were not understood as activities: there must be none.
+    lost: u64,
     /// Whether it tells the autonomous system and country of addresses.
     knows_networks: bool,
 }
@@ -99,6 +103,7 @@ impl Stream {
             judge: Judge::default(),
             naive: Naive::default(),
             place: 0,
+            lost: 0,
             knows_networks,
         };
         Self { ingest: Ingest::new(config.limits.clone()), retirements: Vec::new(), taker }
@@ -125,6 +130,8 @@ impl Stream {
         }
         self.taker.replay.finish();
         self.taker.settle();
+        let lost = self.taker.lost;
+        ensure!(lost == 0, "{lost} records were not understood (please report this)");
         Ok(())
     }
 
@@ -172,9 +179,13 @@ impl Sink for Taker {
         self.settle();
     }
 
-    fn skipped(&mut self, _: &'static str) {}
+    fn skipped(&mut self, _: &'static str) {
+        self.lost += 1;
+    }
 
-    fn rejected(&mut self, _: Rejected<'_>) {}
+    fn rejected(&mut self, _: Rejected<'_>) {
+        self.lost += 1;
+    }
 }
 
 /// Adds what a database of addresses would say.
@@ -182,4 +193,54 @@ fn locate(origin: &mut Origin<'_>) {
     let Some(place) = origin.ip.as_deref().and_then(whereabouts) else { return };
     origin.network = Some(format!("AS{}", place.asn).into());
     origin.country = Some(place.country.into());
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn outcome(seed: u64, options: &[&str]) -> Outcome {
+        let small =
+            ["evaluate", "--days", "30", "--identities", "40", "--events", "10", "--attacks-per-seed", "6"];
+        let args = Line::parse_from(small.iter().chain(options)).args;
+        let detectors = Arc::new(Detectors::builtin().unwrap());
+        evaluate(&args, seed, &Config::default(), &detectors).unwrap()
+    }
+
+    /// All that is counted.
+    fn counts(outcome: &Outcome) -> (u64, Tally, Tally) {
+        (outcome.ledger.records(), outcome.product.clone(), outcome.naive.clone())
+    }
+
+    #[test]
+    fn the_same_company_gives_the_same_result() {
+        let (first, again) = (outcome(4, &[]), outcome(4, &[]));
+        assert_eq!(counts(&first), counts(&again));
+        assert_ne!(counts(&first), counts(&outcome(6, &[])));
+        assert!(first.ledger.identity_days() > 500 && !first.naive.found.is_empty());
+    }
+
+    #[test]
+    fn the_inventory_and_the_places_of_addresses_can_be_left_out() {
+        let owners = |options| {
+            let alerts = outcome(4, options).alerts;
+            alerts.iter().filter(|alert| alert.report.subject.owner.is_some()).count()
+        };
+        let countries = |options| {
+            let alerts = outcome(4, options).alerts;
+            let signals = alerts.iter().flat_map(|alert| &alert.report.signals);
+            signals.filter(|signal| signal.evidence.country.is_some()).count()
+        };
+        assert!(owners(&[]) > 0 && countries(&[]) > 0);
+        assert_eq!(owners(&["--no-inventory"]), 0);
+        assert_eq!(countries(&["--no-asn"]), 0);
+    }
 }

@@ -1,5 +1,6 @@
 //! The result for people.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use console::Style;
@@ -23,20 +24,9 @@ pub(super) fn write(
     header(out, args, summary)?;
     figures(out, summary)?;
     scenarios(out, summary)?;
-    let (product, naive) = (&summary.product, &summary.naive);
-    let of = |counts: &std::collections::BTreeMap<&'static str, u64>, key: &str| counts.get(key).copied();
-    let causes = product.false_by_cause.keys().chain(naive.false_by_cause.keys()).copied();
-    let causes: std::collections::BTreeSet<&str> = causes.collect();
-    let rows = causes.into_iter().map(|cause| {
-        (
-            cause,
-            of(&product.false_by_cause, cause).unwrap_or(0),
-            of(&naive.false_by_cause, cause).unwrap_or(0),
-        )
-    });
-    by_cause(out, summary, rows.collect())?;
-    counted(out, "False alerts by detector", &product.false_by_detector)?;
-    counted(out, "Findings that state a fact (neither true nor false)", &product.posture)?;
+    by_cause(out, summary)?;
+    counted(out, "False alerts by detector", &summary.product.false_by_detector)?;
+    counted(out, "Findings that state a fact (neither true nor false)", &summary.product.posture)?;
     if args.misses {
         misses(out, outcomes)?;
     }
@@ -101,23 +91,22 @@ fn scenarios(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
     writeln!(out, "{table}")
 }
 
-fn by_cause(out: &mut impl Write, summary: &Summary, rows: Vec<(&str, u64, u64)>) -> io::Result<()> {
+fn by_cause(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
     heading(out, "False alerts, by what explains them")?;
     let mut table = table(&["cause", "nhi-monitor", "per identity-day", "first seen", "per identity-day"]);
     let per_day = |count: u64| format!("{:.5}", count as f64 / summary.identity_days.max(1) as f64);
-    let all = |results: &Results| results.false_alerts();
-    let total = ("all", all(&summary.product), all(&summary.naive));
-    for (cause, ours, naive) in rows.into_iter().chain([total]) {
+    let (ours, naive) = (&summary.product, &summary.naive);
+    let count = |results: &Results, cause: &str| results.false_by_cause.get(cause).copied().unwrap_or(0);
+    let causes: BTreeSet<&str> =
+        ours.false_by_cause.keys().chain(naive.false_by_cause.keys()).copied().collect();
+    let rows = causes.into_iter().map(|cause| (cause, count(ours, cause), count(naive, cause)));
+    for (cause, ours, naive) in rows.chain([("all", ours.false_alerts(), naive.false_alerts())]) {
         table.add_row([cause.to_owned(), grouped(ours), per_day(ours), grouped(naive), per_day(naive)]);
     }
     writeln!(out, "{table}")
 }
 
-fn counted(
-    out: &mut impl Write,
-    title: &str,
-    counts: &std::collections::BTreeMap<String, u64>,
-) -> io::Result<()> {
+fn counted(out: &mut impl Write, title: &str, counts: &BTreeMap<String, u64>) -> io::Result<()> {
     if counts.is_empty() {
         return Ok(());
     }
@@ -150,32 +139,40 @@ fn misses(out: &mut impl Write, outcomes: &[Outcome]) -> io::Result<()> {
     Ok(())
 }
 
-/// As many alerts as asked for, true ones and false ones by turns.
+/// As many alerts as asked for, true ones and false ones by turns, of as many sorts as there are.
 fn alerts(out: &mut impl Write, count: usize, outcomes: &[Outcome]) -> io::Result<()> {
     if count == 0 {
         return Ok(());
     }
     heading(out, "Alerts")?;
-    let of = |is_true: bool| {
-        outcomes.iter().flat_map(move |outcome| {
-            let fits = move |alert: &&Judged| alert.attack.is_some() == is_true;
-            outcome.alerts.iter().filter(fits).map(move |alert| (alert, outcome))
-        })
-    };
-    let (mut right, mut wrong) = (of(true), of(false));
+    let (mut right, mut wrong) = (sorts(outcomes, true).into_iter(), sorts(outcomes, false).into_iter());
     let by_turns = std::iter::repeat_with(|| [right.next(), wrong.next()])
         .take_while(|pair| pair.iter().any(Option::is_some))
         .flatten()
         .flatten();
-    for (alert, outcome) in by_turns.take(count) {
+    for (alert, sort) in by_turns.take(count) {
         incident(out, &alert.report)?;
-        let verdict = match alert.attack {
-            Some(index) => format!("true: {}", outcome.ledger.attacks()[index].incident.scenario.as_str()),
-            None => format!("false: {}", alert.cause.as_str()),
-        };
-        writeln!(out, "  {}", Style::new().italic().apply_to(verdict))?;
+        let verdict = if alert.attack.is_some() { "true" } else { "false" };
+        writeln!(out, "  {}", Style::new().italic().apply_to(format!("{verdict}: {sort}")))?;
     }
     Ok(())
+}
+
+/// The alerts that are true, or false, each with its scenario or cause: the first of each sort, then the second.
+fn sorts(outcomes: &[Outcome], is_true: bool) -> Vec<(&Judged, &'static str)> {
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut ranked = Vec::new();
+    for outcome in outcomes {
+        for alert in outcome.alerts.iter().filter(|alert| alert.attack.is_some() == is_true) {
+            let scenario = |index: usize| outcome.ledger.attacks()[index].incident.scenario.as_str();
+            let sort = alert.attack.map_or(alert.cause.as_str(), scenario);
+            let rank = seen.entry(sort).or_default();
+            *rank += 1;
+            ranked.push((*rank, alert, sort));
+        }
+    }
+    ranked.sort_by_key(|(rank, ..)| *rank);
+    ranked.into_iter().map(|(_, alert, sort)| (alert, sort)).collect()
 }
 
 fn heading(out: &mut impl Write, title: &str) -> io::Result<()> {
