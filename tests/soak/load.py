@@ -117,7 +117,8 @@ class Load(threading.Thread):
         }
         while True:
             try:
-                self._producer.produce(self._topic, record.encode(), on_delivery=self._delivered)
+                # By role, so that the records of each come in their own order.
+                self._producer.produce(self._topic, record.encode(), key=role, on_delivery=self._delivered)
                 break
             except BufferError:
                 self._producer.poll(0.1)
