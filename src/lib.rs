@@ -26,6 +26,7 @@ pub mod detect;
 pub mod monitor;
 pub mod wire;
 pub mod generator;
+pub mod evaluation;
 
 // -- edges --
 #[cfg(feature = "edges")]

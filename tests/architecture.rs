@@ -10,7 +10,7 @@ use syn::spanned::Spanned;
 use syn::visit::Visit;
 
 /// The core's modules in the order in which data flows; each imports only from those before it.
-const CORE: [&str; 14] = [
+const CORE: [&str; 15] = [
     "text",
     "time",
     "term",
@@ -25,6 +25,7 @@ const CORE: [&str; 14] = [
     "monitor",
     "wire",
     "generator",
+    "evaluation",
 ];
 /// The modules that touch the world. They may import everything but the command line, which is the outermost.
 const EDGES: [&str; 6] = ["files", "kafka", "runtime", "telemetry", "http", "cli"];

@@ -4,9 +4,11 @@ mod backtest;
 mod config;
 pub mod demo;
 mod detectors;
+mod evaluate;
 mod exit;
 mod feedback;
 pub mod generate;
+mod replay;
 mod run;
 mod scan;
 mod settings;
@@ -71,6 +73,8 @@ enum Command {
     Config(config::Command),
     /// Write sample logs of a made-up company, with the truth about them.
     Generate(generate::Args),
+    /// Measure detection on generated traffic with known attacks: what is found, what is false, how soon.
+    Evaluate(evaluate::Args),
     /// Create or check the Kafka topics, or change the number of partitions.
     #[command(subcommand)]
     Topics(topics::Command),
@@ -89,6 +93,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Unused(args) => unused::run(&args),
         Command::Feedback(command) => feedback::run(&command),
         Command::Generate(args) => generate::run(args).map(|_| Exit::Ok).map_err(Failure::from),
+        Command::Evaluate(args) => evaluate::run(&args),
         Command::Topics(command) => topics::run(&command),
         Command::Backtest(args) => backtest::run(&args),
         Command::Scan(args) => scan::run(&args),

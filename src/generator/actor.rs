@@ -5,56 +5,53 @@ use std::sync::Arc;
 
 use super::archetype::{Job, Principal};
 use super::auth;
+use super::calendar::Zone;
 use super::calls::{self, Ending, Made, Shown};
-use super::catalog::{self, Call};
+use super::catalog::Call;
+use super::cause::Cause;
+use super::climate::Climate;
 use super::drift::{self, Change, Scheduled};
 use super::emission::{Emission, Record};
+use super::habits::{self, Action, Habit};
 use super::member::{Fate, Member};
+use super::networks;
+use super::pace::Pace;
 use super::random::Random;
 use super::session::Session;
-use crate::time::{EventTime, MINUTE_MS, SECOND_MS};
+use crate::time::{DAY_MS, EventTime, MINUTE_MS, SECOND_MS};
 
 /// An identity at work.
 pub(super) struct Actor {
+    /// Who it is now: a copy of its own where instances or the region changed.
     pub(super) member: Arc<Member>,
     /// Its id, shared by its emissions.
     id: Arc<str>,
     pub(super) random: Random,
-    /// Credentials in use, one for each place.
+    /// Credentials in use, one for each place; during a rotation of keys one more.
     sessions: Vec<Option<Session>>,
-    /// What it does outside of its jobs, with weights.
-    habits: Vec<(Action, f64)>,
+    /// What it does outside of its jobs.
+    habits: Vec<Habit>,
+    /// What it does once in weeks: paths of the code that only errors and rare cases take.
+    rarities: Vec<Action>,
+    rarity: f64,
     /// Client program with its version.
     user_agent: String,
+    client: &'static str,
     version: u64,
     /// Benign changes ahead, the next one last.
     changes: Vec<Scheduled>,
     throttled_until: EventTime,
     denied_until: EventTime,
-    /// Tasks a day outside of its jobs.
-    tasks_per_day: f64,
+    /// The old key in the rotation that is going on, and when it goes away.
+    old_key: Option<(String, EventTime)>,
+    /// Where it came from, and when it goes back there.
+    away: Option<(String, EventTime)>,
+    /// The last change, and until when it explains what is unusual.
+    lately: (Cause, EventTime),
+    pace: Pace,
+    zone: Zone,
     /// First and last instant of its work.
     active: (EventTime, EventTime),
-}
-
-/// One thing an identity does.
-#[derive(Clone, Copy)]
-pub(super) enum Action {
-    /// An API call.
-    Call(&'static Call),
-    /// `ssh`, `sudo <command>`, `cron <command>`.
-    Host(&'static str),
-}
-
-impl Action {
-    /// The action as written in an archetype.
-    fn of(principal: Principal, text: &'static str) -> Option<Self> {
-        if principal == Principal::Linux {
-            Some(Self::Host(text))
-        } else {
-            catalog::find(text).map(Self::Call)
-        }
-    }
 }
 
 /// What an identity is busy with: its habits, or one of its jobs at a step.
@@ -66,27 +63,39 @@ pub(super) enum Routine {
     Job(usize, usize),
 }
 
+/// Days for which a change explains what is unusual.
+const EXPLAINED_DAYS: i64 = 3;
+/// Days for which a new identity's novelties are explained by its being new.
+const YOUNG_DAYS: i64 = 21;
+/// Rare actions of one identity come once in so many days, by median.
+const RARE_DAYS: f64 = 30.0;
+
 impl Actor {
-    /// The actor of `member` over `since..until`, whose tasks are scaled by `scale`.
-    pub(super) fn new(
-        member: Arc<Member>,
-        seed: u64,
-        (since, until): (EventTime, EventTime),
-        scale: f64,
-    ) -> Self {
+    /// The actor of `member` in this climate, whose tasks are scaled by `scale`.
+    pub(super) fn new(member: Arc<Member>, seed: u64, climate: &Climate, scale: f64) -> Self {
         let mut random = Random::new(seed, &format!("actor {}", member.id));
         let archetype = member.archetype;
+        let clients = archetype.clients;
+        let tasks_per_day = archetype.tasks_per_day * member.busyness * scale;
+        let calls_per_day = (tasks_per_day * calls_per_task(archetype.principal)).max(0.1);
         let mut actor = Self {
             id: member.id.as_str().into(),
             sessions: vec![None; member.places.len().max(1)],
-            habits: habits(&member, &mut random),
+            habits: habits::habits(&member, &mut random),
+            rarities: habits::rarities(&member, &mut random),
+            rarity: (random.log_normal(0.7) / RARE_DAYS / calls_per_day).min(0.2),
             user_agent: String::new(),
+            client: clients[crate::term::stable_hash(&member.id) as usize % clients.len()],
             version: 10 + random.below(60),
-            changes: drift::schedule(archetype, since, until, &mut random),
+            changes: drift::schedule(&member, climate, &mut random),
             throttled_until: EventTime::default(),
             denied_until: EventTime::default(),
-            tasks_per_day: archetype.tasks_per_day * member.busyness * scale,
-            active: active(member.fate, since, until),
+            old_key: None,
+            away: None,
+            lately: (Cause::Plain, EventTime::default()),
+            pace: Pace::new(archetype, tasks_per_day, climate.span, &mut random),
+            zone: Zone::draw(&mut random),
+            active: active(member.fate, climate.span),
             member,
             random,
         };
@@ -111,11 +120,14 @@ impl Actor {
         time: EventTime,
         out: &mut VecDeque<Emission>,
     ) -> Option<(EventTime, Routine)> {
-        self.apply_changes(time);
+        if time >= self.active.1 {
+            return None;
+        }
+        self.apply_changes(time, out);
         match routine {
             Routine::Habits => {
-                let action = self.habit();
-                self.act(action, time, out);
+                let (action, cause) = self.habit();
+                self.act((action, cause), time, out);
                 let next = self.next_habit(time);
                 self.within_life(next, Routine::Habits)
             }
@@ -123,9 +135,9 @@ impl Actor {
         }
     }
 
-    /// The credentials it uses now, for a thief to take.
+    /// The credentials it uses now, for a thief to take. Where it has none, it opens a session.
     pub(super) fn current_session(&mut self, time: EventTime) -> Session {
-        match self.sessions.iter().flatten().next() {
+        match self.sessions.iter().flatten().find(|session| time < session.expires) {
             Some(session) => session.clone(),
             None => Session::open(&self.member, 0, time, &mut self.random),
         }
@@ -136,9 +148,24 @@ impl Actor {
         &self.user_agent
     }
 
+    /// What it does all the time.
+    pub(super) fn usual_actions(&self) -> impl Iterator<Item = Action> + '_ {
+        self.habits.iter().filter(|habit| habit.cause == Cause::Plain).map(|habit| habit.action)
+    }
+
+    /// It works no more from then on.
+    pub(super) fn end_at(&mut self, time: EventTime) {
+        self.active.1 = self.active.1.min(time);
+    }
+
+    /// Whether it works at that time.
+    pub(super) fn is_active_at(&self, time: EventTime) -> bool {
+        (self.active.0..self.active.1).contains(&time)
+    }
+
     fn first(&mut self, routine: Routine, from: EventTime) -> Option<EventTime> {
         let time = match routine {
-            Routine::Habits => self.member.archetype.rhythm.next(from, self.tasks_per_day, &mut self.random),
+            Routine::Habits => self.next_task(from),
             Routine::Job(index, _) => self.next_job(&self.member.archetype.jobs[index], index, from),
         };
         (time < self.active.1).then_some(time)
@@ -154,7 +181,14 @@ impl Actor {
         if self.random.chance(goes_on) {
             return time.plus_millis(self.random.between(200, 6 * SECOND_MS));
         }
-        self.member.archetype.rhythm.next(time, self.tasks_per_day, &mut self.random)
+        self.next_task(time)
+    }
+
+    fn next_task(&mut self, time: EventTime) -> EventTime {
+        let tasks_per_day = self.pace.tasks_per_day(time);
+        let local = self.zone.local(time);
+        let next = self.member.archetype.rhythm.next(local, tasks_per_day, &mut self.random);
+        self.zone.utc(next).max(time.plus_millis(1))
     }
 
     fn job_step(
@@ -166,7 +200,8 @@ impl Actor {
     ) -> Option<(EventTime, Routine)> {
         let job = &self.member.archetype.jobs[index];
         if let Some(action) = Action::of(self.member.archetype.principal, job.steps[step]) {
-            self.act(action, time, out);
+            let cause = if job.every.is_monthly() { Cause::MonthEnd } else { Cause::Plain };
+            self.act((action, cause), time, out);
         }
         if step + 1 < job.steps.len() {
             let next = time.plus_millis(self.random.between(SECOND_MS, 20 * SECOND_MS));
@@ -175,39 +210,48 @@ impl Actor {
         self.within_life(self.next_job(job, index, time), Routine::Job(index, 0))
     }
 
-    /// Jobs keep to a minute of their own, and start some seconds late.
+    /// Jobs keep to a minute of their own on the clock of their zone, and start some seconds late.
     fn next_job(&self, job: &Job, index: usize, from: EventTime) -> EventTime {
         let own = crate::term::stable_hash(&self.member.stem).wrapping_add(index as u64 * 17);
-        job.every
-            .next(from.plus_millis(2 * MINUTE_MS), (own % 58) as i64)
-            .plus_millis((own / 58 % 60) as i64 * SECOND_MS)
+        let local = self.zone.local(from.plus_millis(2 * MINUTE_MS));
+        let next = self.zone.utc(job.every.next(local, (own % 58) as i64));
+        // In the hour that comes twice a job runs once.
+        next.max(from.plus_millis(MINUTE_MS)).plus_millis((own / 58 % 60) as i64 * SECOND_MS)
     }
 
-    fn habit(&mut self) -> Action {
-        let total: f64 = self.habits.iter().map(|(_, weight)| weight).sum();
-        let mut left = self.random.unit() * total;
-        for (action, weight) in &self.habits {
-            left -= weight;
-            if left < 0.0 {
-                return *action;
-            }
+    fn habit(&mut self) -> (Action, Cause) {
+        if !self.rarities.is_empty() && self.random.chance(self.rarity) {
+            return (*self.random.pick(&self.rarities), Cause::Plain);
         }
-        self.habits[0].0
+        let total: f64 = self.habits.iter().map(|habit| habit.weight).sum();
+        let mut left = self.random.unit() * total;
+        let drawn = self.habits.iter().find(|habit| {
+            left -= habit.weight;
+            left < 0.0
+        });
+        let habit = drawn.unwrap_or(&self.habits[0]);
+        (habit.action, habit.cause)
     }
 
-    fn act(&mut self, action: Action, time: EventTime, out: &mut VecDeque<Emission>) {
+    fn act(&mut self, (action, cause): (Action, Cause), time: EventTime, out: &mut VecDeque<Emission>) {
         let time = EventTime::from_millis(time.secs() * SECOND_MS);
+        let ending = if matches!(action, Action::Call(_)) { self.ending(time) } else { Ending::Success };
+        let cause = if cause == Cause::Plain { self.cause(ending, time) } else { cause };
         let record = match action {
             Action::Host(text) => Record::Auth(auth::line(&self.member, text, time, &mut self.random)),
-            Action::Call(call) => self.call(call, time, out),
+            Action::Call(call) => self.call((call, ending), (time, cause), out),
         };
-        out.push_back(Emission { time, identity: self.id.clone(), incident: None, record });
+        out.push_back(Emission { time, identity: self.id.clone(), incident: None, cause, record });
     }
 
-    fn call(&mut self, call: &'static Call, time: EventTime, out: &mut VecDeque<Emission>) -> Record {
+    fn call(
+        &mut self,
+        (call, ending): (&'static Call, Ending),
+        (time, cause): (EventTime, Cause),
+        out: &mut VecDeque<Emission>,
+    ) -> Record {
         let place = self.random.below(self.sessions.len() as u64) as usize;
-        self.ensure_session(place, time, out);
-        let ending = self.ending(time);
+        self.ensure_session(place, (time, cause), out);
         let made = Made { call, ending, time };
         let Self { sessions, member, random, user_agent, .. } = self;
         let session = sessions[place].get_or_insert_with(|| Session::open(member, place, time, random));
@@ -216,16 +260,32 @@ impl Actor {
         Record::CloudTrail(Box::new(calls::record(member, &shown, &made, random)))
     }
 
-    fn ensure_session(&mut self, place: usize, time: EventTime, out: &mut VecDeque<Emission>) {
-        if self.sessions[place].as_ref().is_some_and(|session| time < session.expires) {
+    fn ensure_session(
+        &mut self,
+        place: usize,
+        (time, cause): (EventTime, Cause),
+        out: &mut VecDeque<Emission>,
+    ) {
+        let keeps = |session: &Session| time < session.expires && !self.has_moved(session, time);
+        if self.sessions[place].as_ref().is_some_and(keeps) {
             return;
         }
-        let session = Session::open(&self.member, place, time, &mut self.random);
-        if let Some((id, record)) = calls::opening(&self.member, &session, &mut self.random) {
+        let mut session = Session::open(&self.member, place, time, &mut self.random);
+        if let Some(old) = self.sessions[place].as_ref().filter(|old| time < old.expires) {
+            (session.key, session.name) = (old.key.clone(), old.name.clone());
+            (session.created, session.expires) = (old.created, old.expires);
+        } else if let Some((id, record)) = calls::opening(&self.member, &session, &mut self.random) {
             let record = Record::CloudTrail(Box::new(record));
-            out.push_back(Emission { time, identity: id.into(), incident: None, record });
+            out.push_back(Emission { time, identity: id.into(), incident: None, cause, record });
         }
         self.sessions[place] = Some(session);
+    }
+
+    /// Whether the networks of its origin changed since the session was given its address: the credentials stay, and come
+    /// from elsewhere now.
+    fn has_moved(&self, session: &Session, time: EventTime) -> bool {
+        let changed = networks::changed_ago(self.member.archetype.origin, &self.member.home(), time);
+        changed.is_some_and(|ago| time.plus_millis(-ago) > session.since)
     }
 
     fn ending(&mut self, time: EventTime) -> Ending {
@@ -241,37 +301,113 @@ impl Actor {
         *self.random.pick(&[Ending::NotFound, Ending::NotFound, Ending::Throttled, Ending::Denied])
     }
 
-    fn apply_changes(&mut self, time: EventTime) {
+    /// What explains something unusual about a record of that time.
+    fn cause(&self, ending: Ending, time: EventTime) -> Cause {
+        let explained = EXPLAINED_DAYS * DAY_MS;
+        let changed = networks::changed_ago(self.member.archetype.origin, &self.member.home(), time);
+        match ending {
+            Ending::Throttled if time < self.throttled_until => return Cause::Throttling,
+            Ending::Denied if time < self.denied_until => return Cause::PermissionMistake,
+            _ => {}
+        }
+        if time < self.lately.1 {
+            return self.lately.0;
+        }
+        if changed.is_some_and(|ago| ago < explained) {
+            let is_supplier = self.member.archetype.origin == super::archetype::Origin::Supplier;
+            return if is_supplier { Cause::SupplierNetwork } else { Cause::NatChange };
+        }
+        let is_young = time.millis_since(self.active.0) < YOUNG_DAYS * DAY_MS;
+        if matches!(self.member.fate, Fate::Born(_)) && is_young {
+            return Cause::Birth;
+        }
+        if self.zone.changed_within(time, EXPLAINED_DAYS) {
+            return Cause::Dst;
+        }
+        self.pace.cause(time)
+    }
+
+    fn apply_changes(&mut self, time: EventTime, out: &mut VecDeque<Emission>) {
         while let Some(scheduled) = self.changes.pop_if(|scheduled| scheduled.time <= time) {
-            self.apply(scheduled.change, time);
+            self.apply(scheduled.change, time, out);
+        }
+        if let Some((key, _)) = self.old_key.take_if(|(_, until)| *until <= time) {
+            self.sessions.retain(|session| session.as_ref().is_none_or(|session| session.key != key));
+        }
+        if let Some((region, _)) = self.away.take_if(|(_, until)| *until <= time) {
+            self.move_to(region);
         }
     }
 
-    fn apply(&mut self, change: Change, time: EventTime) {
+    fn apply(&mut self, change: Change, time: EventTime, out: &mut VecDeque<Emission>) {
         match change {
             Change::Upgrade => {
                 self.version += 1 + self.random.below(3);
                 self.set_user_agent();
+                self.note(Cause::SdkUpgrade, time);
             }
-            Change::NewCall(call) => self.habits.push((Action::Call(call), 1.0)),
-            Change::Move => {
-                let block = 100 + self.random.below(99);
-                let ip = format!("198.19.{block}.{}", 10 + self.random.below(200));
-                self.sessions.iter_mut().flatten().for_each(|session| session.ip.clone_from(&ip));
+            Change::Generation => {
+                self.client = drift::next_generation(self.client).unwrap_or(self.client);
+                self.set_user_agent();
+                self.note(Cause::SdkUpgrade, time);
             }
-            Change::Rotate => {
-                let key = self.random.aws_id("AKIA");
-                self.sessions.iter_mut().flatten().for_each(|session| session.key.clone_from(&key));
+            Change::New(actions, cause) => {
+                for action in actions {
+                    let weight = self.random.log_normal(0.8);
+                    self.habits.push(Habit { action, weight, cause });
+                }
             }
+            Change::Rotate(until) => self.rotate(time, until),
             Change::Throttle(until) => self.throttled_until = until.max(time),
             Change::Mistake(until) => self.denied_until = until.max(time),
+            Change::Scale => self.scale(time),
+            Change::Failover(until, region) if self.away.is_none() && until > time => {
+                self.away = Some((self.member.region.clone(), until));
+                self.move_to(region.to_owned());
+                self.lately = (Cause::Failover, until);
+            }
+            Change::Failover(..) => {}
+            Change::Backfill(until) => self.pace.backfill_until = until,
+            Change::BreakGlass => {
+                for action in drift::repairs(&mut self.random) {
+                    self.act((action, Cause::BreakGlass), time, out);
+                }
+            }
         }
     }
 
+    fn note(&mut self, cause: Cause, time: EventTime) {
+        self.lately = (cause, time.plus_millis(EXPLAINED_DAYS * DAY_MS));
+    }
+
+    /// A new key beside the old one; both work until then.
+    fn rotate(&mut self, time: EventTime, until: EventTime) {
+        let Some(old) = self.sessions.iter().flatten().next().cloned() else { return };
+        if self.old_key.is_some() {
+            return;
+        }
+        let key = self.random.aws_id("AKIA");
+        self.sessions.push(Some(Session { key, created: time, ..old.clone() }));
+        self.old_key = Some((old.key, until));
+        self.lately = (Cause::Rotation, until.plus_millis(EXPLAINED_DAYS * DAY_MS));
+    }
+
+    /// A new instance takes the place of one of the old ones.
+    fn scale(&mut self, time: EventTime) {
+        let places = self.sessions.len().min(self.member.places.len());
+        let place = self.random.below(places as u64) as usize;
+        Arc::make_mut(&mut self.member).places[place] = format!("i-{}", self.random.hex(17));
+        self.sessions[place] = None;
+        self.lately = (Cause::Autoscaling, time.plus_millis(DAY_MS));
+    }
+
+    fn move_to(&mut self, region: String) {
+        Arc::make_mut(&mut self.member).region = region;
+        self.sessions.iter_mut().for_each(|session| *session = None);
+    }
+
     fn set_user_agent(&mut self) {
-        let clients = self.member.archetype.clients;
-        let own = crate::term::stable_hash(&self.member.id) as usize % clients.len();
-        self.user_agent = clients[own].replace("{}", &self.version.to_string());
+        self.user_agent = self.client.replace("{}", &self.version.to_string());
     }
 }
 
@@ -286,24 +422,7 @@ pub(super) const fn calls_per_task(principal: Principal) -> f64 {
     }
 }
 
-/// What is usual for its sort, in proportions of its own, and about half of what is possible besides.
-fn habits(member: &Member, random: &mut Random) -> Vec<(Action, f64)> {
-    let archetype = member.archetype;
-    let mut habits = Vec::new();
-    for (text, weight) in archetype.usual {
-        let weight = f64::from(*weight) * random.log_normal(0.4);
-        habits.extend(Action::of(archetype.principal, text).map(|action| (action, weight)));
-    }
-    for text in archetype.some {
-        if random.chance(0.5) {
-            let weight = random.log_normal(0.6);
-            habits.extend(Action::of(archetype.principal, text).map(|action| (action, weight)));
-        }
-    }
-    habits
-}
-
-fn active(fate: Fate, since: EventTime, until: EventTime) -> (EventTime, EventTime) {
+fn active(fate: Fate, (since, until): (EventTime, EventTime)) -> (EventTime, EventTime) {
     let at = |part: f64| since.plus_millis((until.millis_since(since) as f64 * part) as i64);
     match fate {
         Fate::Active => (since, until),

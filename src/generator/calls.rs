@@ -189,6 +189,20 @@ pub(super) fn opening(member: &Member, session: &Session, random: &mut Random) -
     Some((id, record))
 }
 
+/// Makes the record of an `AssumeRole` call one that asks for the role of `target`, and is answered with `session` where it
+/// worked.
+pub(super) fn assume(record: &mut ApiCall, target: &Member, session: &Session) {
+    record.request_parameters = json!({"roleArn": target.arn(), "roleSessionName": session.name});
+    if record.error_code.is_none() {
+        record.response_elements = opened(target, session);
+    }
+    record.resources = vec![Resource {
+        account_id: target.account.clone(),
+        resource_type: "AWS::IAM::Role",
+        arn: target.arn(),
+    }];
+}
+
 fn opened(member: &Member, session: &Session) -> Value {
     json!({
         "credentials": {"accessKeyId": session.key, "sessionToken": "HIDDEN_DUE_TO_SECURITY_REASONS",

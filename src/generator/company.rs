@@ -44,6 +44,13 @@ impl Company {
     pub fn emissions(&self, plan: &Plan) -> Emissions {
         Emissions::new(self, plan)
     }
+
+    /// As [`Company::emissions`], with this many attacks on victims drawn at random, in place of one of each scenario of the
+    /// demo.
+    #[must_use]
+    pub fn campaign(&self, plan: &Plan, attacks: usize) -> Emissions {
+        Emissions::campaign(self, plan, attacks)
+    }
 }
 
 /// One sort, by shares. Sorts without a share exist once.

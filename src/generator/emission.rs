@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::auth::AuthLine;
+use super::cause::Cause;
 use super::record::ApiCall;
 use crate::time::EventTime;
 
@@ -15,6 +16,8 @@ pub struct Emission {
     pub identity: Arc<str>,
     /// Index of the incident that it belongs to.
     pub incident: Option<usize>,
+    /// The benign change that explains what is unusual about it, if anything does.
+    pub cause: Cause,
     /// The record.
     pub record: Record,
 }

@@ -1,20 +1,23 @@
 //! Injected incidents: what an intruder does with an identity of the company.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::actor::Actor;
 use super::auth::{self, AuthLine};
 use super::calls::{self, Ending, Made, Shown};
-use super::catalog;
+use super::cause::Cause;
 use super::emission::{Emission, Record};
+use super::habits::Action;
+use super::member::Member;
 use super::networks;
+use super::playbook::{Script, Step};
 use super::random::Random;
-use super::scenario::{Beat, Guise, Scenario};
+use super::record::ApiCall;
+use super::scenario::{Guise, Scenario};
 use super::session::Session;
-use crate::time::{EventTime, SECOND_MS};
+use crate::time::{EventTime, HOUR_MS, SECOND_MS};
 
 /// One injected incident, as the truth tells it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -23,6 +26,9 @@ pub struct Incident {
     pub scenario: Scenario,
     /// Who is abused.
     pub identity_id: String,
+    /// Who else is abused on the way: roles that the victim's credentials were used to assume.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub accomplices: Vec<String>,
     /// What happens, in a sentence.
     pub title: &'static str,
     /// When it begins.
@@ -38,89 +44,138 @@ pub(super) struct Attack {
     index: usize,
     /// Index of the victim among the actors.
     pub(super) victim: usize,
-    id: Arc<str>,
+    /// Index of the role that is assumed on the way.
+    pub(super) accomplice: Option<usize>,
     guise: Guise,
-    /// Beats ahead, the next one last.
-    beats: Vec<Beat>,
+    /// Steps ahead, the next one last.
+    steps: Vec<Step>,
     random: Random,
     ip: String,
     user_agent: &'static str,
-    session: Option<Session>,
+    /// Stolen credentials; an insider uses what the victim has at the time.
+    stolen: Option<Session>,
+    /// Credentials of the role that was assumed.
+    assumed: Option<Session>,
 }
 
 impl Attack {
     /// The `index`-th incident of a plan, on the actor `victim`.
-    pub(super) fn new(index: usize, scenario: Scenario, victim: usize, actor: &Actor, seed: u64) -> Self {
+    pub(super) fn new(index: usize, script: Script, victim: usize, seed: u64) -> Self {
         let mut random = Random::new(seed, &format!("incident {index}"));
-        let mut beats = scenario.beats().to_vec();
-        beats.reverse();
+        let mut steps = script.steps;
+        steps.reverse();
         Self {
             index,
             victim,
-            id: actor.member.id.as_str().into(),
-            guise: scenario.guise(),
-            beats,
+            accomplice: None,
+            guise: script.guise,
+            steps,
             ip: networks::intruder(&mut random),
             user_agent: random.pick::<&str>(&TOOLS),
             random,
-            session: None,
+            stolen: None,
+            assumed: None,
         }
+    }
+
+    /// Milliseconds from its first step to its last.
+    pub(super) fn length_ms(&self) -> i64 {
+        self.steps.iter().rev().skip(1).map(|step| step.pause_ms).sum()
     }
 
     /// Does the next thing, and says when it goes on.
     pub(super) fn step(
         &mut self,
-        actor: &mut Actor,
+        actors: &mut [Actor],
         time: EventTime,
         out: &mut VecDeque<Emission>,
     ) -> Option<EventTime> {
-        let beat = self.beats.last_mut()?;
-        let (action, ending, pause) = (beat.action, beat.ending, beat.pause_secs);
-        beat.times -= 1;
-        if beat.times == 0 {
-            self.beats.pop();
-        }
+        let step = self.steps.pop()?;
         let time_secs = EventTime::from_millis(time.secs() * SECOND_MS);
-        if let Some(record) = self.record(action, ending, time_secs, actor) {
-            out.push_back(Emission {
-                time: time_secs,
-                identity: self.id.clone(),
-                incident: Some(self.index),
-                record,
-            });
-        }
-        let pause_ms = (f64::from(pause) * 1_000.0 * (0.5 + self.random.unit())) as i64;
-        (!self.beats.is_empty()).then(|| time.plus_millis(pause_ms))
+        let record = self.record(&step, time_secs, actors);
+        let actor = self.accomplice.filter(|_| step.by_accomplice).unwrap_or(self.victim);
+        out.push_back(Emission {
+            time: time_secs,
+            identity: actors[actor].member.id.as_str().into(),
+            incident: Some(self.index),
+            cause: Cause::Plain,
+            record,
+        });
+        self.steps.last().map(|next| time.plus_millis(next.pause_ms))
     }
 
-    fn record(
-        &mut self,
-        action: &'static str,
-        ending: Ending,
-        time: EventTime,
-        actor: &mut Actor,
-    ) -> Option<Record> {
-        if self.guise == Guise::Shell {
-            return Some(Record::Auth(self.shell_line(action, time, actor)));
+    fn record(&mut self, step: &Step, time: EventTime, actors: &mut [Actor]) -> Record {
+        let call = match step.action {
+            Action::Host(text) => return Record::Auth(self.shell_line(text, time, &actors[self.victim])),
+            Action::Call(call) => call,
+        };
+        let made = Made { call, ending: step.ending, time };
+        let mut record = match (self.accomplice.filter(|_| step.by_accomplice), self.assumed.take()) {
+            (Some(accomplice), Some(session)) => {
+                let record = self.call(&actors[accomplice], &session, &made);
+                self.assumed = Some(session);
+                record
+            }
+            (_, assumed) => {
+                self.assumed = assumed;
+                let session = self.session(&mut actors[self.victim], time);
+                let mut record = self.call(&actors[self.victim], &session, &made);
+                let target = self.accomplice.filter(|_| call.name == "AssumeRole");
+                if let Some(target) = target {
+                    self.assume(&mut record, &session, &actors[target].member, &made);
+                }
+                record
+            }
+        };
+        if let Some(region) = step.region.filter(|_| call.region("") != "us-east-1") {
+            record.set_region(region);
         }
-        let call = catalog::find(action)?;
-        let session = self.session.get_or_insert_with(|| actor.current_session(time));
+        Record::CloudTrail(Box::new(record))
+    }
+
+    fn call(&mut self, actor: &Actor, session: &Session, made: &Made<'_>) -> ApiCall {
         let user_agent = match self.guise {
-            Guise::Inside => actor.user_agent(),
+            Guise::Inside | Guise::Disguised => actor.user_agent(),
             Guise::Outside => self.user_agent,
             Guise::Console | Guise::Shell => BROWSER,
         };
-        match self.guise {
-            Guise::Inside | Guise::Shell => {}
-            Guise::Outside => session.ip.clone_from(&self.ip),
-            Guise::Console => {
-                session.ip = "198.19.200.12".into();
-                session.name = "goran.novak@example.com".into();
-            }
-        }
         let shown = Shown { session, user_agent, is_console: self.guise == Guise::Console };
-        let made = Made { call, ending, time };
-        Some(Record::CloudTrail(Box::new(calls::record(&actor.member, &shown, &made, &mut self.random))))
+        calls::record(&actor.member, &shown, made, &mut self.random)
+    }
+
+    /// The credentials that the intruder shows as the victim.
+    fn session(&mut self, victim: &mut Actor, time: EventTime) -> Session {
+        if self.guise == Guise::Inside {
+            return victim.current_session(time);
+        }
+        let stolen = self.stolen.get_or_insert_with(|| {
+            let mut session = victim.current_session(time);
+            session.ip.clone_from(&self.ip);
+            if self.guise == Guise::Console {
+                session.ip = networks::person(&mut self.random);
+                session.name = "goran.novak@example.com".into();
+                session.is_chained = true;
+            }
+            session
+        });
+        stolen.clone()
+    }
+
+    /// Makes the record of an `AssumeRole` call one of the role of `target`, and takes its credentials where it worked.
+    fn assume(&mut self, record: &mut ApiCall, by: &Session, target: &Member, made: &Made<'_>) {
+        let session = Session {
+            key: self.random.aws_id("ASIA"),
+            name: by.name.clone(),
+            created: made.time,
+            expires: made.time.plus_millis(HOUR_MS),
+            ip: by.ip.clone(),
+            is_chained: true,
+            since: made.time,
+        };
+        calls::assume(record, target, &session);
+        if made.ending == Ending::Success {
+            self.assumed = Some(session);
+        }
     }
 
     fn shell_line(&mut self, action: &str, time: EventTime, actor: &Actor) -> AuthLine {

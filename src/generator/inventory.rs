@@ -20,13 +20,18 @@ pub struct InventoryRecord {
 #[must_use]
 pub fn inventory(company: &Company, since: EventTime) -> Vec<InventoryRecord> {
     let declared = company.members().iter().filter(|member| member.is_declared);
-    declared.map(|member| record(member, since)).collect()
+    declared.map(|member| record(member, since, None)).collect()
 }
 
-fn record(member: &Member, since: EventTime) -> InventoryRecord {
+/// The declaration of a member that was retired at that time.
+pub(super) fn retired(member: &Member, since: EventTime, at: EventTime) -> InventoryRecord {
+    record(member, since, Some(at))
+}
+
+fn record(member: &Member, since: EventTime, retired_at: Option<EventTime>) -> InventoryRecord {
     let mut random = Random::new(crate::term::stable_hash(&member.id), "inventory");
     let created = since.plus_millis(-random.between(60, 1_500) * DAY_MS);
-    let value = json!({
+    let mut value = json!({
         "identity_id": member.id,
         "kind": member.kind.as_str(),
         "owner": format!("team-{}@example.com", member.team),
@@ -38,5 +43,9 @@ fn record(member: &Member, since: EventTime) -> InventoryRecord {
         "created_at": created.to_rfc3339(),
         "ticket": format!("IAM-{}", 1_000 + random.below(9_000)),
     });
+    if let Some(at) = retired_at {
+        value["status"] = json!("retired");
+        value["retired_at"] = json!(at.to_rfc3339());
+    }
     InventoryRecord { key: format!("identity:{}", member.id), value: value.to_string() }
 }

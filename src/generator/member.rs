@@ -6,6 +6,7 @@ use super::random::Random;
 use crate::activity::Kind;
 
 /// One identity of the generated company.
+#[derive(Clone)]
 pub struct Member {
     /// Identity id, as the monitor names it.
     pub id: String,

@@ -203,6 +203,15 @@ impl ApiCall {
         serde_json::to_string(self).unwrap_or_default()
     }
 
+    /// Makes it a call in another region.
+    pub(super) fn set_region(&mut self, region: &str) {
+        if let Some(tls) = &mut self.tls_details {
+            tls.client_provided_host_header =
+                tls.client_provided_host_header.replace(&self.aws_region, region);
+        }
+        region.clone_into(&mut self.aws_region);
+    }
+
     /// Whether the call was refused for lack of rights.
     #[must_use]
     pub fn is_denied(&self) -> bool {

@@ -103,6 +103,11 @@ impl Every {
         }
     }
 
+    /// Whether it comes once a month.
+    pub(super) const fn is_monthly(self) -> bool {
+        matches!(self, Self::Month(..))
+    }
+
     fn falls_in(self, time: EventTime) -> bool {
         let (day, hour) = (time.hour_of_week() / 24, time.hour_of_week() % 24);
         match self {

@@ -24,6 +24,18 @@ pub enum Scenario {
     DefenceEvasion,
     /// A person logs in as a service account, from a network of their own.
     ServiceAccountShell,
+    /// A stolen long-lived key, used with the very client string of its owner.
+    StolenKeySameClient,
+    /// Foreign code inside a workload: the same network, the same client.
+    InsiderInWorkload,
+    /// A few calls a day over one to two weeks.
+    LowAndSlow,
+    /// A role that was never used from there is assumed, and worked under.
+    RoleChaining,
+    /// An agent driven by a model is talked into using all that it can reach.
+    AgentHijack,
+    /// An identity that the inventory calls retired is used: its key still works.
+    RetiredIdentity,
 }
 
 /// How the intruder appears in the log.
@@ -33,13 +45,15 @@ pub(super) enum Guise {
     Inside,
     /// From elsewhere, with a client of its own.
     Outside,
+    /// From elsewhere, with the victim's client.
+    Disguised,
     /// In the web console.
     Console,
     /// In a shell on the victim's host.
     Shell,
 }
 
-/// One action, made several times.
+/// One action of the demo's scripts, made several times.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Beat {
     /// `service:Call`, or `ssh`, `sudo <command>`.
@@ -53,8 +67,27 @@ pub(super) struct Beat {
 }
 
 impl Scenario {
-    /// All scenarios, in the order in which they are injected.
-    pub const ALL: [Self; 8] = [
+    /// All scenarios.
+    pub const ALL: [Self; 14] = [
+        Self::StolenKey,
+        Self::StolenKeySameClient,
+        Self::InsiderInWorkload,
+        Self::LowAndSlow,
+        Self::HumanInPipelineRole,
+        Self::DormantKeyAwakened,
+        Self::InstanceCredentialOutside,
+        Self::MassDataAccess,
+        Self::RoleChaining,
+        Self::DefenceEvasion,
+        Self::AgentHijack,
+        Self::RetiredIdentity,
+        Self::DeniedProbing,
+        Self::ServiceAccountShell,
+    ];
+
+    /// The scenarios of the demo, in the order in which they are injected: each has a script of its own that is the same for
+    /// every seed.
+    pub const DEMO: [Self; 8] = [
         Self::StolenKey,
         Self::ServiceAccountShell,
         Self::InstanceCredentialOutside,
@@ -77,6 +110,12 @@ impl Scenario {
             Self::MassDataAccess => "mass_data_access",
             Self::DefenceEvasion => "defence_evasion",
             Self::ServiceAccountShell => "service_account_shell",
+            Self::StolenKeySameClient => "stolen_key_same_client",
+            Self::InsiderInWorkload => "insider_in_workload",
+            Self::LowAndSlow => "low_and_slow",
+            Self::RoleChaining => "role_chaining",
+            Self::AgentHijack => "agent_hijack",
+            Self::RetiredIdentity => "retired_identity",
         }
     }
 
@@ -84,18 +123,42 @@ impl Scenario {
     #[must_use]
     pub const fn title(self) -> &'static str {
         match self {
-            Self::StolenKey => "a stolen long-lived key looks around and makes itself a second key",
-            Self::InstanceCredentialOutside => "an instance's credentials are used from outside",
+            Self::StolenKey => "a stolen long-lived key looks around and is put to use",
+            Self::InstanceCredentialOutside => "a workload's credentials are used from outside",
             Self::DormantKeyAwakened => "a key that slept for weeks is used by somebody else",
-            Self::HumanInPipelineRole => "a person works in the console under a pipeline's role",
+            Self::HumanInPipelineRole => "a person works in the console under a machine's role",
             Self::DeniedProbing => "code in a workload tries what it may not do",
             Self::MassDataAccess => "a workload reads secrets and objects in bulk",
-            Self::DefenceEvasion => "a pipeline switches the audit log off",
+            Self::DefenceEvasion => "the audit log and its readers are switched off",
             Self::ServiceAccountShell => "a person logs in as a service account and becomes root",
+            Self::StolenKeySameClient => "a stolen key is used from elsewhere with its owner's client string",
+            Self::InsiderInWorkload => "foreign code in a workload uses its credentials from its own place",
+            Self::LowAndSlow => "a few calls a day over one to two weeks",
+            Self::RoleChaining => "a role is assumed from where it never was, and worked under",
+            Self::AgentHijack => "an agent is talked into using all that it can reach",
+            Self::RetiredIdentity => "an identity that was retired is used again",
         }
     }
 
-    /// Names of the archetypes that may be its victim, the best first.
+    /// Names of the archetypes that a campaign takes its victims from.
+    pub(super) const fn targets(self) -> &'static [&'static str] {
+        match self {
+            Self::StolenKey | Self::StolenKeySameClient => KEYS,
+            Self::InsiderInWorkload => COMPUTE,
+            Self::LowAndSlow => SLOW,
+            Self::HumanInPipelineRole => MACHINES,
+            Self::DormantKeyAwakened | Self::RetiredIdentity => KEYS_AND_ROLES,
+            Self::InstanceCredentialOutside => COMPUTE,
+            Self::MassDataAccess => READERS,
+            Self::RoleChaining => CHAINED,
+            Self::DefenceEvasion => MACHINES,
+            Self::AgentHijack => &["ai-agent"],
+            Self::DeniedProbing => PROBERS,
+            Self::ServiceAccountShell => &["linux-backup", "linux-deploy", "linux-cron", "linux-scanner"],
+        }
+    }
+
+    /// Names of the archetypes that may be its victim in the demo.
     pub(super) const fn victims(self) -> &'static [&'static str] {
         match self {
             Self::StolenKey => &["key-legacy-app"],
@@ -106,20 +169,21 @@ impl Scenario {
             Self::MassDataAccess => &["ecs-service"],
             Self::DefenceEvasion => &["terraform"],
             Self::ServiceAccountShell => &["linux-backup"],
+            _ => &[],
         }
     }
 
-    /// How the intruder appears.
+    /// How the intruder appears in the demo.
     pub(super) const fn guise(self) -> Guise {
         match self {
             Self::StolenKey | Self::InstanceCredentialOutside | Self::DormantKeyAwakened => Guise::Outside,
             Self::HumanInPipelineRole => Guise::Console,
-            Self::DeniedProbing | Self::MassDataAccess | Self::DefenceEvasion => Guise::Inside,
             Self::ServiceAccountShell => Guise::Shell,
+            _ => Guise::Inside,
         }
     }
 
-    /// What the intruder does, in order.
+    /// What the intruder does in the demo, in order.
     pub(super) const fn beats(self) -> &'static [Beat] {
         match self {
             Self::StolenKey => STOLEN_KEY,
@@ -130,9 +194,39 @@ impl Scenario {
             Self::MassDataAccess => MASS_ACCESS,
             Self::DefenceEvasion => EVASION,
             Self::ServiceAccountShell => SHELL,
+            _ => &[],
         }
     }
 }
+
+const KEYS: &[&str] = &["key-legacy-app", "key-backup", "key-supplier", "key-reports"];
+const COMPUTE: &[&str] =
+    &["ec2-service", "ecs-service", "eks-pod", "lambda-consumer", "ec2-managed", "lambda-schedule"];
+const SLOW: &[&str] =
+    &["key-legacy-app", "key-supplier", "ec2-service", "ecs-service", "eks-pod", "key-backup"];
+const MACHINES: &[&str] = &[
+    "github-deploy",
+    "terraform",
+    "codebuild",
+    "ec2-service",
+    "lambda-consumer",
+    "vendor-posture",
+    "ec2-managed",
+];
+const KEYS_AND_ROLES: &[&str] = &[
+    "key-legacy-app",
+    "key-supplier",
+    "key-backup",
+    "key-reports",
+    "vendor-monitoring",
+    "github-deploy",
+    "ec2-service",
+];
+const READERS: &[&str] = &["ecs-service", "ec2-service", "eks-pod", "key-legacy-app", "key-supplier"];
+const CHAINED: &[&str] =
+    &["github-deploy", "codebuild", "ec2-service", "ecs-service", "eks-pod", "lambda-consumer"];
+const PROBERS: &[&str] =
+    &["lambda-consumer", "ec2-service", "eks-pod", "ecs-service", "key-legacy-app", "iot-gateway"];
 
 const fn beat(action: &'static str, times: u32, pause_secs: f32) -> Beat {
     Beat { action, times, ending: Ending::Success, pause_secs }

@@ -26,6 +26,10 @@ pub(super) struct Session {
     pub(super) expires: EventTime,
     /// Address that its calls come from.
     pub(super) ip: String,
+    /// Whether another identity opened it by `AssumeRole`, instead of the workload that it is meant for.
+    pub(super) is_chained: bool,
+    /// When it was given its address.
+    pub(super) since: EventTime,
 }
 
 /// A user's key lives until it is rotated.
@@ -42,6 +46,8 @@ impl Session {
             created: time,
             expires: lifetime_ms(principal).map_or(FOREVER, |ms| time.plus_millis(ms)),
             ip: networks::address(member.archetype.origin, &member.home(), time, random),
+            is_chained: false,
+            since: time,
         }
     }
 }
@@ -74,12 +80,12 @@ fn name(member: &Member, place: usize, random: &mut Random) -> String {
 
 /// Name of the supplier behind a member; suppliers serve several teams.
 pub(super) fn supplier(member: &Member) -> String {
-    format!("supplier-{}", stable_hash(&member.name) % 6)
+    format!("supplier-{}", stable_hash(&member.name) % networks::SUPPLIERS)
 }
 
 /// The account of that supplier.
 pub(super) fn supplier_account(member: &Member) -> String {
-    format!("9999000000{:02}", stable_hash(&member.name) % 6)
+    format!("9999000000{:02}", stable_hash(&member.name) % networks::SUPPLIERS)
 }
 
 /// `userIdentity` of a call that `member` makes under `session`.
@@ -116,8 +122,8 @@ fn assumed_role(member: &Member, session: &Session) -> UserIdentity {
         account_id: Some(account.clone()),
         access_key_id: Some(session.key.clone()),
         session_context: Some(context(member, session)),
-        invoked_by: invoked_by(member.archetype.principal),
-        in_scope_of: in_scope_of(member, session),
+        invoked_by: invoked_by(member.archetype.principal).filter(|_| !session.is_chained),
+        in_scope_of: in_scope_of(member, session).filter(|_| !session.is_chained),
         ..UserIdentity::default()
     }
 }
@@ -134,12 +140,13 @@ fn context(member: &Member, session: &Session) -> SessionContext {
     SessionContext {
         session_issuer: Some(issuer),
         web_id_federation_data: web_identity_provider(member)
+            .filter(|_| !session.is_chained)
             .map(|federated_provider| WebIdFederationData { federated_provider, attributes: json!({}) }),
         attributes: SessionAttributes {
             creation_date: trail_time(session.created),
             mfa_authenticated: if principal == Principal::Sso { "true" } else { "false" },
         },
-        ec2_role_delivery: (principal == Principal::Instance).then_some("2.0"),
+        ec2_role_delivery: (principal == Principal::Instance && !session.is_chained).then_some("2.0"),
     }
 }
 

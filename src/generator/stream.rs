@@ -4,11 +4,18 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 use super::actor::{Actor, Routine, calls_per_task};
+use super::campaign::Campaign;
+use super::catalog;
+use super::climate::Climate;
 use super::company::Company;
 use super::emission::Emission;
+use super::habits::Action;
 use super::incident::{Attack, Incident};
+use super::inventory::InventoryRecord;
 use super::member::{Fate, Member};
-use super::scenario::Scenario;
+use super::playbook::{Script, Step};
+use super::random::Random;
+use super::scenario::{Guise, Scenario};
 use crate::time::{DAY_MS, EventTime, HOUR_MS};
 
 /// What traffic to make.
@@ -26,9 +33,10 @@ pub struct Plan {
 
 /// Records in order of time. See [`Company::emissions`].
 pub struct Emissions {
-    actors: Vec<Actor>,
-    attacks: Vec<Attack>,
-    incidents: Vec<Incident>,
+    pub(super) actors: Vec<Actor>,
+    pub(super) attacks: Vec<Attack>,
+    pub(super) incidents: Vec<Incident>,
+    pub(super) retirements: Vec<(EventTime, InventoryRecord)>,
     queue: BinaryHeap<Reverse<Due>>,
     ready: VecDeque<Emission>,
     until: EventTime,
@@ -49,29 +57,48 @@ enum Who {
 
 impl Emissions {
     pub(super) fn new(company: &Company, plan: &Plan) -> Self {
-        let scale = scale(company, plan);
-        let span = (plan.since, plan.until);
-        let actors =
-            company.members().iter().map(|member| Actor::new(member.clone(), company.seed(), span, scale));
-        let mut emissions = Self {
-            actors: actors.collect(),
-            attacks: Vec::new(),
-            incidents: Vec::new(),
-            queue: BinaryHeap::new(),
-            ready: VecDeque::new(),
-            until: plan.until,
-        };
-        emissions.start_routines();
+        let mut emissions = Self::quiet(company, plan);
         if let Some(span) = plan.incidents {
             emissions.plan_incidents(span, company.seed());
         }
+        emissions.start_routines();
         emissions
+    }
+
+    pub(super) fn campaign(company: &Company, plan: &Plan, attacks: usize) -> Self {
+        let mut emissions = Self::quiet(company, plan);
+        Campaign::new(&mut emissions, company.seed(), plan).run(attacks);
+        emissions.start_routines();
+        emissions
+    }
+
+    fn quiet(company: &Company, plan: &Plan) -> Self {
+        let scale = scale(company, plan);
+        let members = company.members();
+        let span = (plan.since, plan.until);
+        let climate = Climate::new(members.iter().map(AsRef::as_ref), company.seed(), span);
+        let actors = members.iter().map(|member| Actor::new(member.clone(), company.seed(), &climate, scale));
+        Self {
+            actors: actors.collect(),
+            attacks: Vec::new(),
+            incidents: Vec::new(),
+            retirements: Vec::new(),
+            queue: BinaryHeap::new(),
+            ready: VecDeque::new(),
+            until: plan.until,
+        }
     }
 
     /// The incidents that are injected, in order of time.
     #[must_use]
     pub fn incidents(&self) -> &[Incident] {
         &self.incidents
+    }
+
+    /// What the inventory comes to say about identities that are retired on the way, each with its time, in order.
+    #[must_use]
+    pub fn retirements(&self) -> &[(EventTime, InventoryRecord)] {
+        &self.retirements
     }
 
     fn start_routines(&mut self) {
@@ -83,21 +110,36 @@ impl Emissions {
     }
 
     fn plan_incidents(&mut self, (from, to): (EventTime, EventTime), seed: u64) {
-        let step_ms = to.millis_since(from) / Scenario::ALL.len() as i64;
-        for (slot, scenario) in Scenario::ALL.into_iter().enumerate() {
+        let step_ms = to.millis_since(from) / Scenario::DEMO.len() as i64;
+        for (slot, scenario) in Scenario::DEMO.into_iter().enumerate() {
             let start = from.plus_millis(slot as i64 * step_ms + step_ms / 4);
             let Some(victim) = self.victim(scenario) else { continue };
-            let index = self.incidents.len();
-            self.attacks.push(Attack::new(index, scenario, victim, &self.actors[victim], seed));
-            self.queue.push(Reverse(Due { time: start, who: Who::Attack(index) }));
-            self.incidents.push(Incident {
-                scenario,
-                identity_id: self.actors[victim].member.id.clone(),
-                title: scenario.title(),
-                start,
-                end: start.plus_millis(scenario.length_ms()),
-            });
+            let script = scenario.script(&mut Random::new(seed, &format!("script {slot}")));
+            self.plan_attack(scenario, script, (victim, start), seed);
         }
+    }
+
+    /// Plans an attack; gives its index.
+    pub(super) fn plan_attack(
+        &mut self,
+        scenario: Scenario,
+        script: Script,
+        (victim, start): (usize, EventTime),
+        seed: u64,
+    ) -> usize {
+        let index = self.incidents.len();
+        let attack = Attack::new(index, script, victim, seed);
+        self.queue.push(Reverse(Due { time: start, who: Who::Attack(index) }));
+        self.incidents.push(Incident {
+            scenario,
+            identity_id: self.actors[victim].member.id.clone(),
+            accomplices: Vec::new(),
+            title: scenario.title(),
+            start,
+            end: start.plus_millis(attack.length_ms()),
+        });
+        self.attacks.push(attack);
+        index
     }
 
     /// The first member of the right sort that no other incident has.
@@ -122,8 +164,7 @@ impl Emissions {
                 .map(|(time, routine)| Due { time, who: Who::Actor(index, routine) }),
             Who::Attack(index) => {
                 let attack = &mut self.attacks[index];
-                let actor = &mut self.actors[attack.victim];
-                attack.step(actor, time, &mut self.ready).map(|time| Due { time, who })
+                attack.step(&mut self.actors, time, &mut self.ready).map(|time| Due { time, who })
             }
         };
         self.queue.extend(next.map(Reverse));
@@ -149,11 +190,27 @@ fn is_victim_fate(fate: Fate) -> bool {
 }
 
 impl Scenario {
-    /// How long it takes, with some reserve.
-    fn length_ms(self) -> i64 {
-        let secs: f64 =
-            self.beats().iter().map(|beat| f64::from(beat.times) * f64::from(beat.pause_secs)).sum();
-        (secs * 1_500.0) as i64
+    /// The script that the demo plays.
+    fn script(self, random: &mut Random) -> Script {
+        let mut steps = Vec::new();
+        for beat in self.beats() {
+            let action = match self.guise() {
+                Guise::Shell => Some(Action::Host(beat.action)),
+                _ => catalog::find(beat.action).map(Action::Call),
+            };
+            let pauses = (0..beat.times)
+                .map(|_| (f64::from(beat.pause_secs) * 1_000.0 * (0.5 + random.unit())) as i64);
+            steps.extend(pauses.filter_map(|pause_ms| {
+                Some(Step {
+                    action: action?,
+                    ending: beat.ending,
+                    pause_ms,
+                    region: None,
+                    by_accomplice: false,
+                })
+            }));
+        }
+        Script { guise: self.guise(), steps }
     }
 }
 

@@ -2,13 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use crate::evaluation::POSTURE;
 use crate::generator::{Incident, Truth};
 use crate::time::{EventTime, HOUR_MS};
 use crate::wire::alert::Alert;
-
-/// Detectors that state a fact about an identity, not an attack.
-const POSTURE: [&str; 5] =
-    ["unused-identity", "never-used-identity", "unused-credential", "missed-heartbeat", "source-silent"];
 
 /// What was found so far.
 #[derive(Debug, Default)]

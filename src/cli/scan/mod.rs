@@ -1,13 +1,12 @@
 //! `scan`: the same core as with Kafka, over files, driven by the time of the events.
 
-mod coverage;
 mod incidents;
 pub(super) mod logs;
 mod outputs;
 mod progress;
 pub(super) mod report;
 pub(super) mod session;
-mod text;
+pub(super) mod text;
 
 use std::io::{self, Write, stdout};
 use std::path::PathBuf;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::bail;
 
-use super::coverage::Coverage;
+use super::super::replay::Replay;
 use super::report::Counts;
 use crate::activity::Activity;
 use crate::config::Config;
@@ -16,9 +16,8 @@ use crate::detect::finding::IncidentReport;
 use crate::files::Chunk;
 use crate::identity::DeclaredChange;
 use crate::ingest::{Ingest, Payload, Rejected, Sink};
-use crate::monitor::{Effect, Monitor, Record};
-use crate::term::Interner;
-use crate::time::{EventTime, ProcessingTime};
+use crate::monitor::{Effect, Monitor};
+use crate::time::ProcessingTime;
 
 /// What holds for all payloads of a scan.
 #[derive(Clone, Copy, Debug)]
@@ -57,20 +56,12 @@ pub(in crate::cli) struct Finished<R> {
 
 /// What payloads turn into.
 struct State<R> {
-    cores: Vec<Core>,
-    coverage: Coverage,
+    replay: Replay,
     counts: Counts,
     results: R,
-    /// Newest event time so far.
-    now: Option<EventTime>,
     place: (String, u64),
     /// The first time that a result could not be written.
     failure: Option<io::Error>,
-}
-
-struct Core {
-    monitor: Monitor,
-    effects: Vec<Effect>,
 }
 
 impl<R: Results> Session<R> {
@@ -80,16 +71,10 @@ impl<R: Results> Session<R> {
         settings: Settings,
         results: R,
     ) -> Self {
-        let core = |detectors: &Arc<Detectors>| Core {
-            monitor: Monitor::new(config, Arc::clone(detectors), Arc::new(Interner::new())),
-            effects: Vec::new(),
-        };
         let state = State {
-            cores: sets.iter().map(core).collect(),
-            coverage: Coverage::default(),
+            replay: Replay::new(config, sets),
             counts: Counts::default(),
             results,
-            now: None,
             place: (String::new(), 0),
             failure: None,
         };
@@ -98,7 +83,7 @@ impl<R: Results> Session<R> {
 
     /// Takes in what the inventory declares.
     pub(in crate::cli) fn declare(&mut self, change: DeclaredChange) {
-        self.state.each(&Record::Declared(Box::new(change)));
+        self.state.replay.declare(change);
         self.state.settle();
     }
 
@@ -128,21 +113,16 @@ impl<R: Results> Session<R> {
     /// # Errors
     /// Where a result cannot be written, or a record was lost on the way.
     pub(in crate::cli) fn finish(mut self) -> anyhow::Result<Finished<R>> {
-        let now = self.state.now.unwrap_or_default();
-        self.state.tick(now);
-        for core in &mut self.state.cores {
-            core.monitor.flush(processing(now), &mut core.effects);
-        }
+        self.state.replay.finish();
         self.state.settle();
         if let Some(error) = self.state.failure.take() {
             return Err(error.into());
         }
-        let State { cores, counts, results, .. } = self.state;
+        let State { replay, counts, results, .. } = self.state;
         if !counts.are_balanced() {
             bail!("records were lost on the way (please report this): {counts:?}");
         }
-        let monitors = cores.into_iter().map(|core| core.monitor).collect();
-        Ok(Finished { monitors, counts, results })
+        Ok(Finished { monitors: replay.into_monitors(), counts, results })
     }
 
     fn payload<'a>(&self, source: &'a str, offset: i64, bytes: &'a [u8]) -> Payload<'a> {
@@ -165,54 +145,21 @@ impl<R: Results> State<R> {
         1
     }
 
-    /// Lets the stream's time go on to `time`: with every new hour the monitor is told, before it sees the event.
-    fn advance(&mut self, time: EventTime) {
-        let is_new_hour = self.now.is_some_and(|now| time.hour() > now.hour());
-        if is_new_hour {
-            self.tick(time);
-        }
-        self.now = self.now.max(Some(time));
-    }
-
-    fn tick(&mut self, now: EventTime) {
-        if let Some(marks) = self.coverage.take() {
-            self.each(&marks);
-        }
-        for core in &mut self.cores {
-            core.monitor.tick(processing(now), &mut core.effects);
-        }
-        self.settle();
-    }
-
-    fn each(&mut self, record: &Record<'_>) {
-        for core in &mut self.cores {
-            core.monitor.process(record, &mut core.effects);
-        }
-    }
-
     /// Does what the monitors want done. Last-seen records are written at the end, one for each identity.
     fn settle(&mut self) {
-        for (place, core) in self.cores.iter_mut().enumerate() {
-            for effect in core.effects.drain(..) {
-                let Effect::Alert(report) = effect else { continue };
-                if let Err(error) = self.results.alert(place, *report) {
-                    self.failure.get_or_insert(error);
-                }
+        for (place, effect) in self.replay.effects() {
+            let Effect::Alert(report) = effect else { continue };
+            if let Err(error) = self.results.alert(place, *report) {
+                self.failure.get_or_insert(error);
             }
         }
     }
 }
 
 impl<R: Results> Sink for State<R> {
-    fn activity(&mut self, mut activity: Activity<'_>) {
-        let time = activity.event.time;
-        self.advance(time);
-        activity.event.received = processing(self.now.unwrap_or(time));
-        self.counts.activity(time);
-        self.coverage.note(&activity.event.scope, time);
-        for core in &mut self.cores {
-            core.monitor.activity(&activity, &mut core.effects);
-        }
+    fn activity(&mut self, activity: Activity<'_>) {
+        self.counts.activity(activity.event.time);
+        self.replay.activity(activity);
         self.settle();
     }
 
@@ -224,9 +171,4 @@ impl<R: Results> Sink for State<R> {
         let (source, line) = &self.place;
         self.counts.rejected(rejected.reason, || (format!("{source}:{line}"), rejected.detail));
     }
-}
-
-/// Stream time as the monitor's clock.
-const fn processing(time: EventTime) -> ProcessingTime {
-    ProcessingTime::from_millis(time.millis())
 }

@@ -91,7 +91,7 @@ fn incidents(out: &mut impl Write, report: &Report) -> io::Result<()> {
     and_more(out, report.incidents.total, SHOWN_INCIDENTS, "more; all with --alerts FILE or --json")
 }
 
-fn incident(out: &mut impl Write, incident: &IncidentReport) -> io::Result<()> {
+pub(in crate::cli) fn incident(out: &mut impl Write, incident: &IncidentReport) -> io::Result<()> {
     let severity = severity_style(incident.severity).apply_to(incident.severity.as_str().to_uppercase());
     let detector = incident.detector().map_or("", |detector| detector.id.as_str());
     writeln!(
