@@ -8,17 +8,24 @@ use crate::detect::detector::Status;
 use crate::detect::families::Subject;
 use crate::detect::finding::Signal;
 use crate::detect::incident::{Incident, MAX_HELD};
+use crate::identity::declared::DeclaredStatus;
 use crate::time::ProcessingTime;
 
 use super::identity::IdentityState;
 use super::{Effect, Monitor, publish};
 
+/// Whether the inventory calls an identity retired.
+fn is_retired(state: &IdentityState) -> bool {
+    state.declared.as_ref().is_some_and(|declared| declared.status == DeclaredStatus::Retired)
+}
+
 impl Monitor {
+    /// Runs the detectors over an event, and does what follows of their signals.
     pub(super) fn detect(
         &mut self,
         activity: &Activity<'_>,
         state: &mut IdentityState,
-        sighting: &Sighting,
+        sighting: &mut Sighting,
         effects: &mut Vec<Effect>,
     ) {
         let event = &activity.event;
@@ -26,9 +33,12 @@ impl Monitor {
         if !state.is_watched() {
             return;
         }
+        sighting.is_retired = is_retired(state);
         let mut signals = Vec::new();
         let detectors = Arc::clone(&self.detectors);
-        let subject = Subject { event, sighting, behaviour: &state.behaviour };
+        let declared = state.declared.as_deref();
+        let identity_id = &activity.identity.id;
+        let subject = Subject { event, sighting, behaviour: &state.behaviour, identity_id, declared };
         detectors.run(subject, |signal| signals.push(signal));
         signals.iter().for_each(|signal: &Signal| self.stats.count_signal(&signal.detector.id));
         signals.retain(|signal| signal.detector.status == Status::Enabled);
@@ -51,7 +61,7 @@ impl Monitor {
         }
         if incident.is_open() {
             for (dimension, term, time) in std::mem::take(&mut incident.held) {
-                state.behaviour.quarantine(dimension, term.as_str(), time);
+                state.behaviour.quarantine((dimension, term.as_str()), time, &mut self.peers);
             }
             state.behaviour.hold_out_bursts(sighting);
         }
@@ -67,9 +77,11 @@ impl Monitor {
         effects: &mut Vec<Effect>,
     ) {
         let (id, event) = (&activity.identity.id, &activity.event);
-        let mut incident = state.incident.take().unwrap_or_else(|| {
-            Box::new(Incident::begin(id, (event.time, event.received), event.dedupe_key()))
-        });
+        let (times, key) = ((event.time, event.received), event.dedupe_key());
+        let mut incident = match state.incident.take() {
+            Some(incident) => incident.at(id, times, key),
+            None => Box::new(Incident::begin(id, times, key)),
+        };
         let was_open = incident.is_open();
         signals.into_iter().for_each(|signal| incident.add(signal, event.received));
         let subject = publish::subject(id, state);

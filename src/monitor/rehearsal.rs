@@ -10,6 +10,7 @@ use crate::activity::{
 use crate::config::Config;
 use crate::detect::testing::{Case, CaseResult, Sample, Step};
 use crate::detect::{Detector, Detectors};
+use crate::identity::declared::DeclaredStatus;
 use crate::identity::{Declared, DeclaredChange};
 use crate::term::Interner;
 use crate::text::Text;
@@ -60,8 +61,8 @@ impl Rehearsal {
 
     fn step(&mut self, step: &Step) {
         let end_ms = self.now_ms + step.lasting.map_or(0, millis);
-        if step.declare {
-            self.declare();
+        if step.declare || step.retire || step.environment.is_some() {
+            self.declare(step);
         }
         if let Some(sample) = &step.activity {
             let every_ms = step.every.map_or(0, millis);
@@ -81,9 +82,16 @@ impl Rehearsal {
         self.monitor.activity(&activity, &mut Vec::new());
     }
 
-    fn declare(&mut self) {
-        let declared =
-            Declared { created_at: Some(EventTime::from_millis(self.now_ms)), ..Declared::default() };
+    fn declare(&mut self, step: &Step) {
+        let now = Some(EventTime::from_millis(self.now_ms));
+        let status = if step.retire { DeclaredStatus::Retired } else { DeclaredStatus::Active };
+        let declared = Declared {
+            status,
+            retired_at: now.filter(|_| step.retire),
+            created_at: now.filter(|_| step.declare),
+            environment: step.environment.clone(),
+            ..Declared::default()
+        };
         let change = DeclaredChange { identity_id: IDENTITY.into(), declared: Some(declared) };
         self.monitor.process(&Record::Declared(Box::new(change)), &mut Vec::new());
     }
@@ -124,16 +132,16 @@ pub(super) fn activity<'a>(sample: &'a Sample, now_ms: i64, event_id: &'a str) -
         service: service.into(),
         operation: operation.into(),
         read_only: None,
-        resource: None,
+        resource: sample.resource.as_deref().map(Text::from),
         outcome: sample.outcome,
         error_code: None,
         origin: Origin { ip: Some(sample.ip.as_str().into()), network, ..Origin::default() },
         client: Some(Client { family: sample.client.as_str().into(), version: None }),
         region: Some(sample.region.as_str().into()),
-        account: None,
+        account: sample.account.as_deref().map(Text::from),
         session: None,
         workload: sample.workload.as_deref().map(Text::from),
-        caller: None,
+        caller: sample.caller.as_deref().map(Text::from),
         interactive: if sample.console { Interactive::CONSOLE } else { Interactive::default() },
         via_service: None,
         event_id: Some(event_id.into()),

@@ -84,7 +84,7 @@ fn from_text(text: &str) -> Vec<Change> {
 /// What was written is read, and written again: that way the numbers in it are the same on every machine.
 #[test]
 fn version_2_has_these_bytes() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/wire/snapshot/snapshot_v2.hex");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/wire/snapshot/snapshot_v3.hex");
     if std::env::var_os("NHI_UPDATE_GOLDEN").is_some() {
         std::fs::write(path, to_text(&written(&golden_monitor()))).unwrap();
     }
@@ -120,6 +120,9 @@ fn perform(monitor: &mut Monitor, deeds: &[Deed]) -> String {
             workload: (*rest > 8).then(|| format!("lambda:job-{rest}")),
             outcome: if *rest == 1 { Outcome::Denied } else { Outcome::Success },
             console: *rest == 2,
+            account: (*rest > 6).then(|| format!("account-{}", rest % 2)),
+            resource: (*rest == 3).then(|| format!("arn:aws:s3:::bucket-{action}/key")),
+            caller: (*rest == 4).then(|| format!("caller-{action}")),
         };
         let (name, event) = (format!("role-{who}"), format!("{minute}-{action}"));
         let mut activity = fixture::activity(&name, &sample, minute * MINUTE_MS, &event);
