@@ -379,6 +379,10 @@ impl Interactive {
     pub const MFA: Self = Self(8);
     /// A terminal was allocated, or a command was typed.
     pub const TTY: Self = Self(16);
+    /// The session is named after a person: a mail address.
+    pub const NAMED: Self = Self(32);
+    /// The client runs on a personal computer.
+    pub const WORKSTATION: Self = Self(64);
 
     /// Whether no sign is present.
     #[must_use]
@@ -407,6 +411,8 @@ impl Interactive {
             (Self::SSO, "single sign-on"),
             (Self::MFA, "MFA"),
             (Self::TTY, "terminal"),
+            (Self::NAMED, "session named after a person"),
+            (Self::WORKSTATION, "personal computer"),
         ]
         .into_iter()
         .filter(|(sign, _)| self.contains(*sign))

@@ -34,7 +34,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::activity::{Activity, Event, Usage};
-use crate::baseline::LastSeen;
+use crate::baseline::terms::Words;
+use crate::baseline::{LastSeen, Peers};
 use crate::config::Config;
 use crate::detect::Detectors;
 use crate::detect::finding::IncidentReport;
@@ -123,6 +124,7 @@ pub struct Monitor {
     shared: Arc<Shared>,
     detectors: Arc<Detectors>,
     terms: Arc<Interner>,
+    peers: Peers,
     lately: Lexicon,
     schedule: Schedule,
     changes: Changes,
@@ -158,6 +160,7 @@ impl Monitor {
             shared: Arc::new(Shared::new(Settings::new(config))),
             detectors,
             terms,
+            peers: Peers::default(),
             lately: Lexicon::default(),
             schedule: Schedule::default(),
             changes: Changes::default(),
@@ -215,11 +218,12 @@ impl Monitor {
         state.usage.note(event, &terms);
         outdate(state);
         self.expire_feedback(state, event.time);
-        let mut sighting = state.behaviour.observe(event, first_seen, shared.settings.behaviour, &terms);
+        let mut words = Words { terms: &terms, peers: &mut self.peers };
+        let mut sighting = state.behaviour.observe(event, first_seen, shared.settings.behaviour, &mut words);
         sighting.is_pause_covered =
             sighting.pause_days > 0 && self.was_covered(state, event, sighting.pause_days);
         self.stats.count_evictions("terms", u64::from(sighting.evictions));
-        self.detect(activity, state, &sighting, effects);
+        self.detect(activity, state, &mut sighting, effects);
         self.publish_if_due(id.as_str(), state, &sighting, event.received, effects);
         self.settle(id, state, event.received);
     }
@@ -244,10 +248,11 @@ impl Monitor {
     /// must not depend on which came first, nor on whether the first is still remembered.
     fn note_again(&mut self, activity: &Activity<'_>, id: &Term, state: &mut IdentityState) {
         let terms = Arc::clone(&self.terms);
+        let mut words = Words { terms: &terms, peers: &mut self.peers };
         let is_changed = [
             state.note_who(activity, |text| terms.intern(text)),
             state.usage.note_again(&activity.event, &terms),
-            state.behaviour.note_again(&activity.event, &terms),
+            state.behaviour.note_again(&activity.event, &mut words),
         ]
         .contains(&true);
         if is_changed {
@@ -269,8 +274,8 @@ impl Monitor {
             self.stats.duplicates += 1;
             return;
         }
-        let sighting = state.behaviour.observe_unproven(event);
-        self.detect(activity, state, &sighting, effects);
+        let mut sighting = state.behaviour.observe_unproven(event);
+        self.detect(activity, state, &mut sighting, effects);
         self.settle(id, state, event.received);
     }
 
@@ -395,6 +400,7 @@ impl Monitor {
             );
         }
         self.end_unused(&activity.identity.id, state, activity.event.received, effects);
+        self.peers.remove_all(&state.behaviour.terms);
         state.start_over(activity.event.time);
     }
 

@@ -61,7 +61,7 @@ fn work(metrics: &Metrics, batch: u64) {
     }
     metrics.lag("cloudtrail", 0, 3);
     let identities = BTreeMap::from([((Kind::CloudRole, UseStatus::Active), 12)]);
-    let signals = BTreeMap::from([("new-service".to_owned(), batch)]);
+    let signals = BTreeMap::from([("new-action".to_owned(), batch)]);
     metrics.stats(|| Stats { activities: 99 * batch, identities, signals, scopes: 2, ..Stats::default() });
 }
 

@@ -2,17 +2,28 @@
 
 use crate::activity::{Event, Outcome};
 use crate::config;
-use crate::term::Interner;
-use crate::time::{DAY_MS, EventTime};
+use crate::term::Term;
+use crate::time::{DAY_MS, EventTime, HOUR_MS};
 
 use super::dimension::Dimension;
 use super::hours::HourProfile;
 use super::novelty::{Innovation, decay_active_days};
+use super::peers::Peers;
+use super::place::{Place, Strangeness};
 use super::rate::HourlyRate;
-use super::terms::{Prior, Retention, TermSet, TermSets};
+use super::terms::{Prior, Retention, TermSet, TermSets, Touched, Words};
 
 /// Active days before novelty means anything: with fewer, everything is new.
 const MIN_ACTIVE_DAYS: f32 = 3.0;
+
+/// How new a network must be for use of a usual one beside it to say anything, in bits.
+const MIN_ORIGIN_BITS: f32 = 3.0;
+
+/// How long a move may take, old and new in use side by side: others are expected to follow within that time.
+const MOVE_MS: i64 = HOUR_MS;
+
+/// How long after a new network use of a usual one is taken to be at the same time.
+const BACK_WITHIN_MS: i64 = 3 * DAY_MS;
 
 /// Weight of the newest event in the decayed error rate.
 const ERROR_RATE_WEIGHT: f32 = 0.01;
@@ -31,7 +42,7 @@ pub struct Behaviour {
     /// Values by dimension.
     pub terms: TermSets,
     /// Habit of bringing new values, by dimension.
-    pub innovation: [Innovation; 8],
+    pub innovation: [Innovation; Dimension::COUNT],
     /// All events.
     pub rate: HourlyRate,
     /// Denied events.
@@ -44,13 +55,25 @@ pub struct Behaviour {
     pub human_since: Option<EventTime>,
     /// Whether use by a person is part of the baseline.
     pub is_human_use_known: bool,
+    /// The newest surprising network and its first use, until it is a move or a second place.
+    pub new_origin: Option<Box<(Term, EventTime)>>,
 }
 
 /// What is known of an identity when an event comes, and what in the event is new.
 #[derive(Clone, Debug, Default)]
 pub struct Sighting {
     /// Surprise of the event's value by dimension, in bits; `None` where it is known or there is none.
-    pub new_bits: [Option<f32>; 8],
+    pub new_bits: [Option<f32>; Dimension::COUNT],
+    /// How many other identities have the event's value, where it is new here.
+    pub peers: [u32; Dimension::COUNT],
+    /// How strange the event's network is beside those known, where it is new.
+    pub network: Strangeness,
+    /// How much the hour speaks for another than this identity, in bits: how rarely it works at that time of the week.
+    pub off_hours_bits: f32,
+    /// A new network from which it was used lately, where the event comes from a usual one again.
+    pub second_origin: Option<Term>,
+    /// Whether the inventory calls the identity retired.
+    pub is_retired: bool,
     /// Whether the identity is known for long enough for novelty to mean anything.
     pub is_settled: bool,
     /// Whole days since the identity was last active; 0 for late events.
@@ -74,11 +97,27 @@ pub struct Sighting {
 }
 
 impl Sighting {
+    /// Surprise of the event's value in a dimension, in bits, less what others lend: each doubling of those who have it takes
+    /// one bit. `None` where it is known or there is none.
+    #[must_use]
+    pub fn bits(&self, dimension: Dimension) -> Option<f32> {
+        let bits = self.new_bits[dimension as usize]?;
+        Some((bits - ((1 + self.peers[dimension as usize]) as f32).log2()).max(0.0))
+    }
+
+    /// Whether the event's value in a dimension is new.
+    #[must_use]
+    pub fn is_new(&self, dimension: Dimension) -> bool {
+        self.new_bits[dimension as usize].is_some()
+    }
+
     /// Whether anything in the event could interest a detector: most events are wholly as usual.
     #[must_use]
     pub fn is_notable(&self) -> bool {
         self.is_new_human_use
             || self.pause_days > 0
+            || self.second_origin.is_some()
+            || self.is_retired
             || self.burst.count > 0
             || self.denied_burst.count > 0
             || self.new_bits.iter().any(Option::is_some)
@@ -92,6 +131,8 @@ pub struct Burst {
     pub count: u32,
     /// Mean of an active hour.
     pub mean: f32,
+    /// Most events of an hour so far, in the memory of the rate.
+    pub peak: f32,
     /// Surprise in bits.
     pub bits: f32,
 }
@@ -134,7 +175,7 @@ impl Behaviour {
         event: &Event<'_>,
         first_seen: Option<EventTime>,
         settings: Settings,
-        terms: &Interner,
+        words: &mut Words<'_>,
     ) -> Sighting {
         let age_days = first_seen.map_or(0, |first| event.time.day().saturating_sub(first.day()));
         let pause_days = self.pass_days(event.time);
@@ -149,7 +190,8 @@ impl Behaviour {
         };
         self.longest_pause_days = self.longest_pause_days.max(pause_days);
         self.activities += 1;
-        self.observe_terms(event, settings, terms, &mut sighting);
+        self.observe_terms(event, settings, words, &mut sighting);
+        self.observe_origin(event, words, &mut sighting);
         self.observe_rates(event, &mut sighting);
         sighting
     }
@@ -162,28 +204,34 @@ impl Behaviour {
 
     /// Notes what a record is published of, from a report that teaches nothing: a duplicate or a correction. Says whether
     /// anything changed.
-    pub fn note_again(&mut self, event: &Event<'_>, terms: &Interner) -> bool {
+    pub fn note_again(&mut self, event: &Event<'_>, words: &mut Words<'_>) -> bool {
         let mut is_changed = false;
         for dimension in [Dimension::Service, Dimension::Credential] {
             let noted =
-                dimension.value_of(event, |value| self.terms.note((dimension, value), event.time, terms));
+                dimension.value_of(event, |value| self.terms.note((dimension, value), event.time, words));
             is_changed |= noted == Some(true);
         }
         is_changed
     }
 
     /// Holds a value out of the baseline that was new on the day of `time`.
-    pub fn quarantine(&mut self, dimension: Dimension, value: &str, time: EventTime) {
-        self.terms.quarantine(dimension, value, time);
+    pub fn quarantine(&mut self, (dimension, value): (Dimension, &str), time: EventTime, peers: &mut Peers) {
+        self.terms.quarantine((dimension, value), time, peers);
         self.innovation[dimension as usize].take_back(time.day());
     }
 
     /// Holds what is new in an event out of the baseline until a time that may lie ahead, and from then on for the quarantine.
-    pub fn hold_out_until(&mut self, event: &Event<'_>, sighting: &Sighting, until: EventTime) {
+    pub fn hold_out_until(
+        &mut self,
+        event: &Event<'_>,
+        sighting: &Sighting,
+        until: EventTime,
+        peers: &mut Peers,
+    ) {
         for dimension in Dimension::ALL {
             if sighting.new_bits[dimension as usize].is_some() {
                 self.innovation[dimension as usize].take_back(event.time.day());
-                dimension.value_of(event, |value| self.terms.hold(dimension, value, until));
+                dimension.value_of(event, |value| self.terms.hold((dimension, value), until, peers));
             }
         }
         if sighting.is_new_human_use {
@@ -235,7 +283,7 @@ impl Behaviour {
         &mut self,
         event: &Event<'_>,
         settings: Settings,
-        terms: &Interner,
+        words: &mut Words<'_>,
         sighting: &mut Sighting,
     ) {
         for dimension in Dimension::ALL {
@@ -243,8 +291,8 @@ impl Behaviour {
             let sets = &mut self.terms;
             let retention = settings.retention(dimension);
             let touched = dimension
-                .value_of(event, |value| sets.touch((dimension, value), event.time, retention, terms));
-            let Some((prior, evicted)) = touched else { continue };
+                .value_of(event, |value| sets.touch((dimension, value), event.time, retention, words));
+            let Some(Touched { prior, evicted, peers }) = touched else { continue };
             sighting.evictions += u32::from(evicted);
             if dimension == Dimension::Credential {
                 sighting.has_new_credential = prior == Prior::New && !evicted;
@@ -252,6 +300,7 @@ impl Behaviour {
             if prior == Prior::Known {
                 continue;
             }
+            sighting.peers[index] = peers;
             let innovation = &mut self.innovation[index];
             sighting.new_bits[index] = Some(innovation.surprise_bits(self.active_days));
             if prior == Prior::New {
@@ -260,16 +309,51 @@ impl Behaviour {
         }
     }
 
+    /// Notes a surprising new network, and tells when a usual one is in use beside it.
+    ///
+    /// A move goes one way, and takes others along. Whoever took a credential uses it beside its owner.
+    fn observe_origin(&mut self, event: &Event<'_>, words: &mut Words<'_>, sighting: &mut Sighting) {
+        let Some(network) = event.origin.network.as_deref() else { return };
+        if let Some(bits) = sighting.bits(Dimension::Network) {
+            let known = self.terms.of(Dimension::Network).iter().filter(|entry| entry.is_learned());
+            sighting.network = Strangeness::of(network, bits, known.map(|entry| entry.term.as_str()));
+            let is_strange =
+                sighting.network.bits >= MIN_ORIGIN_BITS && Place::of(network) != Some(Place::Private);
+            if sighting.is_settled && is_strange && self.new_origin.is_none() {
+                self.new_origin = Some(Box::new((words.terms.intern(network), event.time)));
+            }
+            return;
+        }
+        let Some((other, since)) = self.new_origin.as_deref() else { return };
+        let age_ms = event.time.millis_since(*since);
+        if other.as_str() == network || age_ms < MOVE_MS {
+            return;
+        }
+        let is_alone = words.peers.holders(Dimension::Network, other.as_str()) <= 1;
+        if let Some(origin) = self.new_origin.take()
+            && age_ms < BACK_WITHIN_MS
+            && is_alone
+        {
+            sighting.second_origin = Some(origin.0);
+        }
+    }
+
     fn observe_rates(&mut self, event: &Event<'_>, sighting: &mut Sighting) {
         let hour = event.time.hour();
+        if sighting.new_bits.iter().any(Option::is_some) {
+            sighting.off_hours_bits = self.hours.off_hours_bits(event.time.hour_of_week());
+        }
         if hour > self.rate.current_hour() {
             self.hours.note(event.time.hour_of_week());
         }
         let is_error = if event.outcome == Outcome::Success { 0.0 } else { 1.0 };
         self.error_rate += ERROR_RATE_WEIGHT * (is_error - self.error_rate);
-        let burst = counted(&mut self.rate, hour);
-        if self.rate.is_settled() {
-            sighting.burst = burst;
+        // A refused hurry is retried: what was throttled is the same call again.
+        if !is_throttled(event) {
+            let burst = counted(&mut self.rate, hour);
+            if self.rate.is_settled() {
+                sighting.burst = burst;
+            }
         }
         if event.outcome == Outcome::Denied {
             let burst = counted(&mut self.denied_rate, hour);
@@ -280,10 +364,30 @@ impl Behaviour {
     }
 }
 
-/// Counts an event; judges the hour when its count reaches a power of two or a multiple of 256, so that bursts cost little.
+/// Whether a call was turned away for coming too fast.
+fn is_throttled(event: &Event<'_>) -> bool {
+    /// How providers say so, in error codes (`ThrottlingException`, `SlowDown`, `RequestLimitExceeded`, …).
+    const WORDS: [&str; 6] =
+        ["Throttl", "SlowDown", "LimitExceeded", "TooManyRequests", "RateExceeded", "ProvisionedThroughput"];
+    let code = event.error_code.as_deref().unwrap_or_default();
+    WORDS.iter().any(|word| code.contains(word))
+}
+
+/// Counts an event; judges the hour now and then, so that bursts cost little.
 fn counted(rate: &mut HourlyRate, hour: u32) -> Burst {
     let count = rate.count(hour);
-    let is_judged =
-        hour == rate.current_hour() && count >= 8 && (count.is_power_of_two() || count.is_multiple_of(256));
-    if is_judged { Burst { count, mean: rate.mean(), bits: rate.surprise_bits() } } else { Burst::default() }
+    let is_judged = hour == rate.current_hour() && count >= 8 && is_judged_at(count);
+    if is_judged {
+        Burst { count, mean: rate.mean(), peak: rate.peak(), bits: rate.surprise_bits() }
+    } else {
+        Burst::default()
+    }
+}
+
+/// At powers of two and half-way between them, and from 256 on at each multiple of that.
+const fn is_judged_at(count: u32) -> bool {
+    let third = count / 3;
+    count.is_power_of_two()
+        || (count.is_multiple_of(3) && third.is_power_of_two())
+        || count.is_multiple_of(256)
 }

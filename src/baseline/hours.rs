@@ -5,6 +5,15 @@ use thin_vec::ThinVec;
 /// Hours in a week.
 pub const HOURS: usize = 168;
 
+/// Hours in a day.
+const DAY: usize = 24;
+
+/// Active hours before a profile says anything: three weeks of a job that runs once on working days.
+const MIN_MARKS: u32 = 15;
+
+/// Most that an odd hour says. People who keep machines do work at odd hours.
+const MAX_OFF_HOURS_BITS: f32 = 3.0;
+
 /// Bytes in which each hour of a week has one bit.
 const MARKS: usize = HOURS / 8;
 
@@ -46,6 +55,38 @@ impl HourProfile {
         let mut counts = counts.iter();
         let weeks = |hour| if self.is_active(hour) { counts.next().copied().unwrap_or_default() } else { 0 };
         (0..HOURS).map(weeks).map(|weeks| f32::from(weeks) / total as f32).collect()
+    }
+
+    /// How much an hour of the week speaks for somebody who keeps no hours rather than for this profile, in bits; 0 where the
+    /// hour is as usual as any.
+    ///
+    /// The likelihood ratio of a uniform week, or day, to the share of this hour and its neighbours (clocks are put forward and
+    /// back), with half an hour's weight for what was never seen.
+    #[must_use]
+    pub fn off_hours_bits(&self, hour_of_week: u8) -> f32 {
+        let Some(counts) = self.bytes.get(MARKS..) else { return 0.0 };
+        let total: u32 = counts.iter().map(|weeks| u32::from(*weeks)).sum();
+        if total < MIN_MARKS {
+            return 0.0;
+        }
+        let around = |hour: usize| -> u32 {
+            [hour + HOURS - 1, hour, hour + 1].into_iter().map(|hour| self.weeks(hour % HOURS)).sum()
+        };
+        let hour = usize::from(hour_of_week) % HOURS;
+        let in_week = around(hour);
+        let in_day: u32 = (0..HOURS / DAY).map(|day| around(day * DAY + hour % DAY)).sum();
+        let bits = |seen: u32, hours: usize| {
+            let share = (seen as f32 + 0.5) / (total as f32 + 1.0);
+            -(share * hours as f32 / 3.0).log2()
+        };
+        bits(in_week, HOURS).max(bits(in_day, DAY)).clamp(0.0, MAX_OFF_HOURS_BITS)
+    }
+
+    fn weeks(&self, hour: usize) -> u32 {
+        if !self.is_active(hour) {
+            return 0;
+        }
+        self.bytes.get(MARKS + self.active_before(hour)).copied().map_or(0, u32::from)
     }
 
     /// The marks and counts, as a snapshot holds them.
@@ -95,6 +136,17 @@ mod tests {
         assert!((shares.iter().sum::<f32>() - 1.0).abs() < 1e-5);
         assert!(shares[9] > 2.0 * shares[10] && shares[10] > 0.0);
         assert_eq!(HourProfile::restored(profile.as_bytes()), profile);
+    }
+
+    #[test]
+    fn an_hour_far_from_the_usual_is_off_hours_and_one_beside_it_is_not() {
+        let mut nightly = HourProfile::default();
+        for _ in 0..4 {
+            (0..7).for_each(|day| nightly.note(day * 24 + 2));
+        }
+        assert_eq!(nightly.off_hours_bits(3), 0.0, "clocks were changed");
+        assert!(nightly.off_hours_bits(14) > 1.0);
+        assert_eq!(HourProfile::default().off_hours_bits(14), 0.0);
     }
 
     proptest! {

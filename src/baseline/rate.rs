@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 /// Active hours over which the rate is remembered (as a decay constant): a week of round-the-clock work.
 const HORIZON_HOURS: f32 = 168.0;
 
+/// Active hours over which the busiest hour is remembered (as a decay constant): the month's end must not be new each month.
+const PEAK_HOURS: f32 = 2_000.0;
+
 /// Active hours before a rate says anything.
 const MIN_HOURS: f32 = 6.0;
 
@@ -23,6 +26,8 @@ pub struct HourlyRate {
     mean: f32,
     /// Mean square deviation.
     variance: f32,
+    /// Most events of one hour, fading.
+    peak: f32,
     /// Whether the hour being counted raised an alert, and so teaches nothing.
     is_held_out: bool,
 }
@@ -61,6 +66,12 @@ impl HourlyRate {
         self.mean
     }
 
+    /// Most events of one hour, as far as it is remembered.
+    #[must_use]
+    pub const fn peak(&self) -> f32 {
+        self.peak
+    }
+
     /// Whether enough active hours were learned for a judgement.
     #[must_use]
     pub fn is_settled(&self) -> bool {
@@ -91,6 +102,7 @@ impl HourlyRate {
 
     fn learn(&mut self, count: f32) {
         self.hours = self.hours * (1.0 - 1.0 / HORIZON_HOURS) + 1.0;
+        self.peak = count.max(self.peak * (1.0 - 1.0 / PEAK_HOURS));
         let weight = 1.0 / self.hours;
         let deviation = count - self.mean;
         self.mean += weight * deviation;

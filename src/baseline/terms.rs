@@ -6,6 +6,7 @@ use crate::term::{Interner, Term, stable_hash};
 use crate::time::EventTime;
 
 use super::dimension::Dimension;
+use super::peers::Peers;
 
 /// Room is made for that many values at a time. The list's header takes half of one value's place, so that a list fills
 /// whole steps of 128 bytes but for that much.
@@ -46,12 +47,31 @@ pub struct TermSets {
     /// Values of the first dimension, then those of the second, and so on.
     entries: ThinVec<TermEntry>,
     /// Where each dimension's values end.
-    ends: [u16; 8],
+    ends: [u16; Dimension::COUNT],
 }
 
 /// The values of one dimension, in no order that means anything.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TermSet<'a>(&'a [TermEntry]);
+
+/// What values are shared with: the words of all identities, and who has which.
+pub struct Words<'a> {
+    /// Shared terms.
+    pub terms: &'a Interner,
+    /// How many identities have each value.
+    pub peers: &'a mut Peers,
+}
+
+/// What was known of a value, and what its use did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Touched {
+    /// What this identity knew.
+    pub prior: Prior,
+    /// Whether another value had to go for it.
+    pub evicted: bool,
+    /// How many other identities have it; told where it is not known.
+    pub peers: u32,
+}
 
 /// How values are kept.
 #[derive(Clone, Copy, Debug)]
@@ -65,61 +85,82 @@ pub struct Retention {
 }
 
 impl TermSets {
-    /// Notes a use of `value` at `time`; says what was known of it before, and whether another value had to go for it.
+    /// Notes a use of `value` at `time`; says what was known of it before.
     pub fn touch(
         &mut self,
         (dimension, value): (Dimension, &str),
         time: EventTime,
         retention: Retention,
-        terms: &Interner,
-    ) -> (Prior, bool) {
+        words: &mut Words<'_>,
+    ) -> Touched {
         let hash = short_hash(value);
         let known = self.of_mut(dimension);
         if let Some(entry) = known.iter_mut().find(|entry| entry.is(hash, value)) {
-            return (entry.touch(time, retention), false);
+            return entry.touch_among(dimension, time, retention, words.peers);
         }
-        let new = || TermEntry::new(terms.intern(value), hash, (time, time), 1, None);
+        let peers = words.peers.holders(dimension, value);
+        let new = || TermEntry::new(words.terms.intern(value), hash, (time, time), 1, None);
         if known.len() < retention.capacity {
             self.push(dimension, new());
-            return (Prior::New, false);
+            words.peers.add(dimension, value);
+            return Touched { prior: Prior::New, evicted: false, peers };
         }
         if let Some(oldest) = oldest(known, (value, time)) {
-            *oldest = new();
+            let gone = std::mem::replace(oldest, new());
+            if gone.is_learned() {
+                words.peers.remove(dimension, gone.term.as_str());
+            }
+            words.peers.add(dimension, value);
         }
-        (Prior::New, true)
+        Touched { prior: Prior::New, evicted: true, peers }
     }
 
     /// Notes when `value` was used, from a report that teaches nothing: a duplicate or a correction. A value that only such
     /// reports know of is still new at its first use. Says whether anything changed.
-    pub fn note(&mut self, (dimension, value): (Dimension, &str), time: EventTime, terms: &Interner) -> bool {
+    pub fn note(
+        &mut self,
+        (dimension, value): (Dimension, &str),
+        time: EventTime,
+        words: &mut Words<'_>,
+    ) -> bool {
         let hash = short_hash(value);
         let known = self.of_mut(dimension);
         if let Some(entry) = known.iter_mut().find(|entry| entry.is(hash, value)) {
             return entry.extend(time);
         }
-        let new = || TermEntry::new(terms.intern(value), hash, (time, time), 0, None);
+        let new = || TermEntry::new(words.terms.intern(value), hash, (time, time), 0, None);
         if known.len() < dimension.capacity() {
             self.push(dimension, new());
             return true;
         }
-        let oldest = oldest(known, (value, time));
-        oldest.map(|oldest| *oldest = new()).is_some()
+        let Some(oldest) = oldest(known, (value, time)) else { return false };
+        let gone = std::mem::replace(oldest, new());
+        if gone.is_learned() {
+            words.peers.remove(dimension, gone.term.as_str());
+        }
+        true
     }
 
     /// Holds `value` out of the baseline from `time` on.
-    pub fn quarantine(&mut self, dimension: Dimension, value: &str, time: EventTime) {
+    pub fn quarantine(&mut self, (dimension, value): (Dimension, &str), time: EventTime, peers: &mut Peers) {
         let hash = short_hash(value);
         if let Some(entry) = self.of_mut(dimension).iter_mut().find(|entry| entry.is(hash, value))
             && entry.quarantined_at().is_none()
         {
+            if entry.is_learned() {
+                peers.remove(dimension, value);
+            }
             entry.quarantined_at = Packed::of(Some(time));
         }
     }
 
     /// Holds `value` out of the baseline as if it had raised an alert at `until`, which may lie ahead.
-    pub fn hold(&mut self, dimension: Dimension, value: &str, until: EventTime) {
+    pub fn hold(&mut self, (dimension, value): (Dimension, &str), until: EventTime, peers: &mut Peers) {
         let hash = short_hash(value);
         if let Some(entry) = self.of_mut(dimension).iter_mut().find(|entry| entry.is(hash, value)) {
+            if entry.is_learned() {
+                peers.remove(dimension, value);
+            }
             entry.quarantined_at = Packed::of(entry.quarantined_at().max(Some(until)));
         }
     }
@@ -132,12 +173,19 @@ impl TermSets {
     }
 
     /// Makes part of the baseline what is held out as of these times, both inclusive, and tells which values.
-    pub fn release(&mut self, (since, to): (EventTime, EventTime)) -> Vec<(Dimension, Term)> {
+    pub fn release(
+        &mut self,
+        (since, to): (EventTime, EventTime),
+        peers: &mut Peers,
+    ) -> Vec<(Dimension, Term)> {
         let mut released = Vec::new();
         for dimension in Dimension::ALL {
             for entry in self.of_mut(dimension) {
                 if entry.quarantined_at().is_some_and(|time| time >= since && time <= to) {
                     entry.quarantined_at = Packed::of(None);
+                    if entry.is_learned() {
+                        peers.add(dimension, entry.term.as_str());
+                    }
                     released.push((dimension, entry.term.clone()));
                 }
             }
@@ -281,6 +329,31 @@ impl TermEntry {
         self.quarantined_at.time()
     }
 
+    /// Whether it is part of the baseline: used, and not held out.
+    #[must_use]
+    pub fn is_learned(&self) -> bool {
+        self.uses > 0 && self.quarantined_at.0 == Packed::NONE
+    }
+
+    fn touch_among(
+        &mut self,
+        dimension: Dimension,
+        time: EventTime,
+        retention: Retention,
+        peers: &mut Peers,
+    ) -> Touched {
+        let was_learned = self.is_learned();
+        let prior = self.touch(time, retention);
+        if prior == Prior::Known && was_learned {
+            return Touched { prior, evicted: false, peers: 0 };
+        }
+        let holders = peers.holders(dimension, self.term.as_str());
+        if !was_learned && self.is_learned() {
+            peers.add(dimension, self.term.as_str());
+        }
+        Touched { prior, evicted: false, peers: holders - u32::from(was_learned && holders > 0) }
+    }
+
     fn is(&self, hash: u16, value: &str) -> bool {
         self.hash == hash && self.term.as_str() == value
     }
@@ -353,7 +426,9 @@ mod tests {
     }
 
     fn touched_in(sets: &mut TermSets, dimension: Dimension, value: &str, at: i64) -> (Prior, bool) {
-        sets.touch((dimension, value), day(at), RETENTION, &Interner::new())
+        let mut words = Words { terms: &Interner::new(), peers: &mut Peers::default() };
+        let touched = sets.touch((dimension, value), day(at), RETENTION, &mut words);
+        (touched.prior, touched.evicted)
     }
 
     fn values(sets: &TermSets, dimension: Dimension) -> Vec<&str> {
@@ -374,7 +449,7 @@ mod tests {
     fn quarantine_holds_a_value_out_until_it_has_aged() {
         let mut set = TermSets::default();
         touched(&mut set, "iam", 1);
-        set.quarantine(SERVICE, "iam", day(1));
+        set.quarantine((SERVICE, "iam"), day(1), &mut Peers::default());
         assert_eq!(touched(&mut set, "iam", 7), Prior::Quarantined);
         assert_eq!(touched(&mut set, "iam", 8), Prior::Known);
         assert_eq!(touched(&mut set, "iam", 9), Prior::Known);
@@ -385,9 +460,9 @@ mod tests {
         let mut set = TermSets::default();
         for (value, at) in [("a", 1), ("b", 5)] {
             touched(&mut set, value, at);
-            set.quarantine(SERVICE, value, day(at));
+            set.quarantine((SERVICE, value), day(at), &mut Peers::default());
         }
-        let released = set.release((day(2), day(5)));
+        let released = set.release((day(2), day(5)), &mut Peers::default());
         assert_eq!(released.iter().map(|(_, term)| term.as_str()).collect::<Vec<_>>(), ["b"]);
         assert_eq!(
             (touched(&mut set, "a", 6), touched(&mut set, "b", 6)),
@@ -400,7 +475,7 @@ mod tests {
         let mut set = TermSets::default();
         for value in ["a", "b"] {
             touched(&mut set, value, 1);
-            set.hold(SERVICE, value, day(100));
+            set.hold((SERVICE, value), day(100), &mut Peers::default());
         }
         assert_eq!(touched(&mut set, "a", 106), Prior::Quarantined);
         assert_eq!(touched(&mut set, "a", 107), Prior::Known);
@@ -452,6 +527,36 @@ mod tests {
     }
 
     proptest! {
+        /// What is counted as values come and go is what their baselines hold, so that a restore counts the same.
+        #[test]
+        fn peers_are_what_the_baselines_hold(
+            uses in prop::collection::vec((0..3_usize, 0..5_u8, 1..900_i64, any::<bool>(), any::<bool>()), 0..120),
+        ) {
+            let (mut peers, terms) = (Peers::default(), Interner::new());
+            let mut sets: [TermSets; 3] = Default::default();
+            for (who, value, at, is_held_out, is_note) in uses {
+                let value = format!("value-{value}");
+                let mut words = Words { terms: &terms, peers: &mut peers };
+                if is_note {
+                    sets[who].note((SERVICE, &value), day(at), &mut words);
+                } else {
+                    sets[who].touch((SERVICE, &value), day(at), RETENTION, &mut words);
+                }
+                if is_held_out {
+                    sets[who].quarantine((SERVICE, &value), day(at), &mut peers);
+                }
+            }
+            for value in (0..5).map(|value| format!("value-{value}")) {
+                let learned = |sets: &&TermSets| {
+                    sets.of(SERVICE).iter().any(|entry| entry.term.as_str() == value && entry.is_learned())
+                };
+                let held = sets.iter().filter(learned).count();
+                prop_assert_eq!(peers.holders(SERVICE, &value) as usize, held);
+            }
+            sets.iter().for_each(|sets| peers.remove_all(sets));
+            prop_assert!(peers.is_empty());
+        }
+
         /// One list for all dimensions is as good as a list for each.
         #[test]
         fn dimensions_do_not_mix(uses in prop::collection::vec((0..8_usize, 0..6_u8, 1..20_i64), 0..80)) {

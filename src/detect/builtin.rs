@@ -12,15 +12,25 @@ macro_rules! files {
 
 /// The files in `detectors/`, by name. A test holds that none is left out.
 pub const FILES: &[(&str, &str)] = files![
+    "cross-account-use.yaml",
+    "cross-environment-use.yaml",
     "denied-burst.yaml",
     "dormant-identity-awakened.yaml",
     "human-use.yaml",
     "instance-credential-elsewhere.yaml",
     "never-used-identity.yaml",
-    "new-network-and-client.yaml",
+    "new-action.yaml",
+    "new-caller.yaml",
+    "new-client.yaml",
+    "new-origin.yaml",
+    "new-resource.yaml",
+    "new-role-assumed.yaml",
     "new-service.yaml",
+    "off-hours.yaml",
+    "retired-identity-used.yaml",
     "sensitive-action-first-use.yaml",
     "unused-identity.yaml",
+    "used-in-two-places.yaml",
     "volume-burst.yaml",
 ];
 

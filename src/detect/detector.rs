@@ -16,7 +16,7 @@ use super::sensitivity::Level;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Detector {
-    /// Stable id, as in `finding_info.analytic.uid`: `new-service`.
+    /// Stable id, as in `finding_info.analytic.uid`: `new-action`.
     #[schemars(with = "IdText")]
     pub id: String,
     /// Title, as shown in alerts.
@@ -124,15 +124,71 @@ pub struct Technique {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "family", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Rule {
-    /// A value never seen before, in all of the dimensions at once; their surprise adds up.
-    Novelty {
-        /// Dimensions that must all be new in one event.
-        dimensions: Vec<Dimension>,
-        /// Only actions at least this sensitive; they bring bits of their own.
-        #[serde(default)]
-        sensitivity: Option<Level>,
+    /// Comes from somewhere new: network, region, country. Their surprise hardly adds up, since they change together.
+    NewOrigin {
         /// Least surprise that is a signal, in bits.
         min_bits: f32,
+        /// Most that it weighs.
+        max_bits: f32,
+        /// Weight on top where everything known is within the cloud provider or private, and this is not.
+        outside_bits: f32,
+    },
+    /// Does something new. A release brings several new actions: their novelty counts once, and what each is good for in an
+    /// attack adds up.
+    NewAction {
+        /// Only actions at least this sensitive.
+        #[serde(default)]
+        at_least: Option<Level>,
+        /// Only actions less sensitive than this.
+        #[serde(default)]
+        below: Option<Level>,
+        /// Least surprise that is a signal, in bits.
+        min_bits: f32,
+        /// Most that the novelty weighs.
+        max_bits: f32,
+        /// Weight of each further new action.
+        each_bits: f32,
+        /// Weight of each that is refused.
+        denied_bits: f32,
+    },
+    /// A value never seen before, in one of the dimensions.
+    Novelty {
+        /// Dimensions; the one that surprises most counts.
+        dimensions: Vec<Dimension>,
+        /// Only these actions (`sts:AssumeRole`); empty means any.
+        #[serde(default)]
+        actions: Vec<String>,
+        /// Least surprise that is a signal, in bits.
+        min_bits: f32,
+        /// Most that the novelty weighs.
+        #[serde(default = "most")]
+        max_bits: f32,
+        /// Weight on top of the surprise, for each value.
+        #[serde(default)]
+        each_bits: f32,
+        /// Weight of each that is refused.
+        #[serde(default)]
+        denied_bits: f32,
+    },
+    /// One credential at work in two places: a new network, and then a usual one again.
+    TwoOrigins {
+        /// Weight in bits.
+        bits: f32,
+    },
+    /// Something new at a time of the week at which the identity does not work.
+    OffHours {
+        /// Least that is a signal, in bits.
+        min_bits: f32,
+    },
+    /// An identity of development or test turns to something of production.
+    CrossEnvironment {
+        /// Weight in bits.
+        bits: f32,
+    },
+    /// An identity at work that the inventory calls retired.
+    Retired {
+        /// Weight in bits.
+        bits: f32,
     },
     /// Many more events in an hour than in this identity's usual active hour.
     Burst {
@@ -140,10 +196,13 @@ pub enum Rule {
         events: BurstOf,
         /// Fewest events in the hour.
         min_events: u32,
-        /// Fewest times the mean of an active hour.
+        /// Fewest times the busiest hour that is remembered, or the mean where that is not known.
         min_ratio: f32,
         /// Least surprise that is a signal, in bits.
         min_bits: f32,
+        /// Most that it weighs where it is just large enough; each doubling from there on weighs five more.
+        #[serde(default = "most")]
+        max_bits: f32,
     },
     /// A person uses what only machines used before.
     HumanUse {
@@ -170,6 +229,11 @@ pub enum Rule {
     NeverUsed {},
 }
 
+/// What a signal weighs at most, where a detector sets no limit of its own.
+const fn most() -> f32 {
+    super::families::MAX_SIGNAL_BITS
+}
+
 /// Which events a burst counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -180,12 +244,70 @@ pub enum BurstOf {
     Denied,
 }
 
+/// What kind of change a signal speaks of. What changes together counts once within an incident: the strongest of an axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Axis {
+    /// Where it comes from.
+    Origin,
+    /// With what: client, credential.
+    Means,
+    /// What it does.
+    Action,
+    /// In which account.
+    Target,
+    /// Who caused it.
+    Caller,
+    /// How much.
+    Volume,
+    /// Facts that stand for themselves.
+    Fact,
+}
+
+impl Axis {
+    /// How many there are.
+    pub const COUNT: usize = 7;
+}
+
 impl Rule {
+    /// The axis of its signals.
+    #[must_use]
+    pub fn axis(&self) -> Axis {
+        match self {
+            Self::NewOrigin { .. } => Axis::Origin,
+            Self::NewAction { .. } => Axis::Action,
+            Self::Burst { .. } => Axis::Volume,
+            Self::Novelty { dimensions, .. } => match dimensions.first() {
+                Some(Dimension::Client | Dimension::Credential) => Axis::Means,
+                Some(Dimension::Account) => Axis::Target,
+                Some(Dimension::Caller | Dimension::Workload) => Axis::Caller,
+                Some(Dimension::Network | Dimension::Region | Dimension::Country) => Axis::Origin,
+                // A new action acts on something new more often than not.
+                Some(Dimension::Action | Dimension::Service | Dimension::Resource | Dimension::Role)
+                | None => Axis::Action,
+            },
+            Self::TwoOrigins { .. }
+            | Self::OffHours { .. }
+            | Self::CrossEnvironment { .. }
+            | Self::Retired { .. }
+            | Self::HumanUse { .. }
+            | Self::DisplacedCredential { .. }
+            | Self::Dormancy { .. }
+            | Self::Unused {}
+            | Self::NeverUsed {} => Axis::Fact,
+        }
+    }
+
     /// The family's name.
     #[must_use]
     pub const fn family(&self) -> &'static str {
         match self {
+            Self::NewOrigin { .. } => "new_origin",
+            Self::NewAction { .. } => "new_action",
             Self::Novelty { .. } => "novelty",
+            Self::TwoOrigins { .. } => "two_origins",
+            Self::OffHours { .. } => "off_hours",
+            Self::CrossEnvironment { .. } => "cross_environment",
+            Self::Retired { .. } => "retired",
             Self::Burst { .. } => "burst",
             Self::HumanUse { .. } => "human_use",
             Self::DisplacedCredential { .. } => "displaced_credential",

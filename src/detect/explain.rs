@@ -1,6 +1,6 @@
 //! Words for signals: what was expected, what was seen, in which event.
 
-use crate::activity::Event;
+use crate::activity::{Event, Outcome};
 use crate::baseline::{Behaviour, Dimension};
 
 use super::finding::EventEvidence;
@@ -41,20 +41,45 @@ pub fn evidence(event: &Event<'_>) -> EventEvidence {
     }
 }
 
-/// Why a first use matters, in a sentence.
+/// What a first use of an action means, in a sentence.
 #[must_use]
-pub fn novelty_reason(dimensions: &[Dimension], event: &Event<'_>, level: Option<Level>) -> String {
+pub fn action_reason(event: &Event<'_>, level: Option<Level>, is_new_service: bool) -> String {
     let action = shortened(&event.action());
+    let refused = if event.outcome == Outcome::Denied { ", and was refused" } else { "" };
     match level {
-        Some(Level::High) => format!("first use ever of {action}, which can give away control"),
-        Some(_) => format!("first use ever of {action}, a sensitive action"),
-        None => {
-            let names =
-                dimensions.iter().map(|dimension| dimension.as_str()).collect::<Vec<_>>().join(" and ");
-            let together = if dimensions.len() > 1 { " together" } else { "" };
-            format!("new {names}{together}: {}", values(dimensions, event))
-        }
+        Some(Level::High) => format!("first use ever of {action}, which can give away control{refused}"),
+        Some(_) => format!("first use ever of {action}, a sensitive action{refused}"),
+        None if is_new_service => format!("first use ever of {action}, of a service new to it{refused}"),
+        None => format!("first use ever of {action}{refused}"),
     }
+}
+
+/// What is new, in a sentence.
+#[must_use]
+pub fn novelty_reason(dimensions: &[Dimension], event: &Event<'_>) -> String {
+    format!("new {}: {}", names(dimensions), values(dimensions, event))
+}
+
+/// The dimensions' names: `network and country`.
+#[must_use]
+pub fn names(dimensions: &[Dimension]) -> String {
+    dimensions.iter().map(|dimension| dimension.as_str()).collect::<Vec<_>>().join(" and ")
+}
+
+/// Where an event came from, with the exact address where the network is new.
+#[must_use]
+pub fn origin_of(dimensions: &[Dimension], event: &Event<'_>) -> String {
+    let place = dimensions.contains(&Dimension::Network).then(|| origin(event));
+    let others = dimensions.iter().filter(|dimension| **dimension != Dimension::Network);
+    let others = others.filter_map(|dimension| dimension.value_of(event, shortened));
+    place.into_iter().chain(others).collect::<Vec<_>>().join(", ")
+}
+
+/// An hour of the week: `Tuesday 03:00 UTC`.
+#[must_use]
+pub fn hour(hour_of_week: u8) -> String {
+    const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+    format!("{} {:02}:00 UTC", DAYS[usize::from(hour_of_week / 24) % DAYS.len()], hour_of_week % 24)
 }
 
 /// The event's values in these dimensions.

@@ -2,17 +2,33 @@
 
 use std::sync::Arc;
 
-use crate::activity::Event;
+use crate::activity::{Event, Outcome};
 use crate::baseline::behaviour::Burst;
+use crate::baseline::place::Place;
 use crate::baseline::{Behaviour, Dimension, Sighting};
+use crate::identity::Declared;
+use crate::identity::declared::DeclaredStatus;
 
 use super::detector::{BurstOf, Detector, Rule};
 use super::explain;
 use super::finding::Signal;
-use super::sensitivity::{Level, sensitivity};
+use super::sensitivity::{Level, Sensitivity, sensitivity};
 
 /// Most bits that one signal weighs: a one-in-65,000 event. More would be a claim that a month of data cannot back.
 pub const MAX_SIGNAL_BITS: f32 = 16.0;
+
+/// Share of what else is new about an origin that counts beside the most surprising: a new region brings new networks.
+const CORRELATED_SHARE: f32 = 0.25;
+
+/// What each doubling of a burst weighs on top of the least that counts: back-fills and month ends are some times the usual, theft
+/// is many times.
+const RATIO_BITS: f32 = 5.0;
+
+/// Active days after which an identity has shown its weekly work twice.
+const MATURE_DAYS: f32 = 12.0;
+
+/// What is left of a sensitive action's weight for an identity that does something new every day.
+const RESTLESS_SHARE: f32 = 0.4;
 
 /// What a pause weighs less where the log source was not covered: a collector that was down made everybody silent.
 const UNCOVERED_PAUSE_BITS: f32 = 6.0;
@@ -29,11 +45,18 @@ pub struct Subject<'a> {
     pub sighting: &'a Sighting,
     /// The baseline, with the event learned.
     pub behaviour: &'a Behaviour,
+    /// Who it is about.
+    pub identity_id: &'a str,
+    /// What the inventory says.
+    pub declared: Option<&'a Declared>,
 }
 
 /// What a detector saw: its weight, and the words for it.
 struct Match {
-    bits: f32,
+    /// Surprise, of which the strongest of an axis counts.
+    peak: f32,
+    /// Weight that adds up.
+    extra: f32,
     reason: String,
     expected: String,
     observed: String,
@@ -43,26 +66,35 @@ struct Match {
 #[must_use]
 pub fn run(detector: &Arc<Detector>, subject: Subject<'_>) -> Option<Signal> {
     let found = match &detector.rule {
-        Rule::Novelty { dimensions, sensitivity, min_bits } => {
-            novelty(dimensions, *sensitivity, *min_bits, subject)
+        Rule::NewOrigin { min_bits, max_bits, outside_bits } => {
+            new_origin(*min_bits, *max_bits, *outside_bits, subject)
         }
-        Rule::Burst { events, min_events, min_ratio, min_bits } => {
+        Rule::NewAction { .. } => new_action(&detector.rule, subject),
+        Rule::Novelty { .. } => novelty(&detector.rule, subject),
+        Rule::Burst { events, min_events, min_ratio, min_bits, max_bits } => {
             let burst = match events {
                 BurstOf::All => subject.sighting.burst,
                 BurstOf::Denied => subject.sighting.denied_burst,
             };
-            let is_large =
-                burst.count >= *min_events && burst.count as f32 >= min_ratio * burst.mean.max(1.0);
-            (is_large && burst.bits >= *min_bits).then(|| burst_match(*events, burst))
+            let usual = burst.peak.max(burst.mean).max(1.0);
+            let is_large = burst.count >= *min_events && burst.count as f32 >= min_ratio * usual;
+            (is_large && burst.bits >= *min_bits)
+                .then(|| burst_match(*events, burst, (usual * min_ratio, *max_bits)))
         }
+        Rule::TwoOrigins { bits } => two_origins(*bits, subject),
+        Rule::OffHours { min_bits } => off_hours(*min_bits, subject),
+        Rule::CrossEnvironment { bits } => cross_environment(*bits, subject),
+        Rule::Retired { bits } => retired(*bits, subject),
         Rule::HumanUse { bits } => subject.sighting.is_new_human_use.then(|| human_use(*bits, subject)),
         Rule::DisplacedCredential { workloads, bits } => displaced(workloads, *bits, subject),
         Rule::Dormancy { min_days, bits } => dormancy(*min_days, *bits, subject),
         Rule::Unused {} | Rule::NeverUsed {} => None,
     }?;
+    let peak = found.peak.min(MAX_SIGNAL_BITS);
     Some(Signal {
         detector: Arc::clone(detector),
-        bits: found.bits.min(MAX_SIGNAL_BITS),
+        bits: (peak + found.extra).min(MAX_SIGNAL_BITS),
+        peak,
         reason: found.reason,
         expected: found.expected,
         observed: found.observed,
@@ -71,54 +103,217 @@ pub fn run(detector: &Arc<Detector>, subject: Subject<'_>) -> Option<Signal> {
     })
 }
 
-fn novelty(
-    dimensions: &[Dimension],
-    least: Option<Level>,
-    min_bits: f32,
-    subject: Subject<'_>,
-) -> Option<Match> {
-    let Subject { event, sighting, behaviour } = subject;
-    if !sighting.is_settled {
-        return None;
-    }
-    let mut bits = 0.0;
-    for dimension in dimensions {
-        bits += sighting.new_bits[*dimension as usize]?;
-    }
-    let level = sensitivity(&event.service, &event.operation).map(|known| known.level);
-    let level = level.filter(|level| least.is_some_and(|least| *level >= least));
-    if least.is_some() {
-        bits += level?.weight_bits();
-    }
-    (bits >= min_bits).then(|| Match {
-        bits,
-        reason: explain::novelty_reason(dimensions, event, level),
-        expected: explain::usual(dimensions, event, behaviour),
-        observed: explain::values(dimensions, event),
+/// A network that so many others use is a way out of the company, not a thief's.
+const SHARED_BY: u32 = 2;
+
+/// The dimensions that say where an identity comes from.
+const ORIGIN: [Dimension; 3] = [Dimension::Network, Dimension::Region, Dimension::Country];
+
+fn new_origin(min_bits: f32, max_bits: f32, outside_bits: f32, subject: Subject<'_>) -> Option<Match> {
+    let Subject { event, sighting, behaviour, .. } = subject_parts(subject)?;
+    let is_outside = sighting.network.is_outside && sighting.peers[Dimension::Network as usize] < SHARED_BY;
+    let network = sighting.network.bits + if is_outside { outside_bits } else { 0.0 };
+    let each = ORIGIN.map(|dimension| match dimension {
+        Dimension::Network => network,
+        other => sighting.bits(other).unwrap_or_default(),
+    });
+    let strongest = each.into_iter().fold(0.0, f32::max);
+    let bits = strongest + CORRELATED_SHARE * (each.iter().sum::<f32>() - strongest);
+    let new: Vec<Dimension> = ORIGIN.into_iter().filter(|dimension| sighting.is_new(*dimension)).collect();
+    (!new.is_empty() && bits >= min_bits).then(|| Match {
+        peak: bits.min(max_bits),
+        extra: 0.0,
+        reason: format!("comes from a new {}: {}", explain::names(&new), explain::origin_of(&new, event)),
+        expected: explain::usual(&new, event, behaviour),
+        observed: explain::values(&new, event),
     })
 }
 
-fn burst_match(events: BurstOf, burst: Burst) -> Match {
+/// Where the identity is known for long enough for novelty to mean anything.
+fn subject_parts(subject: Subject<'_>) -> Option<Subject<'_>> {
+    subject.sighting.is_settled.then_some(subject)
+}
+
+fn new_action(rule: &Rule, subject: Subject<'_>) -> Option<Match> {
+    let Rule::NewAction { at_least, below, min_bits, max_bits, each_bits, denied_bits } = rule else {
+        return None;
+    };
+    let Subject { event, sighting, behaviour, .. } = subject_parts(subject)?;
+    let bits = sighting.bits(Dimension::Action)?;
+    let known = sensitivity(&event.service, &event.operation);
+    let level = known.map(|known| known.level);
+    let is_meant = at_least.is_none_or(|least| level >= Some(least))
+        && below.is_none_or(|limit| level.is_none_or(|level| level < limit));
+    // Who does new things all the time does sensitive ones, too.
+    let settled = (bits / max_bits).clamp(0.0, 1.0);
+    let sensitive = known.map_or(0.0, |known| sensitive_bits(known, settled, event, behaviour));
+    let denied = if event.outcome == Outcome::Denied { *denied_bits } else { 0.0 };
+    let peak = bits.min(*max_bits);
+    let named = level.filter(|level| *level >= Level::Medium);
+    (is_meant && peak + sensitive + denied >= *min_bits).then(|| Match {
+        peak,
+        extra: (each_bits + sensitive + denied) * maturity(behaviour),
+        reason: explain::action_reason(event, named, sighting.is_new(Dimension::Service)),
+        expected: explain::usual(&[Dimension::Action], event, behaviour),
+        observed: explain::values(&[Dimension::Action], event),
+    })
+}
+
+/// How much of what adds up counts: of a young identity the weekly and the rare are still to come.
+fn maturity(behaviour: &Behaviour) -> f32 {
+    (behaviour.active_days / MATURE_DAYS).min(1.0)
+}
+
+/// What an action is good for in an attack, in bits; less for an identity whose work is of that kind.
+fn sensitive_bits(known: &Sensitivity, settled: f32, event: &Event<'_>, behaviour: &Behaviour) -> f32 {
+    let own = event.action();
+    let is_alike = |action: &str| {
+        let alike = action.split_once(':').and_then(|(service, operation)| {
+            (service == &*event.service).then(|| sensitivity(service, operation)).flatten()
+        });
+        action != own && alike.is_some_and(|alike| alike.level >= known.level.min(Level::Medium))
+    };
+    let actions = behaviour.values(Dimension::Action);
+    let habit = actions.iter().filter(|entry| entry.is_learned() && is_alike(entry.term.as_str())).count();
+    let habitual = 1.0 + 0.5 * habit as f32;
+    let restless = if known.is_blinding() { 1.0 } else { RESTLESS_SHARE + (1.0 - RESTLESS_SHARE) * settled };
+    known.bits(&event.service, &event.operation) * restless / habitual
+}
+
+fn novelty(rule: &Rule, subject: Subject<'_>) -> Option<Match> {
+    let Rule::Novelty { dimensions, actions, min_bits, max_bits, each_bits, denied_bits } = rule else {
+        return None;
+    };
+    let Subject { event, sighting, behaviour, .. } = subject_parts(subject)?;
+    let is_meant = actions.is_empty() || actions.iter().any(|action| is_action(action, event));
+    let new: Vec<Dimension> =
+        dimensions.iter().copied().filter(|dimension| sighting.is_new(*dimension)).collect();
+    let bits = new.iter().filter_map(|dimension| sighting.bits(*dimension)).fold(0.0, f32::max);
+    let denied = if event.outcome == Outcome::Denied { *denied_bits } else { 0.0 };
+    (is_meant && !new.is_empty() && bits >= *min_bits).then(|| Match {
+        peak: bits.min(*max_bits),
+        extra: (each_bits + denied) * (bits / max_bits).min(1.0) * maturity(behaviour),
+        reason: explain::novelty_reason(&new, event),
+        expected: explain::usual(&new, event, behaviour),
+        observed: explain::values(&new, event),
+    })
+}
+
+fn is_action(action: &str, event: &Event<'_>) -> bool {
+    action
+        .split_once(':')
+        .is_some_and(|(service, operation)| service == &*event.service && operation == &*event.operation)
+}
+
+fn burst_match(events: BurstOf, burst: Burst, (least, bits_there): (f32, f32)) -> Match {
     let what = match events {
         BurstOf::All => "events",
         BurstOf::Denied => "denied events",
     };
     Match {
-        bits: burst.bits,
+        peak: burst.bits.min(bits_there + (burst.count as f32 / least).log2() * RATIO_BITS),
+        extra: 0.0,
         reason: format!(
             "{} {what} within an hour, {} an active hour is usual",
             burst.count,
             explain::rate(burst.mean)
         ),
-        expected: format!("about {} {what} in an active hour", explain::rate(burst.mean)),
+        expected: format!(
+            "about {} {what} in an active hour, at most {}",
+            explain::rate(burst.mean),
+            explain::rate(burst.peak)
+        ),
         observed: format!("{} {what} in the hour so far", burst.count),
     }
+}
+
+fn two_origins(bits: f32, subject: Subject<'_>) -> Option<Match> {
+    let Subject { event, sighting, behaviour, .. } = subject;
+    let other = sighting.second_origin.as_ref()?;
+    let other = explain::shortened(other.as_str());
+    Some(Match {
+        peak: 0.0,
+        extra: bits,
+        reason: format!(
+            "at work in two places: from {other} lately, and from {} as ever",
+            explain::origin(event)
+        ),
+        expected: explain::usual(&[Dimension::Network], event, behaviour),
+        observed: format!("{other} beside {}", explain::values(&[Dimension::Network], event)),
+    })
+}
+
+fn off_hours(min_bits: f32, subject: Subject<'_>) -> Option<Match> {
+    let Subject { event, sighting, .. } = subject_parts(subject)?;
+    let hour = event.time.hour_of_week();
+    (sighting.off_hours_bits >= min_bits).then(|| Match {
+        peak: 0.0,
+        extra: sighting.off_hours_bits,
+        reason: format!("something new at {}, when it hardly ever works", explain::hour(hour)),
+        expected: "its usual hours of the week".into(),
+        observed: explain::hour(hour),
+    })
+}
+
+/// What a refused use of a retired identity weighs: somebody has the key all the same.
+const REFUSED_SHARE: f32 = 0.9;
+
+/// Names of environments in which nothing of production is touched, and of production.
+const LOWER_ENVIRONMENTS: [&str; 9] =
+    ["dev", "develop", "development", "test", "testing", "qa", "staging", "stage", "sandbox"];
+const PRODUCTION: [&str; 4] = ["prod", "prd", "production", "live"];
+
+/// By the inventory's word on the environment, or else by the names, as people give them: `media-export-dev`, `prod/orders/db`.
+fn cross_environment(bits: f32, subject: Subject<'_>) -> Option<Match> {
+    let Subject { event, sighting, behaviour, declared, .. } = subject_parts(subject)?;
+    let new =
+        [Dimension::Resource, Dimension::Role].into_iter().find(|dimension| sighting.is_new(*dimension))?;
+    let resource = event.resource.as_deref()?;
+    let own = declared.and_then(|declared| declared.environment.as_deref());
+    let is_lower = match own {
+        Some(own) => has_word(own, &LOWER_ENVIRONMENTS),
+        None => {
+            has_word(subject.identity_id, &LOWER_ENVIRONMENTS) && !has_word(subject.identity_id, &PRODUCTION)
+        }
+    };
+    let is_production = has_word(resource, &PRODUCTION) && !has_word(resource, &LOWER_ENVIRONMENTS);
+    (is_lower && is_production).then(|| Match {
+        peak: 0.0,
+        extra: bits,
+        reason: format!("an identity outside of production turns to {}", explain::shortened(resource)),
+        expected: explain::usual(&[new], event, behaviour),
+        observed: explain::values(&[new], event),
+    })
+}
+
+/// Whether one of these words stands in a name, between its letters and digits' ends.
+fn has_word(name: &str, words: &[&str]) -> bool {
+    name.split(|c: char| !c.is_ascii_alphanumeric())
+        .any(|part| words.iter().any(|word| part.eq_ignore_ascii_case(word)))
+}
+
+fn retired(bits: f32, subject: Subject<'_>) -> Option<Match> {
+    let declared = subject.declared.filter(|declared| declared.status == DeclaredStatus::Retired)?;
+    let since = declared.retired_at;
+    let is_after = since.is_none_or(|since| subject.event.time > since);
+    let is_refused = subject.event.outcome == Outcome::Denied;
+    is_after.then(|| Match {
+        peak: 0.0,
+        extra: if is_refused { bits * REFUSED_SHARE } else { bits },
+        reason: match since {
+            Some(since) => format!("at work though it was retired on {}", &since.to_rfc3339()[..10]),
+            None => "at work though the inventory calls it retired".into(),
+        },
+        expected: "no use after it was retired".into(),
+        observed: explain::shortened(&subject.event.action()),
+    })
 }
 
 fn human_use(bits: f32, subject: Subject<'_>) -> Match {
     let signs = subject.event.interactive.names().join(", ");
     Match {
-        bits,
+        peak: 0.0,
+        extra: bits,
         reason: format!("a person uses this non-human identity ({signs})"),
         expected: "only machine use".into(),
         observed: format!("signs of a person: {signs}"),
@@ -126,15 +321,17 @@ fn human_use(bits: f32, subject: Subject<'_>) -> Match {
 }
 
 fn displaced(workloads: &[String], bits: f32, subject: Subject<'_>) -> Option<Match> {
-    let Subject { event, sighting, behaviour } = subject;
+    let Subject { event, sighting, behaviour, .. } = subject_parts(subject)?;
     let workload = event.workload.as_deref()?;
-    let network_bits = sighting.new_bits[Dimension::Network as usize]?;
     let is_bound = workloads.iter().any(|prefix| workload.starts_with(prefix.as_str()));
-    let comes_from_address = event.origin.ip.is_some();
-    (sighting.is_settled && is_bound && comes_from_address && network_bits >= 1.0).then(|| Match {
-        bits: bits + network_bits,
+    let is_outside = event.origin.ip.as_deref().and_then(Place::of) == Some(Place::Elsewhere);
+    let is_shared = sighting.peers[Dimension::Network as usize] >= SHARED_BY;
+    (is_bound && is_outside && !is_shared && sighting.network.bits >= 2.0).then(|| Match {
+        peak: 0.0,
+        extra: bits,
         reason: format!(
-            "the credential of {workload} is used from {}, a network where this identity never was",
+            "the credential of {} is used from {}, a network where this identity never was",
+            explain::shortened(workload),
             explain::origin(event)
         ),
         expected: explain::usual(&[Dimension::Network], event, behaviour),
@@ -149,7 +346,8 @@ fn dormancy(min_days: u32, bits: f32, subject: Subject<'_>) -> Option<Match> {
     let unproven = if is_pause_covered { 0.0 } else { UNCOVERED_PAUSE_BITS };
     let doubt = if is_pause_covered { "" } else { ", as far as its log source was covered" };
     (is_beyond_habit && is_known_well).then(|| Match {
-        bits: bits - unproven + (pause_days as f32 / min_days.max(1) as f32).log2(),
+        peak: 0.0,
+        extra: (bits - unproven + (pause_days as f32 / min_days.max(1) as f32).log2()).max(0.0),
         reason: format!("active again after {pause_days} days of silence{doubt}"),
         expected: match longest_pause_days {
             0 => "active every day, or retired".into(),

@@ -16,8 +16,10 @@ use super::sensitivity::{Level, Sensitivity, sensitivity};
 pub struct Signal {
     /// The detector that raised it.
     pub detector: Arc<Detector>,
-    /// Surprise, in bits: 10 bits is a one-in-a-thousand event for this identity.
+    /// Weight, in bits: 10 bits is a one-in-a-thousand event for this identity.
     pub bits: f32,
+    /// The part of it that is surprise: of signals that speak of one kind of change, the most surprising counts.
+    pub peak: f32,
     /// One sentence for a person: what was seen and why it matters.
     pub reason: String,
     /// What the baseline led to expect.
@@ -54,7 +56,7 @@ impl Signal {
 
     /// What is known of the action, where the detector goes by that.
     fn sensitivity(&self) -> Option<&'static Sensitivity> {
-        let goes_by_it = matches!(self.detector.rule, Rule::Novelty { sensitivity: Some(_), .. });
+        let goes_by_it = matches!(self.detector.rule, Rule::NewAction { at_least: Some(_), .. });
         goes_by_it.then(|| sensitivity(&self.evidence.service, &self.evidence.operation)).flatten()
     }
 }

@@ -9,13 +9,31 @@ use crate::identity::declared::Criticality;
 use crate::term::{Term, stable_hash};
 use crate::time::{DAY_MS, EventTime, ProcessingTime};
 
+use super::detector::Axis;
 use super::finding::{IncidentReport, MAX_REPORTED_SIGNALS, Severity, Signal, Stage, Subject};
 
-/// Bits that make a risk of 50: about the surprise of a one-in-a-thousand event.
-const HALF_RISK_BITS: f32 = 10.0;
+/// Bits that make a risk of 50: a release, a move or an upgrade alone stay below, at most 6 to 8 bits; two of them at once, or one
+/// with something that only attackers need, do not.
+const HALF_RISK_BITS: f32 = 10.5;
+
+/// Days in which the weight of signals that raised nothing halves: someone who goes slowly is seen, and two releases a month
+/// apart have nothing to do with each other.
+const HALF_LIFE_DAYS: f32 = 5.0;
+
+/// How long signals that raised nothing are remembered after the last one: three half-lives, an eighth of their weight.
+const PENDING_MS: i64 = 15 * DAY_MS;
+
+/// Most that facts and sensitive actions add up to, so that one long incident cannot overflow what a risk can tell.
+const MAX_EXTRA_BITS: f32 = 60.0;
 
 /// Bits by which an incident must grow before it is reported again: a thousandfold.
 const UPDATE_BITS: f32 = 10.0;
+
+/// Bits that must be new for a closed incident to come back: more of the same is known.
+const REOPEN_BITS: f32 = 6.0;
+
+/// Quiet after which what comes is another incident: days later, somebody looks anew.
+const SUCCESSOR_MS: i64 = 2 * DAY_MS;
 
 /// Reports of one incident's growth. Beyond it the incident only closes: whoever works on it knows by now.
 const MAX_UPDATES: u32 = 10;
@@ -59,8 +77,12 @@ pub struct Incident {
     pub signals: ThinVec<Signal>,
     /// How many signals there were.
     pub signal_count: u32,
-    /// Weight of the distinct signals, in bits.
+    /// Weight of the distinct signals, in bits: the strongest surprise of each axis, and all that adds up.
     pub bits: f32,
+    /// Strongest surprise by axis.
+    pub peaks: [f32; Axis::COUNT],
+    /// What adds up.
+    pub extra: f32,
     /// Fingerprints of the signals told apart.
     pub distinct: ThinVec<u64>,
     /// Reports made.
@@ -90,6 +112,8 @@ impl Incident {
             signals: ThinVec::new(),
             signal_count: 0,
             bits: 0.0,
+            peaks: [0.0; Axis::COUNT],
+            extra: 0.0,
             distinct: ThinVec::new(),
             sequence: 0,
             reported_bits: 0.0,
@@ -99,18 +123,37 @@ impl Incident {
         }
     }
 
-    /// Takes in a signal. One that says the same as an earlier one adds to the count and not to the weight.
-    pub fn add(&mut self, signal: Signal, received: ProcessingTime) {
+    /// The incident that a signal of this event belongs to: this one, or after some days of quiet one that follows it and
+    /// remembers what it said, so that more of the same says nothing.
+    #[must_use]
+    pub fn at(
+        mut self: Box<Self>,
+        identity_id: &str,
+        event: (EventTime, ProcessingTime),
+        key: u128,
+    ) -> Box<Self> {
+        if !self.is_closed || event.0.millis_since(self.last_seen) < SUCCESSOR_MS {
+            return self;
+        }
+        let distinct = std::mem::take(&mut self.distinct);
+        Box::new(Self { distinct, ..Self::begin(identity_id, event, key) })
+    }
+
+    /// Takes in a signal. One that says the same as an earlier one adds to the count and not to the weight; of those that speak
+    /// of one kind of change, the most surprising counts. A signal's weight becomes what it added.
+    pub fn add(&mut self, mut signal: Signal, received: ProcessingTime) {
+        self.fade(signal.time);
         self.signal_count = self.signal_count.saturating_add(1);
         self.first_seen = self.first_seen.min(signal.time);
         self.last_seen = self.last_seen.max(signal.time);
         self.received = self.received.max(received);
         let fingerprint = fingerprint(&signal);
         if self.distinct.contains(&fingerprint) || self.distinct.len() >= MAX_DISTINCT {
+            self.grow_volume(&signal);
             return;
         }
         self.distinct.push(fingerprint);
-        self.bits += signal.bits;
+        signal.bits = self.weigh(&signal);
         let place = self.signals.partition_point(|other| other.bits >= signal.bits);
         if place < MAX_REPORTED_SIGNALS {
             self.signals.truncate(MAX_REPORTED_SIGNALS - 1);
@@ -118,7 +161,46 @@ impl Incident {
         }
     }
 
-    /// Risk, 0 to 100: 50 at 10 bits, 75 at 20, nearing 100.
+    /// Adds a signal's weight; returns by how much the incident's weight grew.
+    fn weigh(&mut self, signal: &Signal) -> f32 {
+        let before = self.bits;
+        let peak = &mut self.peaks[signal.detector.rule.axis() as usize];
+        *peak = peak.max(signal.peak);
+        self.extra = (self.extra + (signal.bits - signal.peak).max(0.0)).min(MAX_EXTRA_BITS);
+        self.sum_up();
+        self.bits - before
+    }
+
+    /// A burst goes on: it says the same, and more loudly.
+    fn grow_volume(&mut self, signal: &Signal) {
+        if signal.detector.rule.axis() != Axis::Volume {
+            return;
+        }
+        let grown = self.weigh(&Signal { bits: signal.peak, ..signal.clone() });
+        let same = self.signals.iter_mut().find(|other| other.detector.id == signal.detector.id);
+        if let Some(same) = same.filter(|_| grown > 0.0) {
+            *same = Signal { bits: same.bits + grown, ..signal.clone() };
+            self.signals.sort_by(|a, b| b.bits.total_cmp(&a.bits));
+        }
+    }
+
+    fn sum_up(&mut self) {
+        self.bits = self.peaks.iter().sum::<f32>() + self.extra;
+    }
+
+    /// Lets what raised nothing fade until `time`.
+    fn fade(&mut self, time: EventTime) {
+        let passed_ms = time.millis_since(self.last_seen);
+        if self.sequence > 0 || passed_ms <= 0 {
+            return;
+        }
+        let left = (-(passed_ms as f32 / DAY_MS as f32) / HALF_LIFE_DAYS).exp2();
+        self.peaks.iter_mut().for_each(|peak| *peak *= left);
+        self.extra *= left;
+        self.sum_up();
+    }
+
+    /// Risk, 0 to 100: 50 at 10.5 bits, 75 at 21, nearing 100.
     #[must_use]
     pub fn risk(&self) -> u8 {
         (100.0 * (1.0 - (-self.bits / HALF_RISK_BITS).exp2())).round() as u8
@@ -131,10 +213,14 @@ impl Incident {
     }
 
     /// When something is to be done about it if nothing is added: closed after the quiet time, forgotten after the
-    /// quarantine. What was never reported is forgotten after the quiet time.
+    /// quarantine. What was never reported is forgotten when it has faded.
     #[must_use]
     pub fn due_at(&self, settings: Settings) -> ProcessingTime {
-        self.received.plus_millis(if self.is_closed { settings.memory_ms } else { settings.quiet_ms })
+        self.received.plus_millis(match self.sequence {
+            0 => PENDING_MS,
+            _ if self.is_closed => settings.memory_ms,
+            _ => settings.quiet_ms,
+        })
     }
 
     /// The report that is due now, if any: when it opens, when it has grown enough, and when it comes back after its close.
@@ -143,6 +229,7 @@ impl Incident {
         let stage = match self.sequence {
             0 if self.risk() >= settings.open_risk => Stage::Create,
             0 => return None,
+            _ if self.is_closed && self.bits < self.reported_bits + REOPEN_BITS => return None,
             _ if self.is_closed => Stage::Update,
             sequence if sequence > MAX_UPDATES => return None,
             _ if self.bits >= self.reported_bits + UPDATE_BITS => Stage::Update,
@@ -226,14 +313,18 @@ impl Incident {
     }
 }
 
-/// What makes two signals say the same: the detector and what it saw, but for bursts only the detector.
+/// What makes two signals say the same: the detector and what it saw, but for facts and volumes only the detector.
 #[must_use]
 pub fn fingerprint(signal: &Signal) -> u64 {
     use super::detector::Rule;
     match signal.detector.rule {
-        Rule::Burst { .. } | Rule::HumanUse { .. } | Rule::Dormancy { .. } => {
-            stable_hash(&signal.detector.id)
-        }
+        Rule::Burst { .. }
+        | Rule::HumanUse { .. }
+        | Rule::Dormancy { .. }
+        | Rule::Retired { .. }
+        | Rule::OffHours { .. }
+        | Rule::TwoOrigins { .. }
+        | Rule::DisplacedCredential { .. } => stable_hash(&signal.detector.id),
         _ => stable_hash(&format!("{}\0{}", signal.detector.id, signal.observed)),
     }
 }

@@ -43,19 +43,60 @@ pub enum Level {
     High,
 }
 
-impl Level {
-    /// Weight of a first use in bits of surprise, to be added to how unusual it is for the identity.
-    ///
-    /// Three bits a step: that a first use is an attack and not a change is taken to be eight times likelier with each.
+/// Sensitive calls that releases of ordinary software bring all the time: reading its own secrets and settings, starting what it
+/// is made of. A first use says little; that there are many, from elsewhere or refused, is said by other signals.
+const EVERYDAY: [(&str, &str); 20] = [
+    ("secretsmanager", "GetSecretValue"),
+    ("ssm", "GetParameter"),
+    ("ssm", "GetParameters"),
+    ("ssm", "GetParametersByPath"),
+    ("ssm", "GetParameterHistory"),
+    ("kms", "CreateGrant"),
+    ("bedrock", "InvokeModel"),
+    ("bedrock", "InvokeModelWithResponseStream"),
+    ("lambda", "UpdateFunctionCode"),
+    ("lambda", "UpdateFunctionConfiguration"),
+    ("lambda", "CreateFunction"),
+    ("lambda", "GetFunctionConfiguration"),
+    ("lambda", "AddPermission"),
+    ("ec2", "RunInstances"),
+    ("ec2", "TerminateInstances"),
+    ("ecs", "CreateService"),
+    ("cloudformation", "CreateStack"),
+    ("events", "PutRule"),
+    ("events", "PutTargets"),
+    ("events", "DisableRule"),
+];
+
+impl Sensitivity {
+    /// Whether it blinds those who watch, and serves nothing else.
     #[must_use]
-    pub const fn weight_bits(self) -> f32 {
-        match self {
-            Self::Low => 0.0,
-            Self::Medium => 3.0,
-            Self::High => 6.0,
-        }
+    pub fn is_blinding(&self) -> bool {
+        self.level == Level::High && self.categories.contains(Category::DefenseEvasion)
     }
 
+    /// Weight of a first use of the call `service:operation` in bits, to be added to how unusual it is for the identity: how
+    /// much likelier it is in an attack than in a change.
+    ///
+    /// Three bits a step, so eight times likelier with each; half of one for what ordinary releases bring. Blinding those who
+    /// watch serves nothing else.
+    #[must_use]
+    pub fn bits(&self, service: &str, operation: &str) -> f32 {
+        let name = undated(operation).unwrap_or(operation);
+        if EVERYDAY.contains(&(service, name)) {
+            return 1.5;
+        }
+        match self.level {
+            Level::Low if self.categories.contains(Category::Discovery) => 1.0,
+            Level::Low => 0.0,
+            Level::Medium => 3.0,
+            Level::High if self.is_blinding() => 9.0,
+            Level::High => 6.0,
+        }
+    }
+}
+
+impl Level {
     /// The name used in the table and in records.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -74,6 +74,10 @@ pub struct Step {
     pub source_silent: bool,
     /// Declares the identity in the inventory, made at this point in time.
     pub declare: bool,
+    /// Declares the identity as one of this environment.
+    pub environment: Option<String>,
+    /// Declares the identity retired, from this point in time on.
+    pub retire: bool,
 }
 
 /// An activity, with plain values where nothing is said.
@@ -94,6 +98,12 @@ pub struct Sample {
     pub credential: Option<String>,
     /// `success`, `denied` or `failed`.
     pub outcome: crate::activity::Outcome,
+    /// Account acted in.
+    pub account: Option<String>,
+    /// What is acted on.
+    pub resource: Option<String>,
+    /// Identity that assumed this one.
+    pub caller: Option<String>,
     /// Whether it shows signs of a person (a console session).
     pub console: bool,
 }
@@ -108,6 +118,9 @@ impl Default for Sample {
             workload: None,
             credential: None,
             outcome: crate::activity::Outcome::Success,
+            account: None,
+            resource: None,
+            caller: None,
             console: false,
         }
     }

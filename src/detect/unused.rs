@@ -74,6 +74,7 @@ fn report(
     let signal = Signal {
         detector: Arc::clone(detector),
         bits: 0.0,
+        peak: 0.0,
         reason: message.clone(),
         expected: format!("used within {} days", key.1),
         observed,

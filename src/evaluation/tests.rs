@@ -59,6 +59,7 @@ fn report(uid: &str, identity: &str, stage: Stage, (place, minutes): (i64, i64))
     let signal = Signal {
         detector: detector(false),
         bits: 10.0,
+        peak: 10.0,
         reason: String::new(),
         expected: String::new(),
         observed: String::new(),

@@ -150,7 +150,9 @@ fn classify_role(role: &str, event: &Event<'_>) -> Verdict {
     }
 }
 
-fn is_mail_address(session: &str) -> bool {
+/// Whether a session is named as people are by single sign-on: `ana@example.com`.
+#[must_use]
+pub fn is_mail_address(session: &str) -> bool {
     session.split_once('@').is_some_and(|(name, domain)| !name.is_empty() && domain.contains('.'))
 }
 

@@ -65,12 +65,14 @@ impl Monitor {
         state.counted = Some((state.effective_kind(), state.published.status));
         self.stats.recount(None, state.counted);
         self.stats.open_incidents += u64::from(is_open(&state));
+        self.peers.add_all(&state.behaviour.terms);
         let replaced = shared.identities.insert(id, state);
         replaced.iter().for_each(|old| self.discount(old));
     }
 
-    /// Takes what was restored before out of the statistics.
+    /// Takes what was restored before out of the counts.
     fn discount(&mut self, old: &IdentityState) {
+        self.peers.remove_all(&old.behaviour.terms);
         self.stats.recount(old.counted, None);
         self.stats.open_incidents -= u64::from(is_open(old));
     }

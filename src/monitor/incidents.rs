@@ -8,17 +8,24 @@ use crate::detect::Fate;
 use crate::detect::families::Subject;
 use crate::detect::finding::Signal;
 use crate::detect::incident::{Incident, MAX_HELD};
+use crate::identity::declared::DeclaredStatus;
 use crate::time::ProcessingTime;
 
 use super::identity::IdentityState;
 use super::{Effect, Monitor, publish};
 
+/// Whether the inventory calls an identity retired.
+fn is_retired(state: &IdentityState) -> bool {
+    state.declared.as_ref().is_some_and(|declared| declared.status == DeclaredStatus::Retired)
+}
+
 impl Monitor {
+    /// Runs the detectors over an event, and does what follows of their signals.
     pub(super) fn detect(
         &mut self,
         activity: &Activity<'_>,
         state: &mut IdentityState,
-        sighting: &Sighting,
+        sighting: &mut Sighting,
         effects: &mut Vec<Effect>,
     ) {
         let event = &activity.event;
@@ -26,9 +33,16 @@ impl Monitor {
         if !state.is_watched() {
             return;
         }
+        sighting.is_retired = is_retired(state);
         let mut signals = Vec::new();
         let detectors = Arc::clone(&self.detectors);
-        let subject = Subject { event, sighting, behaviour: &state.behaviour };
+        let subject = Subject {
+            event,
+            sighting,
+            behaviour: &state.behaviour,
+            identity_id: &activity.identity.id,
+            declared: state.declared.as_deref(),
+        };
         detectors.run(&state.who(&activity.identity.id), subject, |signal, fate| {
             self.stats.count_signal(&signal.detector.id, fate);
             signals.extend((fate == Fate::Raised).then_some(signal));
@@ -39,7 +53,7 @@ impl Monitor {
         }
         self.hold_out(activity, state, sighting);
         if let Some(until) = muted_until {
-            state.behaviour.hold_out_until(event, sighting, until);
+            state.behaviour.hold_out_until(event, sighting, until, &mut self.peers);
         }
     }
 
@@ -56,7 +70,7 @@ impl Monitor {
         }
         if incident.is_open() {
             for (dimension, term, time) in std::mem::take(&mut incident.held) {
-                state.behaviour.quarantine(dimension, term.as_str(), time);
+                state.behaviour.quarantine((dimension, term.as_str()), time, &mut self.peers);
             }
             state.behaviour.hold_out_bursts(sighting);
         }
@@ -73,10 +87,12 @@ impl Monitor {
     ) {
         let (id, event) = (&activity.identity.id, &activity.event);
         let count = signals.len() as u64;
+        let (times, key) = ((event.time, event.received), event.dedupe_key());
         let known = state.incident.take().filter(|incident| !state.feedback.has_accepted(incident.uid));
-        let mut incident = known.unwrap_or_else(|| {
-            Box::new(Incident::begin(id, (event.time, event.received), event.dedupe_key()))
-        });
+        let mut incident = match known {
+            Some(incident) => incident.at(id, times, key),
+            None => Box::new(Incident::begin(id, times, key)),
+        };
         let was_open = incident.is_open();
         signals.into_iter().for_each(|signal| incident.add(signal, event.received));
         let subject = publish::subject(id, state);

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::detect::detector::Status;
 use crate::detect::testing::{Actor, Case, CaseResult, Sample, Step};
 use crate::detect::{Detector, Detectors};
+use crate::identity::declared::DeclaredStatus;
 use crate::identity::{Declared, DeclaredChange};
 use crate::term::Interner;
 use crate::text::Text;
@@ -85,8 +86,8 @@ impl Rehearsal {
 
     fn step(&mut self, step: &Step) {
         let end_ms = self.now_ms + step.lasting.map_or(0, millis);
-        if step.declare {
-            self.declare(Some(EventTime::from_millis(self.now_ms)));
+        if step.declare || step.retire || step.environment.is_some() {
+            self.declare(Some(step));
         }
         if let Some(sample) = &step.activity {
             let every_ms = step.every.map_or(0, millis);
@@ -110,12 +111,17 @@ impl Rehearsal {
         self.monitor.activity(&activity, &mut self.effects);
     }
 
-    fn declare(&mut self, created_at: Option<EventTime>) {
+    fn declare(&mut self, step: Option<&Step>) {
+        let now = EventTime::from_millis(self.now_ms);
+        let is_retired = step.is_some_and(|step| step.retire);
+        let own = self.actor.environment.clone();
         let declared = Declared {
-            created_at,
+            status: if is_retired { DeclaredStatus::Retired } else { DeclaredStatus::Active },
+            retired_at: is_retired.then_some(now),
+            created_at: step.is_some_and(|step| step.declare).then_some(now),
             kind: self.actor.kind,
             class: self.actor.class,
-            environment: self.actor.environment.clone(),
+            environment: step.and_then(|step| step.environment.clone()).or(own),
             criticality: self.actor.criticality.unwrap_or_default(),
             ..Declared::default()
         };
@@ -159,16 +165,16 @@ pub(super) fn activity<'a>(sample: &'a Sample, now_ms: i64, event_id: &'a str) -
         service: service.into(),
         operation: operation.into(),
         read_only: None,
-        resource: None,
+        resource: sample.resource.as_deref().map(Text::from),
         outcome: sample.outcome,
         error_code: None,
         origin: Origin { ip: Some(sample.ip.as_str().into()), network, ..Origin::default() },
         client: Some(Client { family: sample.client.as_str().into(), version: None }),
         region: Some(sample.region.as_str().into()),
-        account: None,
+        account: sample.account.as_deref().map(Text::from),
         session: None,
         workload: sample.workload.as_deref().map(Text::from),
-        caller: None,
+        caller: sample.caller.as_deref().map(Text::from),
         interactive: if sample.console { Interactive::CONSOLE } else { Interactive::default() },
         via_service: None,
         event_id: Some(event_id.into()),

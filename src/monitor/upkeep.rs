@@ -76,6 +76,7 @@ impl Monitor {
         let report = state.incident.as_mut().and_then(|incident| incident.close(&subject, settings));
         effects.extend(report.map(|report| Effect::Alert(Box::new(report))));
         self.stats.recount(state.counted, None);
+        self.peers.remove_all(&state.behaviour.terms);
         self.changes.dropped.push(id.clone());
     }
 }

@@ -49,7 +49,7 @@ impl Monitor {
         }
         let taken = state.feedback.take(entry);
         for (dimension, value) in &taken.released {
-            state.behaviour.quarantine(*dimension, value.as_str(), feedback.at);
+            state.behaviour.quarantine((*dimension, value.as_str()), feedback.at, &mut self.peers);
         }
         if taken.ends_mute {
             let muted_until = state.feedback.muted_until().unwrap_or_default();
@@ -83,7 +83,7 @@ impl Monitor {
         } else if feedback.scope != Scope::Identity {
             return;
         }
-        entry.released.extend(state.behaviour.terms.release(span));
+        entry.released.extend(state.behaviour.terms.release(span, &mut self.peers));
     }
 
     /// Takes out the signals that analysts do not want to hear of. Where one of them is muted, gives the end of the mute:
@@ -114,12 +114,12 @@ impl Monitor {
     }
 
     /// Holds out again what was accepted only up to now. Comes before an event is learned.
-    pub(super) fn expire_feedback(&self, state: &mut IdentityState, time: EventTime) {
+    pub(super) fn expire_feedback(&mut self, state: &mut IdentityState, time: EventTime) {
         if state.feedback.is_empty() {
             return;
         }
         for (dimension, value) in state.feedback.expire(time) {
-            state.behaviour.quarantine(dimension, value.as_str(), time);
+            state.behaviour.quarantine((dimension, value.as_str()), time, &mut self.peers);
         }
     }
 }

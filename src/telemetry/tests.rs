@@ -196,14 +196,14 @@ fn snapshots_become_counters_and_sizes() {
     let metrics = metrics();
     let stats = |activities, signals, unused| Stats {
         activities,
-        signals: BTreeMap::from([("new-service".into(), signals)]),
+        signals: BTreeMap::from([("new-action".into(), signals)]),
         identities: BTreeMap::from([((Kind::Workload, UseStatus::Unused), unused)]),
         ..Stats::default()
     };
     metrics.stats(|| stats(5, 1, 2));
     metrics.stats(|| stats(9, 4, 1));
     check(&metrics, "nhi_activities_learned_total", 9.0);
-    check(&metrics, r#"nhi_signals_total{detector="new-service"}"#, 4.0);
+    check(&metrics, r#"nhi_signals_total{detector="new-action"}"#, 4.0);
     check(&metrics, r#"nhi_identities{kind="workload",status="unused"}"#, 1.0);
     metrics.stats(|| stats(9, 4, 0));
     check(&metrics, r#"nhi_identities{kind="workload",status="unused"}"#, 0.0);

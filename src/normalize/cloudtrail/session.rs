@@ -6,6 +6,7 @@ use memchr::memmem::Finder;
 
 use super::record::Record;
 use crate::activity::{Credential, CredentialKind, Interactive};
+use crate::identity::classify::is_mail_address;
 use crate::normalize::client::{is_browser, is_console};
 use crate::normalize::fold::fold;
 use crate::normalize::identity_center_id;
@@ -180,11 +181,18 @@ pub(super) fn interactive(record: &Record<'_>) -> Interactive {
         (is_single_sign_on(record), Interactive::SSO),
         (has_mfa(record), Interactive::MFA),
         (environments(agent).any(|environment| environment.starts_with("CloudShell")), Interactive::TTY),
+        (session(record).is_some_and(|session| is_mail_address(&session)), Interactive::NAMED),
+        (is_workstation(agent), Interactive::WORKSTATION),
     ];
     signs
         .into_iter()
         .filter(|(is_seen, _)| *is_seen)
         .fold(Interactive::default(), |all, (_, sign)| all.union(sign))
+}
+
+/// Whether the client says that it runs on a Mac, in the words of AWS' libraries. Windows and Linux are servers, too.
+fn is_workstation(agent: &str) -> bool {
+    agent.contains("os/macos") || agent.contains(" Darwin/")
 }
 
 /// The flag stands at the top of the record, in the session context, or among the session's attributes.

@@ -32,7 +32,7 @@ fn record(role: &str, at_ms: i64) -> String {
     .to_string()
 }
 
-/// A role that works for a month, sleeps for two and awakes, while another keeps the log source alive: in order of time.
+/// A role that works for a month, sleeps for two and awakes elsewhere, while another keeps the log source alive: in order of time.
 fn backlog() -> Vec<(i64, String)> {
     let hours = (0..90 * 24).step_by(6).map(|hour| hour * HOUR_MS);
     let mut records: Vec<_> = hours
@@ -42,7 +42,8 @@ fn backlog() -> Vec<(i64, String)> {
         })
         .flatten()
         .collect();
-    records.push((90 * DAY_MS, record("sleeper", 90 * DAY_MS)));
+    let awake = record("sleeper", 90 * DAY_MS).replace("192.0.2.10", "198.51.100.7");
+    records.push((90 * DAY_MS, awake.replace("Boto3/1.34.0", "aws-cli/2.17.9")));
     records
 }
 

@@ -52,7 +52,7 @@ fn technique(technique: &str, name: &str) -> Technique {
 
 fn new_service() -> Arc<Detector> {
     let attack = vec![technique("T1098.001", "Account Manipulation: Additional Cloud Credentials")];
-    detector("new-service", "First use of a service", Severity::Medium, attack)
+    detector("new-action", "Action never used before", Severity::Medium, attack)
 }
 
 fn new_origin() -> Arc<Detector> {
@@ -94,6 +94,7 @@ fn signal(detector: Arc<Detector>, minutes: i64, bits: f32, evidence: EventEvide
         observed: evidence.service.clone(),
         detector,
         bits,
+        peak: bits,
         time: at(minutes),
         evidence,
     }
@@ -252,7 +253,7 @@ fn the_same_report_gives_the_same_bytes_and_reads_back() {
 fn one_event_is_one_evidence_with_all_its_reasons() {
     let alert = Alert::from_report(&update());
     assert_eq!(alert.evidences.len(), 2);
-    assert_eq!(alert.evidences[0].data.detectors, ["new-origin", "new-service"]);
+    assert_eq!(alert.evidences[0].data.detectors, ["new-origin", "new-action"]);
     assert_eq!(
         alert.evidences[1].api.as_ref().unwrap().response.as_ref().unwrap().error.as_deref(),
         Some("AccessDenied")

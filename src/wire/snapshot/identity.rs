@@ -39,7 +39,8 @@ struct Head<'a> {
     declared: Option<Cow<'a, Declared>>,
     #[serde(borrow)]
     usage: UsageSnapshot<'a>,
-    behaviour: BehaviourSnapshot,
+    #[serde(borrow)]
+    behaviour: BehaviourSnapshot<'a>,
     has_more_scopes: bool,
     incident: Option<Box<IncidentSnapshot>>,
     feedback: Vec<EntrySnapshot>,
@@ -47,7 +48,7 @@ struct Head<'a> {
     published: Published,
     due: Option<ProcessingTime>,
     scopes: u8,
-    values: [u16; 8],
+    values: [u16; Dimension::COUNT],
     recent: (u8, u8),
     hours: u8,
 }
@@ -64,16 +65,18 @@ struct UsageSnapshot<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
-struct BehaviourSnapshot {
+struct BehaviourSnapshot<'a> {
     activities: u64,
     active_days: f32,
     last_day: u32,
     longest_pause_days: u32,
-    innovation: [Innovation; 8],
+    innovation: [Innovation; Dimension::COUNT],
     rates: (HourlyRate, HourlyRate),
     error_rate: f32,
     human_since: Option<EventTime>,
     is_human_use_known: bool,
+    #[serde(borrow)]
+    new_origin: Option<(&'a str, EventTime)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -141,7 +144,7 @@ pub(super) fn read(bytes: &[u8], words: Vocabulary<'_>) -> Result<Box<IdentitySt
 }
 
 fn read_values(
-    counts: &[u16; 8],
+    counts: &[u16; Dimension::COUNT],
     rest: &mut Reader<'_>,
     mut term: impl FnMut(&[u8]) -> Result<(Term, u64), Error>,
 ) -> Result<TermSets, Error> {
@@ -239,8 +242,8 @@ impl<'a> UsageSnapshot<'a> {
     }
 }
 
-impl BehaviourSnapshot {
-    fn of(behaviour: &Behaviour) -> Self {
+impl<'a> BehaviourSnapshot<'a> {
+    fn of(behaviour: &'a Behaviour) -> Self {
         Self {
             activities: behaviour.activities,
             active_days: behaviour.active_days,
@@ -251,6 +254,7 @@ impl BehaviourSnapshot {
             error_rate: behaviour.error_rate,
             human_since: behaviour.human_since,
             is_human_use_known: behaviour.is_human_use_known,
+            new_origin: behaviour.new_origin.as_deref().map(|(term, since)| (term.as_str(), *since)),
         }
     }
 
@@ -268,6 +272,7 @@ impl BehaviourSnapshot {
             error_rate: self.error_rate,
             human_since: self.human_since,
             is_human_use_known: self.is_human_use_known,
+            new_origin: self.new_origin.map(|(network, since)| Box::new((Term::unshared(network), since))),
         }
     }
 }

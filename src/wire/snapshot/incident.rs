@@ -5,6 +5,7 @@ use thin_vec::ThinVec;
 
 use crate::baseline::Dimension;
 use crate::detect::Detectors;
+use crate::detect::detector::Axis;
 use crate::detect::finding::{EventEvidence, Severity, Signal};
 use crate::detect::incident::Incident;
 use crate::term::Interner;
@@ -17,7 +18,8 @@ pub(super) struct IncidentSnapshot {
     received: ProcessingTime,
     signals: Vec<SignalSnapshot>,
     signal_count: u32,
-    bits: f32,
+    peaks: [f32; Axis::COUNT],
+    extra: f32,
     distinct: Vec<u64>,
     sequence: u32,
     reported_bits: f32,
@@ -30,6 +32,7 @@ pub(super) struct IncidentSnapshot {
 struct SignalSnapshot {
     detector_id: String,
     bits: f32,
+    peak: f32,
     reason: String,
     expected: String,
     observed: String,
@@ -45,7 +48,8 @@ impl IncidentSnapshot {
             received: incident.received,
             signals: incident.signals.iter().map(SignalSnapshot::of).collect(),
             signal_count: incident.signal_count,
-            bits: incident.bits,
+            peaks: incident.peaks,
+            extra: incident.extra,
             distinct: incident.distinct.to_vec(),
             sequence: incident.sequence,
             reported_bits: incident.reported_bits,
@@ -66,7 +70,9 @@ impl IncidentSnapshot {
             received: self.received,
             signals,
             signal_count: self.signal_count,
-            bits: self.bits,
+            bits: self.peaks.iter().sum::<f32>() + self.extra,
+            peaks: self.peaks,
+            extra: self.extra,
             distinct: self.distinct.into_iter().collect(),
             sequence: self.sequence,
             reported_bits: self.reported_bits,
@@ -82,6 +88,7 @@ impl SignalSnapshot {
         Self {
             detector_id: signal.detector.id.clone(),
             bits: signal.bits,
+            peak: signal.peak,
             reason: signal.reason.clone(),
             expected: signal.expected.clone(),
             observed: signal.observed.clone(),
@@ -94,6 +101,7 @@ impl SignalSnapshot {
         Some(Signal {
             detector: detectors.get(&self.detector_id)?.clone(),
             bits: self.bits,
+            peak: self.peak,
             reason: self.reason,
             expected: self.expected,
             observed: self.observed,

@@ -157,6 +157,9 @@ fn perform(monitor: &mut Monitor, deeds: &[Deed]) -> String {
             workload: (*rest > 8).then(|| format!("lambda:job-{rest}")),
             outcome: if *rest == 1 { Outcome::Denied } else { Outcome::Success },
             console: *rest == 2,
+            account: (*rest > 6).then(|| format!("account-{}", rest % 2)),
+            resource: (*rest == 3).then(|| format!("arn:aws:s3:::bucket-{action}/key")),
+            caller: (*rest == 4).then(|| format!("caller-{action}")),
         };
         let (name, event) = (format!("role-{who}"), format!("{minute}-{action}"));
         let mut activity = fixture::activity(&name, &sample, minute * MINUTE_MS, &event);
