@@ -206,6 +206,11 @@ impl Incident {
         (100.0 * (1.0 - (-self.bits / HALF_RISK_BITS).exp2())).round() as u8
     }
 
+    /// Lets a closed incident come back with the next signal, as if none of it had been reported.
+    pub fn reopen(&mut self) {
+        self.reported_bits = 0.0;
+    }
+
     /// Whether it was reported, and not closed since.
     #[must_use]
     pub const fn is_open(&self) -> bool {

@@ -304,7 +304,7 @@ fn incidents_of_all_partitions_are_listed_heaviest_first() {
     let signal = &incident["signals"][0];
     assert_eq!(
         (&signal["detector"], &signal["time"]),
-        (&"new-service".into(), &"2026-02-04T00:00:00.000Z".into())
+        (&"new-action".into(), &"2026-02-04T00:00:00.000Z".into())
     );
     assert!(signal["bits"].as_f64().unwrap() > 3.0 && signal["reason"].as_str().unwrap().contains("sqs"));
 }

@@ -185,10 +185,10 @@ mod tests {
     fn an_incident_tells_its_signals() {
         let identity = Some("arn:aws:iam::111122223333:role/role-1".to_owned());
         let found = monitor().view().incidents(&IncidentFilter { identity, ..Default::default() }, 10);
-        let [HeldIncident { signals, signal_count: 1, is_accepted: false, .. }] = &found[..] else {
+        let [HeldIncident { signals, signal_count: 2, is_accepted: false, .. }] = &found[..] else {
             panic!("{found:#?}")
         };
-        assert_eq!(signals[0].detector, "new-service");
+        assert_eq!((signals[0].detector.as_str(), signals[1].detector.as_str()), ("new-action", "new-service"));
         assert!(signals[0].reason.contains("sqs"), "{signals:#?}");
     }
 }

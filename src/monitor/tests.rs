@@ -73,20 +73,29 @@ fn one_attack_is_one_incident_that_grows_and_closes() {
     assert!(reports[0].message.contains("role/app in 111122223333"), "{}", reports[0].message);
 }
 
-#[test]
-fn more_of_the_same_after_the_close_is_the_old_incident_again() {
+/// What the monitor reports of these thefts, each at so many hours after the first: stages, and how many incidents.
+fn thefts(actions: &[(i64, &str)]) -> (Vec<Stage>, usize) {
     let mut monitor = settled();
     let mut effects = Vec::new();
-    for day in [30, 32] {
-        let event = activity("app", &theft("iam:CreateAccessKey"), day * DAY_MS, &format!("day{day}"));
-        monitor.activity(&event, &mut effects);
-        monitor.tick(at(day * DAY_MS + 12 * HOUR_MS), &mut effects);
+    for (hours, action) in actions {
+        let at_ms = 30 * DAY_MS + hours * HOUR_MS;
+        monitor.activity(&activity("app", &theft(action), at_ms, &format!("h{hours}{action}")), &mut effects);
+        monitor.tick(at(at_ms + 12 * HOUR_MS), &mut effects);
     }
-    let reports = alerts(&effects);
-    let stages: Vec<Stage> = reports.iter().map(|report| report.stage).collect();
-    assert_eq!(stages, [Stage::Create, Stage::Close, Stage::Update, Stage::Close]);
-    assert!(reports.iter().all(|report| report.uid == reports[0].uid));
     assert_eq!(monitor.stats().open_incidents, 0);
+    let reports = alerts(&effects);
+    let uids: std::collections::BTreeSet<&str> = reports.iter().map(|report| report.uid.as_str()).collect();
+    (reports.iter().map(|report| report.stage).collect(), uids.len())
+}
+
+#[test]
+fn after_the_close_more_of_the_same_is_no_news_and_more_is_the_old_incident_until_days_have_passed() {
+    use Stage::{Close, Create, Update};
+    let key = (0, "iam:CreateAccessKey");
+    assert_eq!(thefts(&[key, (24, key.1), (72, key.1)]), (vec![Create, Close], 1));
+    assert_eq!(thefts(&[key, (24, "cloudtrail:StopLogging")]), (vec![Create, Close, Update, Close], 1));
+    let later = [(72, "cloudtrail:StopLogging"), (73, "guardduty:DeleteDetector")];
+    assert_eq!(thefts(&[key, later[0], later[1]]), (vec![Create, Close, Create, Close], 2));
 }
 
 #[test]

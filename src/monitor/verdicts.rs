@@ -47,6 +47,11 @@ impl Monitor {
         } else {
             state.feedback.check(&entry)?;
         }
+        if feedback.verdict == Verdict::Reopen
+            && let Some(incident) = state.incident.as_mut().filter(|incident| is_about(&feedback.scope, incident.uid))
+        {
+            incident.reopen();
+        }
         let taken = state.feedback.take(entry);
         for (dimension, value) in &taken.released {
             state.behaviour.quarantine((*dimension, value.as_str()), feedback.at, &mut self.peers);
@@ -122,6 +127,11 @@ impl Monitor {
             state.behaviour.quarantine((dimension, value.as_str()), time, &mut self.peers);
         }
     }
+}
+
+/// Whether a word is about this incident of the identity.
+fn is_about(scope: &Scope, uid: u128) -> bool {
+    matches!(scope, Scope::Identity) || *scope == Scope::Incident(uid)
 }
 
 /// The acceptance of all of an identity is that of the incident which it has, so that one that comes later is not accepted.

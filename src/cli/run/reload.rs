@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn what_changed_is_counted() {
         let builtin = Detectors::builtin().unwrap();
-        let changed = set(&NEW_SERVICE.replace("version: 1", "version: 2"));
+        let changed = set(&NEW_SERVICE.replace("version: 2", "version: 3"));
         let added = set(&NEW_SERVICE.replace("id: new-service", "id: own"));
         let check = |before: &Detectors, now: &Detectors, (added, changed, removed)| {
             assert_eq!(Changes::between(before, now), Changes { added, changed, removed });

@@ -96,7 +96,7 @@ fn wrong_types_and_values_say_what_is_right() {
     check("severity: low", "severity: hihg", severity);
     let family = &words("family: novelty", "family: noveltie")[0];
     assert!(
-        family.starts_with("a.yaml:7:9: `rule.family` is `noveltie`; allowed is novelty, burst"),
+        family.starts_with("a.yaml:7:9: `rule.family` is `noveltie`; allowed is new_origin, new_action"),
         "{family}"
     );
     assert!(family.ends_with("did you mean `novelty`?"), "{family}");
