@@ -100,8 +100,7 @@ fn attack(report: &IncidentReport, ledger: &Ledger) -> Option<usize> {
     named.or_else(near)
 }
 
-/// The change that explains the weightiest signal of which one is known.
+/// The change that explains the weightiest signal.
 fn cause(report: &IncidentReport, ledger: &Ledger) -> Cause {
-    let causes = report.signals.iter().map(|signal| ledger.cause_at(signal.evidence.offset));
-    causes.into_iter().find(|cause| *cause != Cause::Plain).unwrap_or_default()
+    report.signals.first().map(|signal| ledger.cause_at(signal.evidence.offset)).unwrap_or_default()
 }

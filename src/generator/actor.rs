@@ -200,7 +200,7 @@ impl Actor {
     ) -> Option<(EventTime, Routine)> {
         let job = &self.member.archetype.jobs[index];
         if let Some(action) = Action::of(self.member.archetype.principal, job.steps[step]) {
-            let cause = if job.every.is_monthly() { Cause::MonthEnd } else { Cause::Plain };
+            let cause = job.every.is_monthly().then_some(Cause::MonthEnd);
             self.act((action, cause), time, out);
         }
         if step + 1 < job.steps.len() {
@@ -219,9 +219,10 @@ impl Actor {
         next.max(from.plus_millis(MINUTE_MS)).plus_millis((own / 58 % 60) as i64 * SECOND_MS)
     }
 
-    fn habit(&mut self) -> (Action, Cause) {
+    /// What it does next, and what explains that; `None` where the circumstances may.
+    fn habit(&mut self) -> (Action, Option<Cause>) {
         if !self.rarities.is_empty() && self.random.chance(self.rarity) {
-            return (*self.random.pick(&self.rarities), Cause::Plain);
+            return (*self.random.pick(&self.rarities), Some(Cause::Plain));
         }
         let total: f64 = self.habits.iter().map(|habit| habit.weight).sum();
         let mut left = self.random.unit() * total;
@@ -230,13 +231,18 @@ impl Actor {
             left < 0.0
         });
         let habit = drawn.unwrap_or(&self.habits[0]);
-        (habit.action, habit.cause)
+        (habit.action, Some(habit.cause).filter(|cause| *cause != Cause::Plain))
     }
 
-    fn act(&mut self, (action, cause): (Action, Cause), time: EventTime, out: &mut VecDeque<Emission>) {
+    fn act(
+        &mut self,
+        (action, cause): (Action, Option<Cause>),
+        time: EventTime,
+        out: &mut VecDeque<Emission>,
+    ) {
         let time = EventTime::from_millis(time.secs() * SECOND_MS);
         let ending = if matches!(action, Action::Call(_)) { self.ending(time) } else { Ending::Success };
-        let cause = if cause == Cause::Plain { self.cause(ending, time) } else { cause };
+        let cause = cause.unwrap_or_else(|| self.cause(ending, time));
         let record = match action {
             Action::Host(text) => Record::Auth(auth::line(&self.member, text, time, &mut self.random)),
             Action::Call(call) => self.call((call, ending), (time, cause), out),
@@ -370,7 +376,7 @@ impl Actor {
             Change::Backfill(until) => self.pace.backfill_until = until,
             Change::BreakGlass => {
                 for action in drift::repairs(&mut self.random) {
-                    self.act((action, Cause::BreakGlass), time, out);
+                    self.act((action, Some(Cause::BreakGlass)), time, out);
                 }
             }
         }
