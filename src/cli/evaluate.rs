@@ -3,14 +3,13 @@
 mod stream;
 mod text;
 
-use std::fs;
 use std::io::{Write, stdout};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use clap::ValueEnum;
 use serde_json::json;
 
@@ -94,7 +93,7 @@ const SCHEMA: &str = "nhi.evaluation/1";
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let config = settings::load(args.config.as_deref())?;
-    let detectors = Arc::new(detectors(args.detectors.as_deref())?);
+    let detectors = Arc::new(settings::detectors_of(args.detectors.as_deref())?);
     let outcomes = all(args, &config, &detectors)?;
     let mut summary = Summary::default();
     for outcome in &outcomes {
@@ -171,28 +170,6 @@ impl Split {
             Self::Validation => mixed | 1,
         }
     }
-}
-
-/// The detectors of a folder; those built in where none is named.
-fn detectors(folder: Option<&Path>) -> Result<Detectors, Failure> {
-    let Some(folder) = folder else { return Ok(Detectors::builtin()?) };
-    let files = read_folder(folder).map_err(Failure::Usage)?;
-    let files = files.iter().map(|(name, text)| (name.as_str(), text.as_str()));
-    Detectors::parse(files).map_err(|error| Failure::Usage(error.into()))
-}
-
-fn read_folder(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
-    let cannot_read = || format!("detectors in {} cannot be read", folder.display());
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).with_context(cannot_read)? {
-        let path = entry.with_context(cannot_read)?.path();
-        if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
-            let text = fs::read_to_string(&path).with_context(cannot_read)?;
-            files.push((path.display().to_string(), text));
-        }
-    }
-    files.sort();
-    if files.is_empty() { Err(anyhow!("{} holds no .yaml file", folder.display())) } else { Ok(files) }
 }
 
 #[cfg(test)]

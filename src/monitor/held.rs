@@ -188,7 +188,10 @@ mod tests {
         let [HeldIncident { signals, signal_count: 2, is_accepted: false, .. }] = &found[..] else {
             panic!("{found:#?}")
         };
-        assert_eq!((signals[0].detector.as_str(), signals[1].detector.as_str()), ("new-action", "new-service"));
+        assert_eq!(
+            (signals[0].detector.as_str(), signals[1].detector.as_str()),
+            ("new-action", "new-service")
+        );
         assert!(signals[0].reason.contains("sqs"), "{signals:#?}");
     }
 }

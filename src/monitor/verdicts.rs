@@ -48,7 +48,8 @@ impl Monitor {
             state.feedback.check(&entry)?;
         }
         if feedback.verdict == Verdict::Reopen
-            && let Some(incident) = state.incident.as_mut().filter(|incident| is_about(&feedback.scope, incident.uid))
+            && let Some(incident) =
+                state.incident.as_mut().filter(|incident| is_about(&feedback.scope, incident.uid))
         {
             incident.reopen();
         }
