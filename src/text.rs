@@ -131,6 +131,12 @@ impl<'de> Visitor<'de> for TextVisitor {
     }
 }
 
+/// Whether a text is a mail address, as single sign-on names people's sessions: `ana@example.com`.
+#[must_use]
+pub fn is_mail_address(text: &str) -> bool {
+    text.split_once('@').is_some_and(|(name, domain)| !name.is_empty() && domain.contains('.'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

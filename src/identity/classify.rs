@@ -16,6 +16,7 @@
 use crate::activity::{Class, Classification, CredentialKind, Event, Evidence, Interactive, Kind};
 use crate::normalize::linux::LinuxPrincipal;
 use crate::normalize::{AwsPrincipal, Principal};
+use crate::text::is_mail_address;
 
 use super::words::{self, Hint};
 
@@ -148,12 +149,6 @@ fn classify_role(role: &str, event: &Event<'_>) -> Verdict {
         Some(hint) => by_hint(hint, Kind::CloudRole),
         None => by_client(event, Kind::CloudRole),
     }
-}
-
-/// Whether a session is named as people are by single sign-on: `ana@example.com`.
-#[must_use]
-pub fn is_mail_address(session: &str) -> bool {
-    session.split_once('@').is_some_and(|(name, domain)| !name.is_empty() && domain.contains('.'))
 }
 
 fn by_hint(hint: Hint, otherwise: Kind) -> Verdict {

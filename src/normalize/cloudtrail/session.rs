@@ -6,11 +6,10 @@ use memchr::memmem::Finder;
 
 use super::record::Record;
 use crate::activity::{Credential, CredentialKind, Interactive};
-use crate::identity::classify::is_mail_address;
 use crate::normalize::client::{is_browser, is_console};
 use crate::normalize::fold::fold;
 use crate::normalize::identity_center_id;
-use crate::text::Text;
+use crate::text::{Text, is_mail_address};
 
 /// Session names that services give to the sessions which they run jobs in.
 const SERVICE_SESSIONS: [(&str, &str); 3] = [
