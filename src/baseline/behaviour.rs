@@ -16,6 +16,9 @@ use super::terms::{Prior, Retention, TermSet, TermSets, Touched, Words};
 /// Active days before novelty means anything: with fewer, everything is new.
 const MIN_ACTIVE_DAYS: f32 = 3.0;
 
+/// Events that say as much, on however few days: a key that worked hard for a day and then slept has shown what it does.
+const MANY_ACTIVITIES: u64 = 200;
+
 /// How new a network must be for use of a usual one beside it to say anything, in bits.
 const MIN_ORIGIN_BITS: f32 = 3.0;
 
@@ -179,7 +182,8 @@ impl Behaviour {
     ) -> Sighting {
         let age_days = first_seen.map_or(0, |first| event.time.day().saturating_sub(first.day()));
         let pause_days = self.pass_days(event.time);
-        let is_settled = age_days >= settings.learning_days && self.active_days >= MIN_ACTIVE_DAYS;
+        let is_known = self.active_days >= MIN_ACTIVE_DAYS || self.activities >= MANY_ACTIVITIES;
+        let is_settled = age_days >= settings.learning_days && is_known;
         let mut sighting = Sighting {
             is_settled,
             pause_days,

@@ -6,9 +6,10 @@ from collections import Counter
 from load import identity_id
 
 # Memory that a stall may add: what the client's queues are capped at. Two consumers and the reader of the changelog hold
-# up to 64 MiB of fetched messages each (queued.max.messages.kbytes), two producers up to 64 MiB each of what cannot be
-# delivered (queue.buffering.max.kbytes). Everything else is thrown away with each aborted transaction.
-STALL_MIB = 5 * 64
+# up to 16 MiB of fetched messages each (queued.max.messages.kbytes), two producers up to 64 MiB each of what cannot be
+# delivered (queue.buffering.max.kbytes). On top come answers on their way to the three readers, up to 2 MiB from each of the
+# two living brokers (fetch.max.bytes), unpacked eight times as much. All else is thrown away with each aborted transaction.
+STALL_MIB = 3 * 16 + 2 * 64 + 3 * 2 * 2 * 8
 # Once caught up, resident memory stays: a twentieth, and a little that allocators round to.
 FLAT_PART, FLAT_MIB = 0.05, 8
 # Processor time of the stall, against the same load without one. A loop that spins takes a whole processor more.
