@@ -174,7 +174,7 @@ fn detectors_are_read_again_on_sighup() {
     let Some(mut scenario) = Scenario::new("reload") else { return };
     let folder = tempfile::tempdir().unwrap();
     let text = include_str!("../detectors/new-service.yaml").replace("id: new-service", "id: own");
-    let text = text.replace("dimensions: [service], min_bits: 3", "dimensions: [action], min_bits: 0.1");
+    let text = text.replace("dimensions: [service], min_bits: 1.5", "dimensions: [action], min_bits: 0.1");
     let put = |text: &str| std::fs::write(folder.path().join("own.yaml"), text).unwrap();
     put(&text.replace("severity: low", "status: disabled\nseverity: low"));
     scenario.config.detection.detectors = Some(folder.path().display().to_string());

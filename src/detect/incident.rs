@@ -41,6 +41,9 @@ const MAX_UPDATES: u32 = 10;
 /// Distinct signals told apart within one incident; further ones count as repeats of what is known.
 const MAX_DISTINCT: usize = 256;
 
+/// Signals kept of an incident that is not open: one in three identities has one, most of which never open.
+const MAX_KEPT_SIGNALS: usize = 5;
+
 /// New values remembered of an incident that is not open yet. It opens after two or three signals.
 pub const MAX_HELD: usize = 64;
 
@@ -154,9 +157,10 @@ impl Incident {
         }
         self.distinct.push(fingerprint);
         signal.bits = self.weigh(&signal);
+        let most = if self.is_open() { MAX_REPORTED_SIGNALS } else { MAX_KEPT_SIGNALS };
         let place = self.signals.partition_point(|other| other.bits >= signal.bits);
-        if place < MAX_REPORTED_SIGNALS {
-            self.signals.truncate(MAX_REPORTED_SIGNALS - 1);
+        if place < most {
+            self.signals.truncate(most - 1);
             self.signals.insert(place, signal);
         }
     }
@@ -285,7 +289,7 @@ impl Incident {
         self.is_closed = stage == Stage::Close;
         self.reported_bits = self.bits;
         self.reported_severity = Some(severity);
-        IncidentReport {
+        let report = IncidentReport {
             uid: format!("{:032x}", self.uid),
             stage,
             sequence: self.sequence,
@@ -300,7 +304,12 @@ impl Incident {
             message: super::message::of_incident(self, &subject, stage),
             settlement: None,
             subject,
+        };
+        if self.is_closed {
+            self.signals.truncate(MAX_KEPT_SIGNALS);
+            self.signals.shrink_to_fit();
         }
+        report
     }
 
     /// Confidence that it is not benign: independent detectors that agree raise it.
