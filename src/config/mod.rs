@@ -231,6 +231,10 @@ impl Default for Baseline {
 pub struct Detection {
     /// Risk (0 to 100) at which an incident opens.
     pub incident_risk: u8,
+    /// Alerts that a day may bring, over all partitions. 0: any number. Where more are to be expected, the threshold rises, once a week was seen.
+    pub alerts_per_day: f64,
+    /// Highest risk (0 to 100) to which that raises the threshold. What is of high severity opens at `incident_risk` all the same.
+    pub budget_ceiling_risk: u8,
     /// Quiet time after which an incident closes.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
@@ -245,6 +249,8 @@ impl Default for Detection {
     fn default() -> Self {
         Self {
             incident_risk: 50,
+            alerts_per_day: 20.0,
+            budget_ceiling_risk: 75,
             incident_quiet: Duration::from_secs(6 * 3600),
             quarantine_days: 7,
             detectors: None,
