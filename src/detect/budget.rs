@@ -14,6 +14,9 @@ const DAILY_DECAY: f32 = 0.951_695;
 /// Days that must have passed before the threshold moves: a whole week, as weekends are quieter.
 const MIN_DAYS: u32 = 7;
 
+/// Days by which time may seem to go back: inputs are read side by side. More, and the time before was wrong.
+const MAX_DAYS_BACK: i64 = 7;
+
 /// Days of silence after which nothing of the past is left; more need not be counted one by one.
 const MAX_SILENT_DAYS: i64 = 400;
 
@@ -65,13 +68,14 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// Moves on to the day of `now`; says whether it was the first. Time does not go back.
+    /// Moves on to the day of `now`; says whether all begins with it. Time does not go back, but where it was far ahead
+    /// all begins anew: else a single wrong time would put what comes for years on one day.
     ///
     /// How many steps it takes makes no difference.
     pub fn advance(&mut self, now: ProcessingTime) -> bool {
         let today = now.millis().div_euclid(DAY_MS);
-        let Some(day) = self.day else {
-            self.day = Some(today);
+        let Some(day) = self.day.filter(|day| day.saturating_sub(today) <= MAX_DAYS_BACK) else {
+            *self = Self { day: Some(today), ..Self::default() };
             return true;
         };
         for _ in 0..today.saturating_sub(day).min(MAX_SILENT_DAYS) {

@@ -116,7 +116,7 @@ impl Monitor {
     }
 
     /// The risk at which incidents open now.
-    fn threshold(&mut self) -> u8 {
+    pub(super) fn threshold(&mut self) -> u8 {
         let threshold = self.budget.threshold(self.budget_settings);
         self.stats.threshold_risk = u64::from(threshold);
         threshold

@@ -1,12 +1,12 @@
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::config::Detection;
-use crate::detect::Detectors;
 use crate::detect::finding::{EventEvidence, Severity, Signal, Subject};
 use crate::detect::incident::{self, Incident};
+use crate::detect::{Detector, Detectors};
 use crate::time::{EventTime, HOUR_MS};
 
 /// 30 days of incidents that rose on a day (0 to 29) from a risk to another.
@@ -65,7 +65,7 @@ proptest! {
         for day in 31..=30 + days {
             daily.advance(at_day(day));
         }
-        daily.advance(at_day(3));
+        daily.advance(at_day(30 + days - MAX_DAYS_BACK));
         prop_assert_eq!(at_once, daily, "and time does not go back");
     }
 }
@@ -86,12 +86,26 @@ fn a_week_passes_before_the_threshold_moves_and_what_is_over_is_forgotten() {
     assert_eq!(budget.threshold(settings), 50);
 }
 
-fn signal(severity: Severity, bits: f32, at: ProcessingTime) -> Signal {
+#[test]
+fn a_time_far_ahead_holds_nothing_back_for_longer_than_it_is_believed() {
+    let mut budget = budget_of(&vec![(29, 0, 60); 300]);
+    let settings = settings(50, 75, 2.0);
+    assert_eq!(budget.threshold(settings), 61);
+    assert!(!budget.advance(at_day(10_000)));
+    assert_eq!(budget.threshold(settings), 50);
+    assert!(budget.advance(at_day(31)), "all begins anew");
+    (0..100).for_each(|_| assert!(budget.rise(0, 60)));
+    assert_eq!(budget.threshold(settings), 50);
+}
+
+static ANY: LazyLock<Detector> = LazyLock::new(|| {
     let detectors = Detectors::builtin().unwrap();
-    let mut detector = detectors.iter().next().unwrap().as_ref().clone();
-    detector.severity = severity;
+    detectors.iter().next().unwrap().as_ref().clone()
+});
+
+fn signal(severity: Severity, bits: f32, at: ProcessingTime) -> Signal {
     Signal {
-        detector: Arc::new(detector),
+        detector: Arc::new(Detector { severity, ..ANY.clone() }),
         bits,
         peak: 0.0,
         reason: String::new(),
