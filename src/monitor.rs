@@ -38,6 +38,7 @@ use crate::baseline::terms::Words;
 use crate::baseline::{LastSeen, Peers};
 use crate::config::Config;
 use crate::detect::Detectors;
+use crate::detect::budget::{self, Budget};
 use crate::detect::finding::IncidentReport;
 use crate::identity::DeclaredChange;
 use crate::term::{Interner, Lexicon, Term};
@@ -132,6 +133,8 @@ pub struct Monitor {
     inputs: Inputs,
     input_topics: Vec<String>,
     next_upkeep: ProcessingTime,
+    budget: Budget,
+    budget_settings: budget::Settings,
 }
 
 /// What changed since the changelog was written.
@@ -147,6 +150,8 @@ pub struct Changes {
     pub inputs: bool,
     /// Whether it was told that records were lost.
     pub losses: bool,
+    /// Whether an incident counted towards the alert budget.
+    pub budget: bool,
 }
 
 /// How often limits are looked after.
@@ -164,11 +169,20 @@ impl Monitor {
             lately: Lexicon::default(),
             schedule: Schedule::default(),
             changes: Changes::default(),
-            stats: Stats::default(),
+            stats: Stats { threshold_risk: u64::from(config.detection.incident_risk), ..Stats::default() },
             inputs: Inputs::default(),
             input_topics: input_topics(config),
             next_upkeep: ProcessingTime::default(),
+            budget: Budget::default(),
+            budget_settings: budget::Settings::new(&config.detection),
         }
+    }
+
+    /// The same, as one of so many partitions, which share the alert budget.
+    #[must_use]
+    pub fn as_one_of(mut self, partitions: usize) -> Self {
+        self.budget_settings = self.budget_settings.of_one_in(partitions);
+        self
     }
 
     /// Takes one record in; what is to be done about it is added to `effects`.

@@ -107,6 +107,19 @@ fn yaml_problems_carry_their_line() {
 }
 
 #[test]
+fn an_alert_budget_is_a_number_of_alerts_whole_or_not() {
+    let budget = |text: &str| {
+        let text = format!("[detection]\nalerts_per_day = {text}\n");
+        load(&text, &[]).map(|config| config.detection.alerts_per_day)
+    };
+    assert_eq!((budget("3"), budget("0.5"), budget("0")), (Ok(3.0), Ok(0.5), Ok(0.0)));
+    for bad in ["-1", "nan", "1e9"] {
+        let found = problems(budget(bad).map(|_| Config::default()));
+        assert_eq!((found.len(), found[0].key.as_str()), (1, "detection.alerts_per_day"), "{found:?}");
+    }
+}
+
+#[test]
 fn all_problems_come_at_once() {
     let text = "[kafak]\n[kafka]\nbrokers = \"nowhere\"\n[stage]\ningest_workers = \"two\"\nmonitor_workers = 999\n\
                 commit_interval = \"soon\"\n[limits]\nenvelope_depth = 99\n";

@@ -146,6 +146,7 @@ pub struct Settings {
     learning_days: u32,
     memory_ms: i64,
     quarantine_ms: i64,
+    with_peers: bool,
 }
 
 impl Settings {
@@ -156,6 +157,7 @@ impl Settings {
             learning_days: baseline.learning_days,
             memory_ms: i64::from(baseline.memory_days) * DAY_MS,
             quarantine_ms: i64::from(detection.quarantine_days) * DAY_MS,
+            with_peers: detection.peers,
         }
     }
 
@@ -195,7 +197,7 @@ impl Behaviour {
         self.longest_pause_days = self.longest_pause_days.max(pause_days);
         self.activities += 1;
         self.observe_terms(event, settings, words, &mut sighting);
-        self.observe_origin(event, words, &mut sighting);
+        self.observe_origin(event, settings, words, &mut sighting);
         self.observe_rates(event, &mut sighting);
         sighting
     }
@@ -304,7 +306,7 @@ impl Behaviour {
             if prior == Prior::Known {
                 continue;
             }
-            sighting.peers[index] = peers;
+            sighting.peers[index] = if settings.with_peers { peers } else { 0 };
             let innovation = &mut self.innovation[index];
             sighting.new_bits[index] = Some(innovation.surprise_bits(self.active_days));
             if prior == Prior::New {
@@ -316,7 +318,13 @@ impl Behaviour {
     /// Notes a surprising new network, and tells when a usual one is in use beside it.
     ///
     /// A move goes one way, and takes others along. Whoever took a credential uses it beside its owner.
-    fn observe_origin(&mut self, event: &Event<'_>, words: &mut Words<'_>, sighting: &mut Sighting) {
+    fn observe_origin(
+        &mut self,
+        event: &Event<'_>,
+        settings: Settings,
+        words: &mut Words<'_>,
+        sighting: &mut Sighting,
+    ) {
         let Some(network) = event.origin.network.as_deref() else { return };
         if let Some(bits) = sighting.bits(Dimension::Network) {
             let known = self.terms.of(Dimension::Network).iter().filter(|entry| entry.is_learned());
@@ -333,7 +341,7 @@ impl Behaviour {
         if other.as_str() == network || age_ms < MOVE_MS {
             return;
         }
-        let is_alone = words.peers.holders(Dimension::Network, other.as_str()) <= 1;
+        let is_alone = !settings.with_peers || words.peers.holders(Dimension::Network, other.as_str()) <= 1;
         if let Some(origin) = self.new_origin.take()
             && age_ms < BACK_WITHIN_MS
             && is_alone

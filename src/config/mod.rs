@@ -231,12 +231,20 @@ impl Default for Baseline {
 pub struct Detection {
     /// Risk (0 to 100) at which an incident opens.
     pub incident_risk: u8,
+    /// Alerts that a day may bring, over all partitions. 0: any number. Where more are to be expected, the threshold rises, once a week was seen.
+    pub alerts_per_day: f64,
+    /// Highest risk (0 to 100) to which that raises the threshold. What is of high severity opens at `incident_risk` all the same.
+    pub budget_ceiling_risk: u8,
     /// Quiet time after which an incident closes.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
     pub incident_quiet: Duration,
     /// Days that behaviour which raised an alert is held out of the baseline.
     pub quarantine_days: u32,
+    /// Whether what other identities of the partition do makes the same less surprising of one more. What one identity raises
+    /// then also depends on which of two came first: a run with kills and rebalances may weigh a new network of many by a bit
+    /// more or less than one without, and alerts near the threshold may differ.
+    pub peers: bool,
     /// Folder of detectors (`*.yaml`), laid over the built-in ones: a file with the id of a built-in detector takes its place. Read again on SIGHUP.
     pub detectors: Option<String>,
 }
@@ -245,8 +253,11 @@ impl Default for Detection {
     fn default() -> Self {
         Self {
             incident_risk: 50,
+            alerts_per_day: 0.0,
+            budget_ceiling_risk: 75,
             incident_quiet: Duration::from_secs(6 * 3600),
             quarantine_days: 7,
+            peers: false,
             detectors: None,
         }
     }

@@ -69,6 +69,8 @@ impl Config {
         check.range("baseline.memory_days", self.baseline.memory_days, 30..=3_650);
         check.range("baseline.max_identities", self.baseline.max_identities, 1..=100_000_000);
         check.range("detection.incident_risk", self.detection.incident_risk, 1..=100);
+        check.range("detection.alerts_per_day", self.detection.alerts_per_day, 0.0..=100_000.0);
+        check.range("detection.budget_ceiling_risk", self.detection.budget_ceiling_risk, 1..=100);
         check.span(
             "detection.incident_quiet",
             self.detection.incident_quiet,

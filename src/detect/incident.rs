@@ -51,6 +51,8 @@ pub const MAX_HELD: usize = 64;
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     open_risk: u8,
+    /// Threshold that the alert budget asks for; not below `open_risk`.
+    budget_risk: u8,
     quiet_ms: i64,
     memory_ms: i64,
 }
@@ -61,7 +63,18 @@ impl Settings {
     pub fn new(detection: &config::Detection) -> Self {
         let quiet_ms = i64::try_from(detection.incident_quiet.as_millis()).unwrap_or(i64::MAX);
         let memory_ms = i64::from(detection.quarantine_days) * DAY_MS;
-        Self { open_risk: detection.incident_risk, quiet_ms, memory_ms: memory_ms.max(quiet_ms) }
+        Self {
+            open_risk: detection.incident_risk,
+            budget_risk: detection.incident_risk,
+            quiet_ms,
+            memory_ms: memory_ms.max(quiet_ms),
+        }
+    }
+
+    /// The same with the threshold that the alert budget asks for.
+    #[must_use]
+    pub fn with_threshold(self, risk: u8) -> Self {
+        Self { budget_risk: risk.max(self.open_risk), ..self }
     }
 }
 
@@ -192,8 +205,8 @@ impl Incident {
         self.bits = self.peaks.iter().sum::<f32>() + self.extra;
     }
 
-    /// Lets what raised nothing fade until `time`.
-    fn fade(&mut self, time: EventTime) {
+    /// Lets what raised nothing fade until `time`, the time of what is added next.
+    pub fn fade(&mut self, time: EventTime) {
         let passed_ms = time.millis_since(self.last_seen);
         if self.sequence > 0 || passed_ms <= 0 {
             return;
@@ -201,7 +214,16 @@ impl Incident {
         let left = (-(passed_ms as f32 / DAY_MS as f32) / HALF_LIFE_DAYS).exp2();
         self.peaks.iter_mut().for_each(|peak| *peak *= left);
         self.extra *= left;
+        self.last_seen = time;
         self.sum_up();
+    }
+
+    /// The highest threshold at which it would open: its risk, and any where it is grave. The alert budget never hides what is
+    /// of high severity before the identity's criticality is looked at.
+    #[must_use]
+    pub fn reach(&self, floor: u8) -> u8 {
+        let is_grave = self.risk() >= floor && self.severity(Criticality::Medium) >= Severity::High;
+        if is_grave { 100 } else { self.risk() }
     }
 
     /// Risk, 0 to 100: 50 at 10.5 bits, 75 at 21, nearing 100.
@@ -236,7 +258,7 @@ impl Incident {
     pub fn next_report(&mut self, subject: &Subject, settings: Settings) -> Option<IncidentReport> {
         let severity = self.severity(subject.criticality);
         let stage = match self.sequence {
-            0 if self.risk() >= settings.open_risk => Stage::Create,
+            0 if self.reach(settings.open_risk) >= settings.budget_risk => Stage::Create,
             0 => return None,
             _ if self.is_closed && self.bits < self.reported_bits + REOPEN_BITS => return None,
             _ if self.is_closed => Stage::Update,

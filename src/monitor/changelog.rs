@@ -1,6 +1,7 @@
 //! What the changelog needs of a monitor: what changed, and how it is put back.
 
 use crate::detect::Detectors;
+use crate::detect::budget::Budget;
 use crate::term::{Interner, Lexicon, Term};
 
 use super::identity::IdentityState;
@@ -50,6 +51,18 @@ impl Monitor {
     /// Puts back how far the inputs were read.
     pub fn restore_inputs(&mut self, inputs: Inputs) {
         self.inputs = inputs;
+    }
+
+    /// How far the incidents of past days reached, for the changelog.
+    #[must_use]
+    pub fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// Puts back how far the incidents of past days reached.
+    pub fn restore_budget(&mut self, budget: Budget) {
+        self.stats.threshold_risk = u64::from(budget.threshold(self.budget_settings));
+        self.budget = budget;
     }
 
     /// Puts back one identity from the changelog; `None` drops it.

@@ -29,6 +29,7 @@ impl Monitor {
         effects: &mut Vec<Effect>,
     ) {
         let event = &activity.event;
+        self.changes.budget |= self.budget.advance(event.received);
         self.close_if_over(&activity.identity.id, state, event.received, effects);
         if !state.is_watched() {
             return;
@@ -94,16 +95,31 @@ impl Monitor {
             None => Box::new(Incident::begin(id, times, key)),
         };
         let was_open = incident.is_open();
+        let threshold = self.threshold();
+        let floor = self.budget_settings.floor;
+        incident.fade(event.time);
+        let before = incident.reach(floor);
         signals.into_iter().for_each(|signal| incident.add(signal, event.received));
+        self.changes.budget |= self.budget.rise(before, incident.reach(floor));
         let subject = publish::subject(id, state);
-        if let Some(report) = incident.next_report(&subject, self.shared.settings.incident) {
+        let settings = self.shared.settings.incident.with_threshold(threshold);
+        if let Some(report) = incident.next_report(&subject, settings) {
             effects.push(Effect::Alert(Box::new(report)));
         }
         self.stats.open_incidents += u64::from(!was_open && incident.is_open());
         if !incident.is_open() {
-            self.stats.count_suppressed("below_threshold", count);
+            let is_over_budget = incident.sequence == 0 && incident.risk() >= floor;
+            let reason = if is_over_budget { "over_budget" } else { "below_threshold" };
+            self.stats.count_suppressed(reason, count);
         }
         state.incident = Some(incident);
+    }
+
+    /// The risk at which incidents open now.
+    pub(super) fn threshold(&mut self) -> u8 {
+        let threshold = self.budget.threshold(self.budget_settings);
+        self.stats.threshold_risk = u64::from(threshold);
+        threshold
     }
 
     /// Closes an incident that has been quiet for long enough, and forgets it when its quarantine is over.

@@ -45,6 +45,8 @@ pub struct Stats {
     pub identities: BTreeMap<(Kind, UseStatus), u64>,
     /// Incidents open now.
     pub open_incidents: u64,
+    /// Risk at which incidents open now.
+    pub threshold_risk: u64,
     /// Log sources known now.
     pub scopes: u64,
     /// Log sources now silent for longer than allowed.

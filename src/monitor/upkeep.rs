@@ -14,7 +14,7 @@ const EVICTED_SHARE: usize = 100;
 const SCOPE_MEMORY_DAYS: i64 = 400;
 
 impl Monitor {
-    /// Drops terms that nobody holds, and log sources that nobody will hear of again.
+    /// Drops terms that nobody holds, and log sources that nobody will hear of again; shows where the threshold has come to.
     pub(super) fn upkeep(&mut self, now: ProcessingTime) {
         let now = EventTime::from_millis(now.millis());
         let mut coverage = self.shared.coverage_mut();
@@ -22,6 +22,7 @@ impl Monitor {
         self.changes.scopes.extend(coverage.drop_silent(now.plus_millis(-SCOPE_MEMORY_DAYS * DAY_MS)));
         self.stats.scopes = coverage.len() as u64;
         drop(coverage);
+        self.threshold();
         self.lately.clear();
         self.terms.sweep();
     }

@@ -43,6 +43,7 @@ impl Board {
             let past = Stats {
                 identities: BTreeMap::new(),
                 open_incidents: 0,
+                threshold_risk: 0,
                 scopes: 0,
                 silent_scopes: 0,
                 ..stats
@@ -156,6 +157,7 @@ fn add(total: &mut Stats, stats: &Stats) {
         evictions,
         identities,
         open_incidents,
+        threshold_risk,
         scopes,
         silent_scopes,
     } = stats;
@@ -179,6 +181,7 @@ fn add(total: &mut Stats, stats: &Stats) {
         *total.identities.entry(*kind).or_default() += identities;
     }
     total.open_incidents += open_incidents;
+    total.threshold_risk = total.threshold_risk.max(*threshold_risk);
     // Every partition hears of every log source.
     total.scopes = total.scopes.max(*scopes);
     total.silent_scopes = total.silent_scopes.max(*silent_scopes);

@@ -133,8 +133,10 @@ impl Processor for MonitorProcessor {
         if self.held.is_empty() {
             self.detectors = self.shared.detectors.get();
         }
-        let Shared { config, terms, .. } = &self.shared;
-        let monitor = Monitor::new(config, Arc::clone(&self.detectors), Arc::clone(terms));
+        let Shared { config, terms, partitions, .. } = &self.shared;
+        let count = partitions.get(&config.topics.activity).copied().unwrap_or(config.topics.partitions);
+        let monitor = Monitor::new(config, Arc::clone(&self.detectors), Arc::clone(terms))
+            .as_one_of(usize::try_from(count).unwrap_or(1));
         self.held.insert(source, Held { monitor, is_restored: false, is_trimmed: false });
     }
 

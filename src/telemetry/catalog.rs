@@ -223,7 +223,7 @@ families! {
     SIGNALS = Counter "nhi_signals_total" [Detector]
         "Signals raised, including those too weak to open an incident."
     SUPPRESSED = Counter "nhi_signals_suppressed_total" [Reason]
-        "Signals that led to no alert when they came: below the threshold, accepted or muted."
+        "Signals that led to no alert when they came: below the threshold, over the alert budget, accepted or muted."
     FEEDBACK = Counter "nhi_feedback_total" [Verdict]
         "Verdicts of analysts that were taken."
     FEEDBACK_IGNORED = Counter "nhi_feedback_ignored_total" [Reason]
@@ -245,6 +245,8 @@ families! {
         "Identities held by this instance."
     OPEN_INCIDENTS = Gauge "nhi_incidents_open" []
         "Incidents open now."
+    THRESHOLD_RISK = Gauge "nhi_incident_threshold_risk" []
+        "Risk at which incidents open, of the partition where it is highest: detection.incident_risk, or more to keep to the alert budget."
     SCOPES = Gauge "nhi_scopes" []
         "Log sources known, such as one account and region."
     SILENT_SCOPES = Gauge "nhi_scopes_silent" []

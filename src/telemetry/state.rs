@@ -19,7 +19,7 @@ use super::families::Families;
 /// Limits that exist from the start with 0, so that the first eviction shows as an increase.
 const KNOWN_LIMITS: [&str; 4] = ["feedback", "identities", "scopes", "terms"];
 /// Likewise, why signals led to no alert.
-const KNOWN_SUPPRESSIONS: [&str; 3] = ["accepted", "below_threshold", "muted"];
+const KNOWN_SUPPRESSIONS: [&str; 4] = ["accepted", "below_threshold", "muted", "over_budget"];
 
 /// Turns snapshots of counts into metrics.
 pub(super) struct State {
@@ -33,6 +33,7 @@ pub(super) struct State {
     evictions: IntCounterVec,
     identities: IntGaugeVec,
     open_incidents: IntGauge,
+    threshold_risk: IntGauge,
     scopes: IntGauge,
     silent_scopes: IntGauge,
 }
@@ -62,6 +63,7 @@ impl State {
             evictions: families.counters(&catalog::EVICTIONS),
             identities: families.gauges(&catalog::IDENTITIES),
             open_incidents: families.gauge(&catalog::OPEN_INCIDENTS),
+            threshold_risk: families.gauge(&catalog::THRESHOLD_RISK),
             scopes: families.gauge(&catalog::SCOPES),
             silent_scopes: families.gauge(&catalog::SILENT_SCOPES),
             detectors: InForce::new(families, detectors),
@@ -123,6 +125,7 @@ impl State {
 
     fn show_sizes(&self, now: &Stats) {
         self.open_incidents.set(now.open_incidents as i64);
+        self.threshold_risk.set(now.threshold_risk as i64);
         self.scopes.set(now.scopes as i64);
         self.silent_scopes.set(now.silent_scopes as i64);
         for (kind, status) in

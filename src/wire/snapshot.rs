@@ -1,7 +1,7 @@
 //! The monitor's state as changelog records: one per identity and one per log source.
 //!
-//! Keys are `identity:<identity id>`, `scope:<log source>`, `inputs` (how far each input partition was read) and
-//! `losses` (hours of which records were lost). Values begin with one version byte; the rest is
+//! Keys are `identity:<identity id>`, `scope:<log source>`, `inputs` (how far each input partition was read),
+//! `losses` (hours of which records were lost) and `budget` (how far incidents reached). Values begin with one version byte; the rest is
 //! postcard (<https://postcard.jamesmunns.com/wire-format>). A version that is newer than this program is refused,
 //! so that a roll-back never overwrites what it cannot read.
 
@@ -28,6 +28,7 @@ const IDENTITY_PREFIX: &str = "identity:";
 const SCOPE_PREFIX: &str = "scope:";
 const INPUTS_KEY: &str = "inputs";
 const LOSSES_KEY: &str = "losses";
+const BUDGET_KEY: &str = "budget";
 
 /// One changelog record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,6 +104,9 @@ pub fn take_changes(monitor: &mut Monitor) -> Result<Vec<Change>, Error> {
         let value = Some(encode(monitor.inputs())?);
         out.push(Change { key: INPUTS_KEY.into(), value });
     }
+    if changes.budget {
+        out.push(Change { key: BUDGET_KEY.into(), value: Some(encode(monitor.budget())?) });
+    }
     Ok(out)
 }
 
@@ -125,6 +129,10 @@ pub fn restore(monitor: &mut Monitor, key: &[u8], value: Option<&[u8]>) -> Resul
     if key == LOSSES_KEY {
         let losses = value.map(decode).transpose()?.unwrap_or_default();
         monitor.shared().coverage_mut().restore_losses(losses);
+        return Ok(());
+    }
+    if key == BUDGET_KEY {
+        monitor.restore_budget(value.map(decode).transpose()?.unwrap_or_default());
         return Ok(());
     }
     let Some(scope) = key.strip_prefix(SCOPE_PREFIX) else {

@@ -96,6 +96,7 @@ impl Sink for Copy {
                 self.writer.send(partition_of(id, self.partitions.1), key, value)
             }
             Subject::Shared => self.facts.take(key, value).map_err(refused),
+            Subject::Budget => Ok(()),
         }
     }
 
@@ -126,6 +127,7 @@ impl Sink for Check<'_> {
                 Ok(())
             }
             Subject::Shared => self.facts.take(key, value).map_err(refused),
+            Subject::Budget => Ok(()),
         }
     }
 

@@ -7,8 +7,8 @@ use crate::baseline::coverage::{Losses, ScopeCoverage};
 use crate::monitor::Inputs;
 
 use super::{
-    Change, Error, IDENTITY_PREFIX, INPUTS_KEY, LOSSES_KEY, SCOPE_PREFIX, damaged, decode, encode, key,
-    versioned,
+    BUDGET_KEY, Change, Error, IDENTITY_PREFIX, INPUTS_KEY, LOSSES_KEY, SCOPE_PREFIX, damaged, decode,
+    encode, key, versioned,
 };
 
 /// What a state record is about.
@@ -18,6 +18,8 @@ pub enum Subject<'a> {
     Identity(&'a str),
     /// A log source, the inputs or what was lost: the same in every partition.
     Shared,
+    /// The alert budget of a partition, which starts anew.
+    Budget,
 }
 
 impl<'a> Subject<'a> {
@@ -29,6 +31,9 @@ impl<'a> Subject<'a> {
         let text = std::str::from_utf8(key).map_err(damaged)?;
         if let Some(id) = text.strip_prefix(IDENTITY_PREFIX) {
             return Ok(Self::Identity(id));
+        }
+        if text == BUDGET_KEY {
+            return Ok(Self::Budget);
         }
         if text == INPUTS_KEY || text == LOSSES_KEY || text.starts_with(SCOPE_PREFIX) {
             return Ok(Self::Shared);
@@ -210,7 +215,7 @@ mod tests {
         monitor.lost_records(ProcessingTime::from_millis(HOUR_MS), true);
         let changes = snapshot::take_changes(&mut monitor).unwrap();
         assert!(changes.iter().any(|change| change.key == LOSSES_KEY.as_bytes()));
-        let mut identities = 0;
+        let (mut identities, mut budgets) = (0, 0);
         for change in &changes {
             check_version(change.value.as_deref()).unwrap();
             match Subject::of(&change.key).unwrap() {
@@ -219,9 +224,10 @@ mod tests {
                     identities += 1;
                 }
                 Subject::Shared => Facts::default().take(&change.key, change.value.as_deref()).unwrap(),
+                Subject::Budget => budgets += 1,
             }
         }
-        assert!(identities > 0 && identities < changes.len());
+        assert!(identities > 0 && identities < changes.len() && budgets == 1);
         assert!(Subject::of(b"other:key").is_err() && Subject::of(b"\xff").is_err());
     }
 

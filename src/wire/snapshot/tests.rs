@@ -19,8 +19,11 @@ fn restored(changes: &[Change]) -> Monitor {
 }
 
 fn restored_with(changes: &[Change], detectors: &Arc<Detectors>) -> Monitor {
-    let detectors = Arc::clone(detectors);
-    let mut monitor = Monitor::new(&Config::default(), detectors, Arc::new(Interner::new()));
+    restored_under(&Config::default(), changes, detectors)
+}
+
+fn restored_under(config: &Config, changes: &[Change], detectors: &Arc<Detectors>) -> Monitor {
+    let mut monitor = Monitor::new(config, Arc::clone(detectors), Arc::new(Interner::new()));
     for change in changes {
         restore(&mut monitor, &change.key, change.value.as_deref()).unwrap();
     }
@@ -51,7 +54,8 @@ fn written(monitor: &Monitor) -> Vec<Change> {
     let scope = coverage.get(SCOPE).map(|hours| encode(hours).unwrap());
     let scope = scope.map(|value| Change { key: key(SCOPE_PREFIX, SCOPE), value: Some(value) });
     let inputs = Change { key: INPUTS_KEY.into(), value: Some(encode(monitor.inputs()).unwrap()) };
-    let mut all: Vec<Change> = identities.chain(scope).chain([inputs]).collect();
+    let budget = Change { key: BUDGET_KEY.into(), value: Some(encode(monitor.budget()).unwrap()) };
+    let mut all: Vec<Change> = identities.chain(scope).chain([inputs, budget]).collect();
     all.sort_by(|a, b| a.key.cmp(&b.key));
     all
 }
@@ -179,15 +183,42 @@ fn perform(monitor: &mut Monitor, deeds: &[Deed]) -> String {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
-    fn what_is_written_is_what_was_read_and_life_goes_on_the_same(past in deeds(), future in deeds()) {
-        let mut original = fixture::empty_monitor();
+    fn what_is_written_is_what_was_read_and_life_goes_on_the_same(
+        past in deeds(),
+        future in deeds(),
+        alerts_per_day in prop_oneof![Just(20.0), Just(0.001)],
+    ) {
+        let (config, detectors) = (budgeted(alerts_per_day), Arc::new(Detectors::builtin().unwrap()));
+        let mut original = restored_under(&config, &[], &detectors);
         perform(&mut original, &past);
         let changes = written(&original);
-        let mut copy = restored(&changes);
+        let mut copy = restored_under(&config, &changes, &detectors);
         prop_assert_eq!(&written(&copy), &changes);
         prop_assert_eq!(perform(&mut original, &future), perform(&mut copy, &future));
         prop_assert_eq!(written(&original), written(&copy));
     }
+}
+
+fn budgeted(alerts_per_day: f64) -> Config {
+    let mut config = Config::default();
+    config.detection.alerts_per_day = alerts_per_day;
+    config
+}
+
+#[test]
+fn the_threshold_that_the_budget_came_to_is_that_of_the_restored_monitor() {
+    let detectors = Arc::new(Detectors::builtin().unwrap());
+    let changes = take_changes(&mut fixture::busy_monitor(3)).unwrap();
+    let under =
+        |alerts_per_day, changes: &[Change]| restored_under(&budgeted(alerts_per_day), changes, &detectors);
+    assert_eq!(under(20.0, &changes).stats().threshold_risk, 50);
+    assert_eq!(under(0.0, &changes).stats().threshold_risk, 50);
+    let mut tight = under(0.001, &changes);
+    assert_eq!(tight.stats().threshold_risk, 75, "one incident in a month, one in a thousand days allowed");
+    let mut copy = under(0.001, &written(&tight));
+    let (ours, theirs) = (fixture::go_on(&mut tight), fixture::go_on(&mut copy));
+    assert_eq!(format!("{ours:#?}"), format!("{theirs:#?}"));
+    assert_eq!((tight.budget(), tight.stats().threshold_risk), (copy.budget(), copy.stats().threshold_risk));
 }
 
 #[test]
