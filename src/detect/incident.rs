@@ -14,7 +14,7 @@ use super::finding::{IncidentReport, MAX_REPORTED_SIGNALS, Severity, Signal, Sta
 
 /// Bits that make a risk of 50: a release, a move or an upgrade alone stay below, at most 6 to 8 bits; two of them at once, or one
 /// with something that only attackers need, do not.
-const HALF_RISK_BITS: f32 = 10.5;
+const HALF_RISK_BITS: f32 = 12.8;
 
 /// Days in which the weight of signals that raised nothing halves: someone who goes slowly is seen, and two releases a month
 /// apart have nothing to do with each other.
@@ -226,7 +226,7 @@ impl Incident {
         if is_grave { 100 } else { self.risk() }
     }
 
-    /// Risk, 0 to 100: 50 at 10.5 bits, 75 at 21, nearing 100.
+    /// Risk, 0 to 100: 50 at 12.8 bits, 75 at 25.6, nearing 100.
     #[must_use]
     pub fn risk(&self) -> u8 {
         (100.0 * (1.0 - (-self.bits / HALF_RISK_BITS).exp2())).round() as u8
