@@ -298,7 +298,9 @@ impl Monitor {
         let shared = Arc::clone(&self.shared);
         let now = self.inputs.as_of(now);
         shared.advance(now);
-        while let Some((at, due)) = self.schedule.take_due(now) {
+        while let Some((at, mut due)) = self.schedule.take_due(now) {
+            // In an order that a restore does not change.
+            due.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
             for id in due {
                 let Some(mut state) = shared.identities.get_mut(&id) else { continue };
                 if state.due != Some(at) {
