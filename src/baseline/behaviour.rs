@@ -331,7 +331,12 @@ impl Behaviour {
             sighting.network = Strangeness::of(network, bits, known.map(|entry| entry.term.as_str()));
             let is_strange =
                 sighting.network.bits >= MIN_ORIGIN_BITS && Place::of(network) != Some(Place::Private);
-            if sighting.is_settled && is_strange && self.new_origin.is_none() {
+            // One that is older was a move.
+            let is_free = self
+                .new_origin
+                .as_deref()
+                .is_none_or(|(_, since)| event.time.millis_since(*since) >= BACK_WITHIN_MS);
+            if sighting.is_settled && is_strange && is_free {
                 self.new_origin = Some(Box::new((words.terms.intern(network), event.time)));
             }
             return;
@@ -355,13 +360,13 @@ impl Behaviour {
         if sighting.new_bits.iter().any(Option::is_some) {
             sighting.off_hours_bits = self.hours.off_hours_bits(event.time.hour_of_week());
         }
-        if hour > self.rate.current_hour() {
-            self.hours.note(event.time.hour_of_week());
-        }
         let is_error = if event.outcome == Outcome::Success { 0.0 } else { 1.0 };
         self.error_rate += ERROR_RATE_WEIGHT * (is_error - self.error_rate);
         // A refused hurry is retried: what was throttled is the same call again.
         if !is_throttled(event) {
+            if hour > self.rate.current_hour() {
+                self.hours.note(event.time.hour_of_week());
+            }
             let burst = counted(&mut self.rate, hour);
             if self.rate.is_settled() {
                 sighting.burst = burst;
@@ -379,8 +384,14 @@ impl Behaviour {
 /// Whether a call was turned away for coming too fast.
 fn is_throttled(event: &Event<'_>) -> bool {
     /// How providers say so, in error codes (`ThrottlingException`, `SlowDown`, `RequestLimitExceeded`, …).
-    const WORDS: [&str; 6] =
-        ["Throttl", "SlowDown", "LimitExceeded", "TooManyRequests", "RateExceeded", "ProvisionedThroughput"];
+    const WORDS: [&str; 6] = [
+        "Throttl",
+        "SlowDown",
+        "RequestLimitExceeded",
+        "TooManyRequests",
+        "RateExceeded",
+        "ProvisionedThroughput",
+    ];
     let code = event.error_code.as_deref().unwrap_or_default();
     WORDS.iter().any(|word| code.contains(word))
 }

@@ -213,7 +213,7 @@ pub enum Rule {
     DisplacedCredential {
         /// Workloads whose credentials cannot leave them: prefixes such as `ec2:`.
         workloads: Vec<String>,
-        /// Weight in bits, to which the surprise of the network is added.
+        /// Weight in bits.
         bits: f32,
     },
     /// An identity wakes up after a pause far beyond its own longest.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::activity::{Event, Outcome};
+use crate::activity::{Event, Outcome, Usage};
 use crate::baseline::behaviour::Burst;
 use crate::baseline::place::Place;
 use crate::baseline::{Behaviour, Dimension, Sighting};
@@ -76,10 +76,9 @@ pub fn run(detector: &Arc<Detector>, subject: Subject<'_>) -> Option<Signal> {
                 BurstOf::All => subject.sighting.burst,
                 BurstOf::Denied => subject.sighting.denied_burst,
             };
-            let usual = burst.peak.max(burst.mean).max(1.0);
-            let is_large = burst.count >= *min_events && burst.count as f32 >= min_ratio * usual;
-            (is_large && burst.bits >= *min_bits)
-                .then(|| burst_match(*events, burst, (usual * min_ratio, *max_bits)))
+            let least = (burst.peak.max(burst.mean).max(1.0) * min_ratio).max(*min_events as f32);
+            let is_large = burst.count as f32 >= least;
+            (is_large && burst.bits >= *min_bits).then(|| burst_match(*events, burst, (least, *max_bits)))
         }
         Rule::TwoOrigins { bits } => two_origins(*bits, subject),
         Rule::OffHours { min_bits } => off_hours(*min_bits, subject),
@@ -110,7 +109,7 @@ const SHARED_BY: u32 = 2;
 const ORIGIN: [Dimension; 3] = [Dimension::Network, Dimension::Region, Dimension::Country];
 
 fn new_origin(min_bits: f32, max_bits: f32, outside_bits: f32, subject: Subject<'_>) -> Option<Match> {
-    let Subject { event, sighting, behaviour, .. } = subject_parts(subject)?;
+    let Subject { event, sighting, behaviour, .. } = settled(subject)?;
     let is_outside = sighting.network.is_outside && sighting.peers[Dimension::Network as usize] < SHARED_BY;
     let network = sighting.network.bits + if is_outside { outside_bits } else { 0.0 };
     let each = ORIGIN.map(|dimension| match dimension {
@@ -129,8 +128,8 @@ fn new_origin(min_bits: f32, max_bits: f32, outside_bits: f32, subject: Subject<
     })
 }
 
-/// Where the identity is known for long enough for novelty to mean anything.
-fn subject_parts(subject: Subject<'_>) -> Option<Subject<'_>> {
+/// The subject, where the identity is known for long enough for novelty to mean anything.
+fn settled(subject: Subject<'_>) -> Option<Subject<'_>> {
     subject.sighting.is_settled.then_some(subject)
 }
 
@@ -138,7 +137,7 @@ fn new_action(rule: &Rule, subject: Subject<'_>) -> Option<Match> {
     let Rule::NewAction { at_least, below, min_bits, max_bits, each_bits, denied_bits } = rule else {
         return None;
     };
-    let Subject { event, sighting, behaviour, .. } = subject_parts(subject)?;
+    let Subject { event, sighting, behaviour, .. } = settled(subject)?;
     let bits = sighting.bits(Dimension::Action)?;
     let known = sensitivity(&event.service, &event.operation);
     let level = known.map(|known| known.level);
@@ -184,7 +183,7 @@ fn novelty(rule: &Rule, subject: Subject<'_>) -> Option<Match> {
     let Rule::Novelty { dimensions, actions, min_bits, max_bits, each_bits, denied_bits } = rule else {
         return None;
     };
-    let Subject { event, sighting, behaviour, .. } = subject_parts(subject)?;
+    let Subject { event, sighting, behaviour, .. } = settled(subject)?;
     let is_meant = actions.is_empty() || actions.iter().any(|action| is_action(action, event));
     let new: Vec<Dimension> =
         dimensions.iter().copied().filter(|dimension| sighting.is_new(*dimension)).collect();
@@ -239,12 +238,12 @@ fn two_origins(bits: f32, subject: Subject<'_>) -> Option<Match> {
             explain::origin(event)
         ),
         expected: explain::usual(&[Dimension::Network], event, behaviour),
-        observed: format!("{other} beside {}", explain::values(&[Dimension::Network], event)),
+        observed: other,
     })
 }
 
 fn off_hours(min_bits: f32, subject: Subject<'_>) -> Option<Match> {
-    let Subject { event, sighting, .. } = subject_parts(subject)?;
+    let Subject { event, sighting, .. } = settled(subject)?;
     let hour = event.time.hour_of_week();
     (sighting.off_hours_bits >= min_bits).then(|| Match {
         peak: 0.0,
@@ -256,7 +255,7 @@ fn off_hours(min_bits: f32, subject: Subject<'_>) -> Option<Match> {
 }
 
 /// What a refused use of a retired identity weighs: somebody has the key all the same.
-const REFUSED_SHARE: f32 = 0.9;
+const REFUSED_SHARE: f32 = 0.95;
 
 /// Names of environments in which nothing of production is touched, and of production.
 const LOWER_ENVIRONMENTS: [&str; 9] =
@@ -265,7 +264,7 @@ const PRODUCTION: [&str; 4] = ["prod", "prd", "production", "live"];
 
 /// By the inventory's word on the environment, or else by the names, as people give them: `media-export-dev`, `prod/orders/db`.
 fn cross_environment(bits: f32, subject: Subject<'_>) -> Option<Match> {
-    let Subject { event, sighting, behaviour, declared, .. } = subject_parts(subject)?;
+    let Subject { event, sighting, behaviour, declared, .. } = settled(subject)?;
     let new =
         [Dimension::Resource, Dimension::Role].into_iter().find(|dimension| sighting.is_new(*dimension))?;
     let resource = event.resource.as_deref()?;
@@ -295,7 +294,8 @@ fn has_word(name: &str, words: &[&str]) -> bool {
 fn retired(bits: f32, subject: Subject<'_>) -> Option<Match> {
     let declared = subject.declared.filter(|declared| declared.status == DeclaredStatus::Retired)?;
     let since = declared.retired_at;
-    let is_after = since.is_none_or(|since| subject.event.time > since);
+    let is_after =
+        since.is_none_or(|since| subject.event.time > since) && subject.event.usage != Usage::Unproven;
     let is_refused = subject.event.outcome == Outcome::Denied;
     is_after.then(|| Match {
         peak: 0.0,
@@ -321,7 +321,7 @@ fn human_use(bits: f32, subject: Subject<'_>) -> Match {
 }
 
 fn displaced(workloads: &[String], bits: f32, subject: Subject<'_>) -> Option<Match> {
-    let Subject { event, sighting, behaviour, .. } = subject_parts(subject)?;
+    let Subject { event, sighting, behaviour, .. } = settled(subject)?;
     let workload = event.workload.as_deref()?;
     let is_bound = workloads.iter().any(|prefix| workload.starts_with(prefix.as_str()));
     let is_outside = event.origin.ip.as_deref().and_then(Place::of) == Some(Place::Elsewhere);
@@ -353,6 +353,9 @@ fn dormancy(min_days: u32, bits: f32, subject: Subject<'_>) -> Option<Match> {
             0 => "active every day, or retired".into(),
             longest => format!("pauses of at most {longest} days"),
         },
-        observed: format!("{pause_days} days without activity, then {}", subject.event.action()),
+        observed: format!(
+            "{pause_days} days without activity, then {}",
+            explain::shortened(&subject.event.action())
+        ),
     })
 }

@@ -12,8 +12,8 @@ use crate::time::{DAY_MS, EventTime, ProcessingTime};
 use super::detector::Axis;
 use super::finding::{IncidentReport, MAX_REPORTED_SIGNALS, Severity, Signal, Stage, Subject};
 
-/// Bits that make a risk of 50: a release, a move or an upgrade alone stay below, at most 6 to 8 bits; two of them at once, or one
-/// with something that only attackers need, do not.
+/// Bits that make a risk of 50: a release, a move or an upgrade stay below, at most 6 to 8 bits alone and 11 for two at once; one with
+/// something that only attackers need does not.
 const HALF_RISK_BITS: f32 = 12.8;
 
 /// Days in which the weight of signals that raised nothing halves: someone who goes slowly is seen, and two releases a month
@@ -38,7 +38,7 @@ const SUCCESSOR_MS: i64 = 2 * DAY_MS;
 /// Reports of one incident's growth. Beyond it the incident only closes: whoever works on it knows by now.
 const MAX_UPDATES: u32 = 10;
 
-/// Distinct signals told apart within one incident; further ones count as repeats of what is known.
+/// Distinct signals told apart within one incident; further ones weigh each time they come, so that nobody can hide behind many.
 const MAX_DISTINCT: usize = 256;
 
 /// Signals kept of an incident that is not open: one in three identities has one, most of which never open.
@@ -164,11 +164,13 @@ impl Incident {
         self.last_seen = self.last_seen.max(signal.time);
         self.received = self.received.max(received);
         let fingerprint = fingerprint(&signal);
-        if self.distinct.contains(&fingerprint) || self.distinct.len() >= MAX_DISTINCT {
+        if self.distinct.contains(&fingerprint) {
             self.grow_volume(&signal);
             return;
         }
-        self.distinct.push(fingerprint);
+        if self.distinct.len() < MAX_DISTINCT {
+            self.distinct.push(fingerprint);
+        }
         signal.bits = self.weigh(&signal);
         let most = if self.is_open() { MAX_REPORTED_SIGNALS } else { MAX_KEPT_SIGNALS };
         let place = self.signals.partition_point(|other| other.bits >= signal.bits);
@@ -224,6 +226,17 @@ impl Incident {
     pub fn reach(&self, floor: u8) -> u8 {
         let is_grave = self.risk() >= floor && self.severity(Criticality::Medium) >= Severity::High;
         if is_grave { 100 } else { self.risk() }
+    }
+
+    /// Remembers what was new, to hold it out of the baseline should the incident open. Where there is too much, the oldest goes.
+    pub fn hold(&mut self, dimension: Dimension, term: Term, time: EventTime) {
+        if self.held.iter().any(|(of, known, _)| *of == dimension && *known == term) {
+            return;
+        }
+        if self.held.len() >= MAX_HELD {
+            self.held.remove(0);
+        }
+        self.held.push((dimension, term, time));
     }
 
     /// Risk, 0 to 100: 50 at 12.8 bits, 75 at 25.6, nearing 100.
@@ -358,9 +371,7 @@ pub fn fingerprint(signal: &Signal) -> u64 {
         | Rule::HumanUse { .. }
         | Rule::Dormancy { .. }
         | Rule::Retired { .. }
-        | Rule::OffHours { .. }
-        | Rule::TwoOrigins { .. }
-        | Rule::DisplacedCredential { .. } => stable_hash(&signal.detector.id),
+        | Rule::OffHours { .. } => stable_hash(&signal.detector.id),
         _ => stable_hash(&format!("{}\0{}", signal.detector.id, signal.observed)),
     }
 }

@@ -7,7 +7,7 @@ use crate::baseline::{Dimension, Sighting};
 use crate::detect::Fate;
 use crate::detect::families::Subject;
 use crate::detect::finding::Signal;
-use crate::detect::incident::{Incident, MAX_HELD};
+use crate::detect::incident::Incident;
 use crate::identity::declared::DeclaredStatus;
 use crate::time::ProcessingTime;
 
@@ -64,9 +64,14 @@ impl Monitor {
         let event = &activity.event;
         for dimension in Dimension::ALL {
             let is_new = sighting.new_bits[dimension as usize].is_some();
-            if is_new && incident.held.len() < MAX_HELD {
-                let term = dimension.value_of(event, |value| self.terms.intern(value));
-                incident.held.extend(term.map(|term| (dimension, term, event.time)));
+            if !is_new {
+                continue;
+            }
+            let Some(term) = dimension.value_of(event, |value| self.terms.intern(value)) else { continue };
+            if incident.is_open() {
+                state.behaviour.quarantine((dimension, term.as_str()), event.time, &mut self.peers);
+            } else {
+                incident.hold(dimension, term, event.time);
             }
         }
         if incident.is_open() {

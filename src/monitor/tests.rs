@@ -97,6 +97,40 @@ fn after_the_close_more_of_the_same_is_no_news_and_more_is_the_old_incident_unti
     assert_eq!(thefts(&[key, (72, "cloudtrail:StopLogging")]), (vec![Create, Close, Create, Close], 2));
 }
 
+/// Guarantees that nobody hides behind many harmless novelties: what comes beyond those told apart still counts.
+#[test]
+fn whoever_fills_the_memory_of_an_incident_is_seen_all_the_same() {
+    let mut monitor = settled();
+    let mut effects = Vec::new();
+    for number in 0..300 {
+        let sample = Sample { client: format!("client-{number}"), ..Sample::default() };
+        let at_ms = 30 * DAY_MS + number * 600_000;
+        monitor.activity(&activity("app", &sample, at_ms, &format!("c{number}")), &mut effects);
+    }
+    assert_eq!(alerts(&effects).len(), 0, "clients alone are no incident");
+    let event = activity("app", &theft("cloudtrail:StopLogging"), 33 * DAY_MS, "blind");
+    monitor.activity(&event, &mut effects);
+    assert_eq!(alerts(&effects).len(), 1);
+}
+
+/// Guarantees that a move, however long ago, does not make use in two places invisible.
+#[test]
+fn after_a_move_use_in_two_places_is_seen_again() {
+    let mut monitor = settled();
+    let from = |ip: &str, hour: i64| {
+        let sample = Sample { ip: ip.into(), ..Sample::default() };
+        activity("app", &sample, hour * HOUR_MS, &format!("{ip}-{hour}"))
+    };
+    let mut effects = Vec::new();
+    for hour in (30 * 24..60 * 24).step_by(6) {
+        monitor.activity(&from("203.0.113.9", hour), &mut effects);
+    }
+    assert_eq!(monitor.stats().signals.get("used-in-two-places").copied().unwrap_or_default(), 0);
+    monitor.activity(&from("198.51.100.66", 60 * 24), &mut effects);
+    monitor.activity(&from("203.0.113.9", 60 * 24 + 3), &mut effects);
+    assert_eq!(monitor.stats().signals.get("used-in-two-places"), Some(&1));
+}
+
 #[test]
 fn usual_activity_raises_nothing() {
     let mut monitor = settled();
