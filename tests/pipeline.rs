@@ -142,6 +142,7 @@ fn a_restart_restores_state_and_repeats_nothing() {
     let first = scenario.start();
     scenario.produce_lines(scenario.input(), lines.as_bytes());
     until_received(&first, 300);
+    until("every event is learned", || first.monitor_stats().activities == 300);
     let learned = first.monitor_stats();
     first.shutdown().unwrap();
     assert_eq!((learned.activities, learned.duplicates), (300, 0));
@@ -154,6 +155,7 @@ fn a_restart_restores_state_and_repeats_nothing() {
     assert_eq!(identities(&second).len(), 30);
     scenario.produce_lines(scenario.input(), lines.as_bytes());
     until_received(&second, 300);
+    until("every event is known", || second.monitor_stats().duplicates == 300);
     let stats = second.monitor_stats();
     second.shutdown().unwrap();
     assert_eq!((stats.activities, stats.duplicates), (0, 300));
