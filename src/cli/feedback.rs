@@ -47,7 +47,7 @@ The monitor takes it within seconds; a closed incident is reported on the alerts
 pub(super) struct Common {
     #[command(flatten)]
     settings: settings::Required,
-    /// Identity, as alerts name it in resources[0].uid.
+    /// Identity, as alerts name it in `resources[0].uid`.
     identity_id: String,
     /// Why.
     #[arg(long, value_name = "TEXT")]
