@@ -3,6 +3,7 @@
 pub mod alert;
 pub mod dead_letter;
 pub mod declared;
+pub mod digest;
 pub mod feedback;
 pub mod frame;
 pub mod last_seen;

@@ -55,7 +55,9 @@ async fn reload(config: &Arc<Config>, process: &Arc<Process>) {
             process.reload(now);
             tracing::info!(added, changed, removed, "detectors are read again");
         }
-        Ok(Err(Failure::Usage(error) | Failure::Failed(error))) => refuse(process, &error.to_string()),
+        Ok(Err(Failure::Usage(error) | Failure::Failed(error) | Failure::Stale(error))) => {
+            refuse(process, &error.to_string())
+        }
         Err(error) => refuse(process, &error.to_string()),
     }
 }
