@@ -69,10 +69,11 @@ const EVERYDAY: [(&str, &str); 20] = [
 ];
 
 impl Sensitivity {
-    /// Whether it blinds those who watch, and serves nothing else.
+    /// Whether it blinds those who watch, and serves nothing else. What opens a bucket to the world evades a guard as well, and is
+    /// done for the data.
     #[must_use]
     pub fn is_blinding(&self) -> bool {
-        self.level == Level::High && self.categories.contains(Category::DefenseEvasion)
+        self.level == Level::High && self.categories == Categories::of(&[Category::DefenseEvasion])
     }
 
     /// Weight of a first use of the call `service:operation` in bits, to be added to how unusual it is for the identity: how
@@ -341,6 +342,27 @@ mod tests {
         check("sshd:login", Some((Low, LateralMovement)));
         check("ec2:DescribeVpcPeeringConnections", None);
         check("nothing:Nothing", None);
+    }
+
+    #[test]
+    fn what_blinds_serves_nothing_else() {
+        let bits = |action: &str| {
+            let (service, operation) = action.split_once(':').unwrap();
+            let known = sensitivity(service, operation).unwrap();
+            assert!(known.categories.contains(DefenseEvasion) && known.level == High, "{action}");
+            (known.is_blinding(), known.bits(service, operation))
+        };
+        for action in ["cloudtrail:StopLogging", "guardduty:DeleteDetector", "ec2:DeleteFlowLogs"] {
+            assert_eq!(bits(action), (true, 9.0), "{action}");
+        }
+        for action in [
+            "s3:DeleteBucketPublicAccessBlock",
+            "s3:DeleteAccountPublicAccessBlock",
+            "ec2:DisableSnapshotBlockPublicAccess",
+            "iam:DeleteVirtualMFADevice",
+        ] {
+            assert_eq!(bits(action), (false, 6.0), "{action}");
+        }
     }
 
     #[test]
