@@ -307,10 +307,10 @@ impl Monitor {
                     continue;
                 }
                 state.due = None;
-                let before = effects.len();
+                let before = (effects.len(), standing(&state));
                 self.close_if_over(id.as_str(), &mut state, now, effects);
                 self.judge_and_publish(id.as_str(), &mut state, now, effects);
-                if effects.len() > before {
+                if before != (effects.len(), standing(&state)) {
                     self.book(&id, &mut state);
                 }
                 self.reschedule(&id, &mut state, now);
@@ -452,6 +452,14 @@ impl Monitor {
         }
         self.stats.scopes = coverage.len() as u64;
     }
+}
+
+/// What time alone changes about an identity, with an effect or (an incident forgotten, a finding that is not alerted) without:
+/// what is not booked comes back with a restore. That it was looked at is not part of it: a million identities, each looked at
+/// once a day, would be as many records for nothing.
+fn standing(state: &IdentityState) -> (Option<u32>, Option<identity::UnusedFinding>, Published) {
+    let reports = state.incident.as_ref().map(|incident| incident.sequence);
+    (reports, state.unused.as_deref().copied(), state.published)
 }
 
 fn is_open(state: &IdentityState) -> bool {

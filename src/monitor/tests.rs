@@ -377,3 +377,27 @@ fn an_unused_finding_ends_under_its_name_after_its_detector_was_replaced() {
     assert_eq!(told.iter().map(|(stage, _)| *stage).collect::<Vec<_>>(), [Stage::Create, Stage::Close]);
     assert_eq!(told[0].1, told[1].1);
 }
+
+fn incidents(monitor: &Monitor) -> usize {
+    monitor.view().incidents(&IncidentFilter::default(), 10).len()
+}
+
+/// Guarantees that an incident which time alone made forgotten does not come back with a restore.
+#[test]
+fn what_is_forgotten_without_a_word_stays_forgotten() {
+    let mut monitor = settled();
+    let sample = Sample { client: "another".into(), ..Sample::default() };
+    monitor.activity(&activity("app", &sample, 30 * DAY_MS, "client"), &mut Vec::new());
+    monitor.tick(at(31 * DAY_MS), &mut Vec::new());
+    let mut changelog = crate::wire::snapshot::take_changes(&mut monitor).unwrap();
+    assert_eq!(incidents(&monitor), 1);
+    let mut effects = Vec::new();
+    monitor.tick(at(46 * DAY_MS), &mut effects);
+    assert_eq!((effects.len(), incidents(&monitor)), (0, 0));
+    changelog.extend(crate::wire::snapshot::take_changes(&mut monitor).unwrap());
+    let mut copy = empty_monitor();
+    for change in &changelog {
+        crate::wire::snapshot::restore(&mut copy, &change.key, change.value.as_deref()).unwrap();
+    }
+    assert_eq!(incidents(&copy), 0);
+}
