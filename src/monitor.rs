@@ -234,8 +234,6 @@ impl Monitor {
         self.expire_feedback(state, event.time);
         let mut words = Words { terms: &terms, peers: &mut self.peers };
         let mut sighting = state.behaviour.observe(event, first_seen, shared.settings.behaviour, &mut words);
-        sighting.is_pause_covered =
-            sighting.pause_days > 0 && self.was_covered(state, event, sighting.pause_days);
         self.stats.count_evictions("terms", u64::from(sighting.evictions));
         self.detect(activity, state, &mut sighting, effects);
         self.publish_if_due(id.as_str(), state, &sighting, event.received, effects);
@@ -351,13 +349,6 @@ impl Monitor {
     #[must_use]
     pub fn view(&self) -> View {
         View { shared: Arc::clone(&self.shared) }
-    }
-
-    /// Whether the log sources of an identity were covered during a pause of so many days before an event.
-    fn was_covered(&self, state: &IdentityState, event: &Event<'_>, pause_days: u32) -> bool {
-        let scopes = state.scopes.iter().map(Term::as_str);
-        let pause_ms = i64::from(pause_days) * DAY_MS;
-        self.shared.coverage().over(scopes, event.time, pause_ms).gaps.is_empty()
     }
 
     fn entry<'a>(shared: &'a Shared, id: &str) -> dashmap::mapref::one::RefMut<'a, Term, Box<IdentityState>> {

@@ -81,8 +81,6 @@ pub struct Sighting {
     pub is_settled: bool,
     /// Whole days since the identity was last active; 0 for late events.
     pub pause_days: u32,
-    /// Whether the identity's log sources were covered during that pause.
-    pub is_pause_covered: bool,
     /// Longest pause before this one.
     pub longest_pause_days: u32,
     /// Events of this hour, and surprise of that many.

@@ -30,9 +30,6 @@ const MATURE_DAYS: f32 = 12.0;
 /// What is left of a sensitive action's weight for an identity that does something new every day.
 const RESTLESS_SHARE: f32 = 0.4;
 
-/// What a pause weighs less where the log source was not covered: a collector that was down made everybody silent.
-const UNCOVERED_PAUSE_BITS: f32 = 6.0;
-
 /// How many times the shortest pause it takes for an identity of which little is known: a monthly job is not dormant.
 const YOUNG_PAUSE: u32 = 3;
 
@@ -339,16 +336,16 @@ fn displaced(workloads: &[String], bits: f32, subject: Subject<'_>) -> Option<Ma
     })
 }
 
+/// By what the identity did, and nothing else: whether its log source was covered in between is told by others' records, which
+/// have no order with it, and two runs would weigh one awakening differently.
 fn dormancy(min_days: u32, bits: f32, subject: Subject<'_>) -> Option<Match> {
-    let Sighting { pause_days, longest_pause_days, is_pause_covered, is_settled, .. } = *subject.sighting;
+    let Sighting { pause_days, longest_pause_days, is_settled, .. } = *subject.sighting;
     let is_beyond_habit = pause_days >= min_days && pause_days > longest_pause_days.saturating_mul(2);
     let is_known_well = is_settled || pause_days >= min_days.saturating_mul(YOUNG_PAUSE);
-    let unproven = if is_pause_covered { 0.0 } else { UNCOVERED_PAUSE_BITS };
-    let doubt = if is_pause_covered { "" } else { ", as far as its log source was covered" };
     (is_beyond_habit && is_known_well).then(|| Match {
         peak: 0.0,
-        extra: (bits - unproven + (pause_days as f32 / min_days.max(1) as f32).log2()).max(0.0),
-        reason: format!("active again after {pause_days} days of silence{doubt}"),
+        extra: bits + (pause_days as f32 / min_days.max(1) as f32).log2(),
+        reason: format!("active again after {pause_days} days of silence"),
         expected: match longest_pause_days {
             0 => "active every day, or retired".into(),
             longest => format!("pauses of at most {longest} days"),

@@ -401,3 +401,20 @@ fn what_is_forgotten_without_a_word_stays_forgotten() {
     }
     assert_eq!(incidents(&copy), 0);
 }
+
+/// Guarantees that an awakening weighs the same, whether or not others' records told of its log source before.
+#[test]
+fn an_awakening_does_not_depend_on_what_is_known_of_its_log_source() {
+    let woken = |is_told: bool| {
+        let mut monitor = settled();
+        if is_told {
+            monitor.process(&Record::Coverage(vec![covered(30 * 24, 90 * 24)]), &mut Vec::new());
+        }
+        monitor.activity(&activity("app", &Sample::default(), 90 * DAY_MS, "woken"), &mut Vec::new());
+        monitor.view().incidents(&IncidentFilter::default(), 10)
+    };
+    let (told, untold) = (woken(true), woken(false));
+    assert_eq!(told, untold);
+    assert_eq!(told[0].signals[0].detector, "dormant-identity-awakened");
+    assert!(told[0].bits >= 7.0, "{told:#?}");
+}
