@@ -132,7 +132,7 @@ pub struct Monitor {
     stats: Stats,
     inputs: Inputs,
     input_topics: Vec<String>,
-    next_upkeep: ProcessingTime,
+    upkept_at: ProcessingTime,
     budget: Budget,
     budget_settings: budget::Settings,
 }
@@ -154,7 +154,8 @@ pub struct Changes {
     pub budget: bool,
 }
 
-/// How often limits are looked after.
+/// How often limits are looked after: at whole multiples of it, as of that time, so that it does not matter when a process
+/// started.
 const UPKEEP_EVERY_MS: i64 = HOUR_MS;
 
 impl Monitor {
@@ -172,7 +173,7 @@ impl Monitor {
             stats: Stats { threshold_risk: u64::from(config.detection.incident_risk), ..Stats::default() },
             inputs: Inputs::default(),
             input_topics: input_topics(config),
-            next_upkeep: ProcessingTime::default(),
+            upkept_at: ProcessingTime::default(),
             budget: Budget::default(),
             budget_settings: budget::Settings::new(&config.detection),
         }
@@ -314,9 +315,10 @@ impl Monitor {
                 self.reschedule(&id, &mut state, now);
             }
         }
-        if now >= self.next_upkeep {
-            self.next_upkeep = now.plus_millis(UPKEEP_EVERY_MS);
-            self.upkeep(now);
+        let hour = now.plus_millis(-now.millis().rem_euclid(UPKEEP_EVERY_MS));
+        if hour > self.upkept_at {
+            self.upkept_at = hour;
+            self.upkeep(hour);
         }
     }
 

@@ -418,3 +418,24 @@ fn an_awakening_does_not_depend_on_what_is_known_of_its_log_source() {
     assert_eq!(told[0].signals[0].detector, "dormant-identity-awakened");
     assert!(told[0].bits >= 7.0, "{told:#?}");
 }
+
+/// Guarantees that a process that starts between two hours drops what one that has run for days drops, and when it does.
+#[test]
+fn limits_are_looked_after_at_whole_hours_of_the_partition_s_time() {
+    let last_heard_ms = 400 * DAY_MS + HOUR_MS / 4;
+    let dropped_by = |ticks: &[i64]| {
+        let mut monitor = empty_monitor();
+        monitor.process(&Record::Coverage(vec![covered(0, 0)]), &mut Vec::new());
+        let mark = CoverageMark { until_ms: START_MS + HOUR_MS / 4, ..covered(0, 0) };
+        monitor.process(&Record::Coverage(vec![mark]), &mut Vec::new());
+        ticks
+            .iter()
+            .map(|minutes| {
+                monitor.tick(at(last_heard_ms + minutes * 60_000), &mut Vec::new());
+                monitor.shared().coverage().len()
+            })
+            .collect::<Vec<usize>>()
+    };
+    assert_eq!(dropped_by(&[-20, 10, 30, 44, 45, 90]), [1, 1, 1, 1, 0, 0]);
+    assert_eq!(dropped_by(&[30, 44, 46]), [1, 1, 0], "as if it had just been started");
+}
