@@ -11,7 +11,7 @@ use super::novelty::{Innovation, decay_active_days};
 use super::peers::Peers;
 use super::place::{Place, Strangeness};
 use super::rate::HourlyRate;
-use super::terms::{Prior, Retention, TermSet, TermSets, Touched, Words};
+use super::terms::{Prior, Retention, TermEntry, TermSet, TermSets, Touched, Words};
 
 /// Active days before novelty means anything: with fewer, everything is new.
 const MIN_ACTIVE_DAYS: f32 = 3.0;
@@ -222,6 +222,20 @@ impl Behaviour {
     pub fn quarantine(&mut self, (dimension, value): (Dimension, &str), time: EventTime, peers: &mut Peers) {
         self.terms.quarantine((dimension, value), time, peers);
         self.innovation[dimension as usize].take_back(time.day());
+    }
+
+    /// Holds out again, from `time` on, a value that an analyst had released.
+    pub fn quarantine_again(
+        &mut self,
+        (dimension, value): (Dimension, &str),
+        time: EventTime,
+        peers: &mut Peers,
+    ) {
+        let known = self.terms.of(dimension).iter().find(|entry| entry.term.as_str() == value);
+        if let Some(first_seen) = known.map(TermEntry::first_seen) {
+            self.terms.quarantine((dimension, value), time, peers);
+            self.innovation[dimension as usize].take_back(first_seen.day());
+        }
     }
 
     /// Holds what is new in an event out of the baseline until a time that may lie ahead, and from then on for the quarantine.

@@ -55,7 +55,7 @@ impl Monitor {
         }
         let taken = state.feedback.take(entry);
         for (dimension, value) in &taken.released {
-            state.behaviour.quarantine((*dimension, value.as_str()), feedback.at, &mut self.peers);
+            state.behaviour.quarantine_again((*dimension, value.as_str()), feedback.at, &mut self.peers);
         }
         if taken.ends_mute {
             let muted_until = state.feedback.muted_until().unwrap_or_default();
@@ -125,7 +125,7 @@ impl Monitor {
             return;
         }
         for (dimension, value) in state.feedback.expire(time) {
-            state.behaviour.quarantine((dimension, value.as_str()), time, &mut self.peers);
+            state.behaviour.quarantine_again((dimension, value.as_str()), time, &mut self.peers);
         }
     }
 }
