@@ -5,9 +5,11 @@ use std::sync::Arc;
 use crate::activity::{Event, Outcome, Usage};
 use crate::baseline::behaviour::Burst;
 use crate::baseline::place::Place;
+use crate::baseline::terms::TermEntry;
 use crate::baseline::{Behaviour, Dimension, Sighting};
 use crate::identity::Declared;
 use crate::identity::declared::DeclaredStatus;
+use crate::time::DAY_MS;
 
 use super::detector::{BurstOf, Detector, Rule};
 use super::explain;
@@ -29,6 +31,10 @@ const MATURE_DAYS: f32 = 12.0;
 
 /// What is left of a sensitive action's weight for an identity that does something new every day.
 const RESTLESS_SHARE: f32 = 0.4;
+
+/// Time from which on a known action is a habit: what somebody did minutes or a day ago, to look at first, is no excuse for what
+/// comes next.
+const HABIT_MS: i64 = 3 * DAY_MS;
 
 /// How many times the shortest pause it takes for an identity of which little is known: a monthly job is not dormant.
 const YOUNG_PAUSE: u32 = 3;
@@ -170,7 +176,9 @@ fn sensitive_bits(known: &Sensitivity, settled: f32, event: &Event<'_>, behaviou
         action != own && alike.is_some_and(|alike| alike.level >= known.level.min(Level::Medium))
     };
     let actions = behaviour.values(Dimension::Action);
-    let habit = actions.iter().filter(|entry| entry.is_learned() && is_alike(entry.term.as_str())).count();
+    let is_habit =
+        |entry: &TermEntry| entry.is_learned() && event.time.millis_since(entry.first_seen()) >= HABIT_MS;
+    let habit = actions.iter().filter(|entry| is_habit(entry) && is_alike(entry.term.as_str())).count();
     let habitual = 1.0 + 0.5 * habit as f32;
     let restless = if known.is_blinding() { 1.0 } else { RESTLESS_SHARE + (1.0 - RESTLESS_SHARE) * settled };
     known.bits(&event.service, &event.operation) * restless / habitual

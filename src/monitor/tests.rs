@@ -1,5 +1,7 @@
 //! What a monitor promises, shown on activities.
 
+mod habits;
+
 use super::fixture::{activity, covered, empty_monitor};
 use super::*;
 use crate::activity::{Classification, Evidence};
