@@ -147,7 +147,7 @@ fn new_action(rule: &Rule, subject: Subject<'_>) -> Option<Match> {
     let is_meant = at_least.is_none_or(|least| level >= Some(least))
         && below.is_none_or(|limit| level.is_none_or(|level| level < limit));
     // Who does new things all the time does sensitive ones, too.
-    let settled = (bits / max_bits).clamp(0.0, 1.0);
+    let settled = (sighting.action_bits().unwrap_or_default() / max_bits).clamp(0.0, 1.0);
     let sensitive = known.map_or(0.0, |known| sensitive_bits(known, settled, event, behaviour));
     let denied = if event.outcome == Outcome::Denied { *denied_bits } else { 0.0 };
     let peak = bits.min(*max_bits);

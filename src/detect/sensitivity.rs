@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use crate::activity::Event;
+
 /// What one call is good for in an attack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sensitivity {
@@ -83,8 +85,7 @@ impl Sensitivity {
     /// watch serves nothing else.
     #[must_use]
     pub fn bits(&self, service: &str, operation: &str) -> f32 {
-        let name = undated(operation).unwrap_or(operation);
-        if EVERYDAY.contains(&(service, name)) {
+        if is_everyday(service, operation) {
             return 1.5;
         }
         match self.level {
@@ -251,6 +252,20 @@ pub fn sensitivity(service: &str, operation: &str) -> Option<&'static Sensitivit
     static TABLE: LazyLock<Table> = LazyLock::new(|| parse(include_str!("sensitivity.tsv")));
     let operations = TABLE.get(service)?;
     operations.get(operation).or_else(|| operations.get(undated(operation)?))
+}
+
+/// Whether a call serves an attack beyond looking around, and is nothing that ordinary releases bring all the time.
+#[must_use]
+pub fn is_grave(event: &Event<'_>) -> bool {
+    sensitivity(&event.service, &event.operation).is_some_and(|known| {
+        known.level >= Level::Medium
+            && known.categories != Categories::of(&[Category::Discovery])
+            && !is_everyday(&event.service, &event.operation)
+    })
+}
+
+fn is_everyday(service: &str, operation: &str) -> bool {
+    EVERYDAY.contains(&(service, undated(operation).unwrap_or(operation)))
 }
 
 /// By service, then by operation, so that a look-up needs no joined key.

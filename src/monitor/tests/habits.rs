@@ -1,4 +1,4 @@
-//! What makes a habit: not what somebody did minutes ago to look at first.
+//! What makes a habit: not what somebody did minutes ago to look at first, nor what is harmless.
 
 use super::*;
 
@@ -50,4 +50,24 @@ fn what_was_done_minutes_ago_is_no_habit_and_what_was_done_weeks_ago_is() {
     let past: Vec<(i64, String)> = [(2, "iam:ListUsers".into()), (3, "iam:ListRoles".into())].into();
     let habitual = weight(with_past(40, &past), "iam:CreateAccessKey", end + 5);
     assert!(habitual < 0.7 * alone, "{habitual} where it is the identity's work, {alone} where not");
+}
+
+#[test]
+fn something_harmless_each_day_does_not_make_a_habit_of_granting_rights() {
+    let end = 60 * DAY_MS;
+    let settled = weight(with_past(60, &[]), "iam:AttachUserPolicy", end + 5);
+    let harmless: Vec<(i64, String)> = (10..60).map(|day| (day, format!("ec2:DescribeThing{day}"))).collect();
+    let patient = weight(with_past(60, &harmless), "iam:AttachUserPolicy", end + 5);
+    assert!(patient > 0.95 * settled, "{patient} after a new look each day, {settled} without");
+    let looks =
+        ["iam:ListUsers", "iam:ListRoles", "iam:GetAccountAuthorizationDetails", "iam:ListAccessKeys"];
+    let curious: Vec<(i64, String)> =
+        (10..60).zip(looks.into_iter().cycle()).map(|(day, look)| (day, look.into())).collect();
+    let bits = |past: &[(i64, String)]| {
+        let mut monitor = with_past(60, past);
+        does(&mut monitor, "iam:AttachUserPolicy", end + 5);
+        let state = monitor.shared().identities.get(ID).unwrap();
+        state.behaviour.grave_innovation.surprise_bits(state.behaviour.active_days)
+    };
+    assert!((bits(&curious) - bits(&[])).abs() < 0.01, "looking around is no habit of it either");
 }
