@@ -1,5 +1,8 @@
 //! Incidents: the signals of one identity, grouped in time, weighed, and reported as they grow.
 
+#[cfg(test)]
+mod tests;
+
 use thin_vec::ThinVec;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -112,6 +115,8 @@ pub struct Incident {
     pub is_closed: bool,
     /// What was new in its events while it was not open, with the time: held out of the baseline when it opens.
     pub held: ThinVec<(Dimension, Term, EventTime)>,
+    /// Gravest severity of its signals, those that are not kept included, and the newest event of one so grave.
+    pub gravest: (Severity, EventTime),
 }
 
 impl Incident {
@@ -136,6 +141,7 @@ impl Incident {
             reported_severity: None,
             is_closed: false,
             held: ThinVec::new(),
+            gravest: (Severity::Informational, time),
         }
     }
 
@@ -163,6 +169,7 @@ impl Incident {
         self.first_seen = self.first_seen.min(signal.time);
         self.last_seen = self.last_seen.max(signal.time);
         self.received = self.received.max(received);
+        self.note_gravity(&signal);
         let fingerprint = fingerprint(&signal);
         if self.distinct.contains(&fingerprint) {
             self.grow_volume(&signal);
@@ -177,6 +184,14 @@ impl Incident {
         if place < most {
             self.signals.truncate(most - 1);
             self.signals.insert(place, signal);
+        }
+    }
+
+    fn note_gravity(&mut self, signal: &Signal) {
+        let (gravest, time) = self.gravest;
+        let severity = signal.severity();
+        if severity >= gravest {
+            self.gravest = (severity, if severity > gravest { signal.time } else { time.max(signal.time) });
         }
     }
 
@@ -218,6 +233,17 @@ impl Incident {
         self.extra *= left;
         self.last_seen = time;
         self.sum_up();
+        self.forget_gravity(time);
+    }
+
+    /// What was gravest counts for as long as its weight does. After it, what is kept of the time since.
+    fn forget_gravity(&mut self, time: EventTime) {
+        let is_remembered = |since: EventTime| time.millis_since(since) <= PENDING_MS;
+        if !is_remembered(self.gravest.1) {
+            let kept = self.signals.iter().filter(|signal| is_remembered(signal.time));
+            let gravest = kept.map(|signal| (signal.severity(), signal.time)).max();
+            self.gravest = gravest.unwrap_or((Severity::Informational, time));
+        }
     }
 
     /// The highest threshold at which it would open: its risk, and any where it is grave. The alert budget never hides what is
@@ -306,7 +332,7 @@ impl Incident {
     /// Severity: of the gravest signal in it, up one at risk 75 and up one more at risk 90, and up or down one by
     /// how much depends on the identity.
     fn severity(&self, criticality: Criticality) -> Severity {
-        let base = self.signals.iter().map(Signal::severity).max().unwrap_or(Severity::Low);
+        let base = self.gravest.0;
         let risk = self.risk();
         let steps = i32::from(risk >= 75) + i32::from(risk >= 90);
         let by_criticality = match criticality {

@@ -26,6 +26,7 @@ pub(super) struct IncidentSnapshot {
     reported_severity: Option<Severity>,
     is_closed: bool,
     held: Vec<(Dimension, String, EventTime)>,
+    gravest: (Severity, EventTime),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -56,6 +57,7 @@ impl IncidentSnapshot {
             reported_severity: incident.reported_severity,
             is_closed: incident.is_closed,
             held: incident.held.iter().map(|(at, term, time)| (*at, term.to_string(), *time)).collect(),
+            gravest: incident.gravest,
         }
     }
 
@@ -79,6 +81,7 @@ impl IncidentSnapshot {
             reported_severity: self.reported_severity,
             is_closed: self.is_closed,
             held: self.held.iter().map(|(at, value, time)| (*at, terms.intern(value), *time)).collect(),
+            gravest: self.gravest,
         }
     }
 }
