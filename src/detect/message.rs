@@ -25,6 +25,19 @@ pub fn of_incident(incident: &Incident, subject: &Subject, stage: Stage) -> Stri
     format!("{who}: {}{more}{place}.", reasons.join("; "))
 }
 
+/// The message of a report that says no more than that a known fact goes on.
+#[must_use]
+pub fn of_reminder(incident: &Incident, subject: &Subject) -> String {
+    let since = incident.first_seen.to_rfc3339();
+    let reason = incident.signals.first().map(|signal| signal.reason.as_str()).unwrap_or_default();
+    format!(
+        "{}: it goes on, {} signals since {}: {reason}.",
+        who(subject),
+        incident.signal_count,
+        &since[..10]
+    )
+}
+
 /// The message of the report that ends an incident because somebody accepted it.
 #[must_use]
 pub fn of_acceptance(subject: &Subject, by: &str, reason: &str) -> String {

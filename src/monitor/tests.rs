@@ -1,6 +1,7 @@
 //! What a monitor promises, shown on activities.
 
 mod habits;
+mod lasting;
 
 use super::fixture::{activity, covered, empty_monitor};
 use super::*;

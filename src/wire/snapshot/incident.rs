@@ -27,6 +27,9 @@ pub(super) struct IncidentSnapshot {
     is_closed: bool,
     held: Vec<(Dimension, String, EventTime)>,
     gravest: (Severity, EventTime),
+    told_until: EventTime,
+    went_on: EventTime,
+    reminders: u8,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -58,6 +61,9 @@ impl IncidentSnapshot {
             is_closed: incident.is_closed,
             held: incident.held.iter().map(|(at, term, time)| (*at, term.to_string(), *time)).collect(),
             gravest: incident.gravest,
+            told_until: incident.told_until,
+            went_on: incident.went_on,
+            reminders: incident.reminders,
         }
     }
 
@@ -82,6 +88,9 @@ impl IncidentSnapshot {
             is_closed: self.is_closed,
             held: self.held.iter().map(|(at, value, time)| (*at, terms.intern(value), *time)).collect(),
             gravest: self.gravest,
+            told_until: self.told_until,
+            went_on: self.went_on,
+            reminders: self.reminders,
         }
     }
 }
