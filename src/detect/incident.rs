@@ -302,6 +302,13 @@ impl Incident {
         self.reported_bits = 0.0;
     }
 
+    /// The fact that goes on, where it is kept; else what weighs most.
+    #[must_use]
+    pub fn lasting(&self) -> Option<&Signal> {
+        let lasting = self.signals.iter().find(|signal| is_lasting(&signal.detector.rule));
+        lasting.or(self.signals.first())
+    }
+
     /// Whether it was reported, and not closed since.
     #[must_use]
     pub const fn is_open(&self) -> bool {

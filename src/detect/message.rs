@@ -29,7 +29,7 @@ pub fn of_incident(incident: &Incident, subject: &Subject, stage: Stage) -> Stri
 #[must_use]
 pub fn of_reminder(incident: &Incident, subject: &Subject) -> String {
     let since = incident.first_seen.to_rfc3339();
-    let reason = incident.signals.first().map(|signal| signal.reason.as_str()).unwrap_or_default();
+    let reason = incident.lasting().map(|signal| signal.reason.as_str()).unwrap_or_default();
     format!(
         "{}: it goes on, {} signals since {}: {reason}.",
         who(subject),

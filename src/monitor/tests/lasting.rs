@@ -97,4 +97,16 @@ fn what_is_new_is_told_however_long_a_fact_has_gone_on() {
     monitor.activity(&activity("app", &theft("cloudtrail:StopLogging"), now_ms, "worse"), &mut effects);
     assert_eq!(alerts(&effects).iter().map(|report| report.stage).collect::<Vec<_>>(), [Close, Update]);
     assert!(alerts(&effects)[1].message.contains("cloudtrail:StopLogging"));
+    effects.clear();
+    for day in 151..160 {
+        let event = activity("app", &Sample::default(), day * DAY_MS, &format!("still-{day}"));
+        monitor.activity(&event, &mut effects);
+    }
+    let reminder =
+        alerts(&effects).into_iter().find(|report| report.message.contains("it goes on, ")).unwrap();
+    assert!(
+        reminder.message.contains("at work though it was retired"),
+        "it names the fact: {}",
+        reminder.message
+    );
 }
