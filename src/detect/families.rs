@@ -11,6 +11,7 @@ use crate::identity::Declared;
 use crate::identity::declared::DeclaredStatus;
 use crate::time::DAY_MS;
 
+use super::bound;
 use super::detector::{BurstOf, Detector, Rule};
 use super::explain;
 use super::finding::Signal;
@@ -100,6 +101,7 @@ pub fn run(detector: &Arc<Detector>, subject: Subject<'_>) -> Option<Signal> {
         reason: found.reason,
         expected: found.expected,
         observed: found.observed,
+        size: bound::size(&detector.rule, subject.sighting),
         time: subject.event.time,
         evidence: explain::evidence(subject.event),
     })

@@ -12,6 +12,7 @@ use crate::identity::declared::Criticality;
 use crate::term::{Term, stable_hash};
 use crate::time::{DAY_MS, EventTime, HOUR_MS, ProcessingTime};
 
+use super::bound;
 use super::detector::{Axis, Rule};
 use super::finding::{IncidentReport, MAX_REPORTED_SIGNALS, Severity, Signal, Stage, Subject};
 
@@ -52,6 +53,9 @@ const REPORTS_OF_A_REMINDER: u32 = 2;
 
 /// Mark of the fingerprints of facts that last.
 const LASTING: u64 = 1;
+
+/// Bounds kept for an acceptance: one for each doubling of a burst or pause, and some places of people.
+const MAX_BOUNDS: usize = 64;
 
 /// Distinct signals told apart within one incident; further ones weigh each time they come, so that nobody can hide behind many.
 const MAX_DISTINCT: usize = 256;
@@ -129,6 +133,8 @@ pub struct Incident {
     pub held: ThinVec<(Dimension, Term, EventTime)>,
     /// Gravest severity of its signals, those that are not kept included, and the newest event of one so grave.
     pub gravest: (Severity, EventTime),
+    /// What an acceptance covers of signals that count by their detector alone ([`bound::key`]).
+    pub accepted_as: ThinVec<u64>,
     /// Newest event of which the last report told that opened it or was an update.
     pub told_until: EventTime,
     /// Newest event of a lasting fact that was known by then; the epoch where there was none.
@@ -160,6 +166,7 @@ impl Incident {
             is_closed: false,
             held: ThinVec::new(),
             gravest: (Severity::Informational, time),
+            accepted_as: ThinVec::new(),
             told_until: time,
             went_on: EventTime::default(),
             reminders: 0,
@@ -193,6 +200,7 @@ impl Incident {
         self.last_seen = self.last_seen.max(signal.time);
         self.received = self.received.max(received);
         self.note_gravity(&signal);
+        self.note_bound(&signal);
         let fingerprint = fingerprint(&signal);
         if self.distinct.contains(&fingerprint) {
             if fingerprint & LASTING != 0 {
@@ -218,6 +226,13 @@ impl Incident {
         let severity = signal.severity();
         if severity >= gravest {
             self.gravest = (severity, if severity > gravest { signal.time } else { time.max(signal.time) });
+        }
+    }
+
+    fn note_bound(&mut self, signal: &Signal) {
+        let key = bound::key(signal).filter(|key| !self.accepted_as.contains(key));
+        if let Some(key) = key.filter(|_| self.accepted_as.len() < MAX_BOUNDS) {
+            self.accepted_as.push(key);
         }
     }
 

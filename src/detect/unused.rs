@@ -78,6 +78,7 @@ fn report(
         reason: message.clone(),
         expected: format!("used within {} days", key.1),
         observed,
+        size: 0,
         time,
         evidence: EventEvidence::default(),
     };

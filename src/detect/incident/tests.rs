@@ -29,6 +29,7 @@ fn add(incident: &mut Incident, severity: Severity, bits: f32, (seen, day): (&st
         reason: String::new(),
         expected: String::new(),
         observed: seen.into(),
+        size: 0,
         time: at(day),
         evidence: EventEvidence::default(),
     };

@@ -1,5 +1,7 @@
 //! What analysts' verdicts do, shown on a role that read a bucket hourly for a month and is then used by somebody else.
 
+mod bounds;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -330,7 +332,11 @@ fn rulings(said: &[Said]) -> Vec<Ruling> {
         }
     }
     let signals = (0..130).flat_map(|ms| [("a", 1), ("a", 2), ("b", 1), ("b", 2)].map(|signal| (signal, ms)));
-    signals.map(|((detector, print), ms)| verdicts.admits(detector, print, at(ms))).collect()
+    signals
+        .map(|((detector, print), ms)| {
+            verdicts.admits(detector, at(ms), |entry| entry.fingerprints.contains(&print))
+        })
+        .collect()
 }
 
 proptest! {
