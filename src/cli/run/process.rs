@@ -9,7 +9,7 @@ use crate::detect::Detectors;
 use crate::detect::finding::IncidentReport;
 use crate::http::{AlertQuery, Backend, FeedbackTaker, Health, NotReady, RecentAlert, RecentAlerts};
 use crate::kafka;
-use crate::monitor::View;
+use crate::monitor::{Stats, View};
 use crate::runtime::{self, Clock, Observer, Service, StageKind, Stages, clock};
 use crate::telemetry::Metrics;
 use crate::wire::FeedbackRecord;
@@ -103,6 +103,14 @@ impl Backend for Process {
 
     fn feedback_taker(&self) -> Option<&dyn FeedbackTaker> {
         self.config.http.feedback.then_some(self)
+    }
+
+    fn detectors(&self) -> Arc<Detectors> {
+        self.service.detectors()
+    }
+
+    fn stats(&self) -> Stats {
+        self.service.monitor_stats()
     }
 
     fn views(&self) -> Vec<View> {
