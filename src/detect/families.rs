@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::activity::{Event, Outcome, Usage};
+use crate::activity::{Event, NetworkClass, Outcome, Usage};
 use crate::baseline::behaviour::Burst;
 use crate::baseline::place::Place;
 use crate::baseline::terms::TermEntry;
@@ -70,9 +70,7 @@ struct Match {
 #[must_use]
 pub fn run(detector: &Arc<Detector>, subject: Subject<'_>) -> Option<Signal> {
     let found = match &detector.rule {
-        Rule::NewOrigin { min_bits, max_bits, outside_bits } => {
-            new_origin(*min_bits, *max_bits, *outside_bits, subject)
-        }
+        Rule::NewOrigin { .. } => new_origin(&detector.rule, subject),
         Rule::NewAction { .. } => new_action(&detector.rule, subject),
         Rule::Novelty { .. } => novelty(&detector.rule, subject),
         Rule::Burst { events, min_events, min_ratio, min_bits, max_bits } => {
@@ -111,21 +109,29 @@ pub fn run(detector: &Arc<Detector>, subject: Subject<'_>) -> Option<Signal> {
 const SHARED_BY: u32 = 2;
 
 /// The dimensions that say where an identity comes from.
-const ORIGIN: [Dimension; 3] = [Dimension::Network, Dimension::Region, Dimension::Country];
+const ORIGIN: [Dimension; 4] = [Dimension::Network, Dimension::Region, Dimension::Country, Dimension::Asn];
 
-fn new_origin(min_bits: f32, max_bits: f32, outside_bits: f32, subject: Subject<'_>) -> Option<Match> {
+fn new_origin(rule: &Rule, subject: Subject<'_>) -> Option<Match> {
+    let Rule::NewOrigin { min_bits, max_bits, outside_bits, class_bits } = rule else { return None };
     let Subject { event, sighting, behaviour, .. } = settled(subject)?;
     let is_outside = sighting.network.is_outside && sighting.peers[Dimension::Network as usize] < SHARED_BY;
-    let network = sighting.network.bits + if is_outside { outside_bits } else { 0.0 };
-    let each = ORIGIN.map(|dimension| match dimension {
-        Dimension::Network => network,
-        other => sighting.bits(other).unwrap_or_default(),
+    let network = sighting.network.bits + if is_outside { *outside_bits } else { 0.0 };
+    let class = event.origin.listed.as_ref().map(|listed| listed.class);
+    let each = ORIGIN.map(|dimension| match (dimension, sighting.bits(dimension).unwrap_or_default()) {
+        (Dimension::Network, _) => network,
+        // Where a network is that the operator answers for, is known to the operator.
+        (Dimension::Country | Dimension::Asn, bits) if class.is_some_and(NetworkClass::is_trusted) => {
+            bits.min(network)
+        }
+        (_, bits) => bits,
     });
     let strongest = each.into_iter().fold(0.0, f32::max);
     let bits = strongest + CORRELATED_SHARE * (each.iter().sum::<f32>() - strongest);
+    let is_new_class = sighting.is_new(Dimension::NetworkClass);
+    let class_bits = class.filter(|_| is_new_class).map_or(0.0, |class| class_bits.of(class));
     let new: Vec<Dimension> = ORIGIN.into_iter().filter(|dimension| sighting.is_new(*dimension)).collect();
-    (!new.is_empty() && bits >= min_bits).then(|| Match {
-        peak: bits.min(max_bits),
+    (!new.is_empty() && bits + class_bits >= *min_bits).then(|| Match {
+        peak: bits.min(*max_bits) + class_bits,
         extra: 0.0,
         reason: format!("comes from a new {}: {}", explain::names(&new), explain::origin_of(&new, event)),
         expected: explain::usual(&new, event, behaviour),
@@ -331,7 +337,8 @@ fn displaced(workloads: &[String], bits: f32, subject: Subject<'_>) -> Option<Ma
     let Subject { event, sighting, behaviour, .. } = settled(subject)?;
     let workload = event.workload.as_deref()?;
     let is_bound = workloads.iter().any(|prefix| workload.starts_with(prefix.as_str()));
-    let is_outside = event.origin.ip.as_deref().and_then(Place::of) == Some(Place::Elsewhere);
+    let is_own = event.origin.listed.as_ref().is_some_and(|listed| listed.class == NetworkClass::Own);
+    let is_outside = !is_own && event.origin.ip.as_deref().and_then(Place::of) == Some(Place::Elsewhere);
     let is_shared = sighting.peers[Dimension::Network as usize] >= SHARED_BY;
     (is_bound && is_outside && !is_shared && sighting.network.bits >= 2.0).then(|| Match {
         peak: 0.0,
