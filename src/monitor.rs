@@ -7,6 +7,7 @@
 pub(crate) mod fixture;
 mod changelog;
 pub mod feedback;
+mod heartbeat;
 mod held;
 pub mod identity;
 mod incidents;
@@ -228,8 +229,9 @@ impl Monitor {
         state.note_who(activity, |text| terms.intern(text));
         self.stats.activities += 1;
         self.stats.late += u64::from(state.usage.last_seen > Some(event.time));
-        let first_seen = state.usage.first_seen;
+        let (first_seen, last_seen) = (state.usage.first_seen, state.usage.last_seen);
         state.usage.note(event, &terms);
+        self.note_run(id.as_str(), state, (event, last_seen), effects);
         outdate(state);
         self.expire_feedback(state, event.time);
         let mut words = Words { terms: &terms, peers: &mut self.peers };
@@ -293,7 +295,7 @@ impl Monitor {
         self.settle(id, state, event.received);
     }
 
-    /// Lets time pass to `now`: closes quiet incidents, judges unused identities, publishes what became quiet.
+    /// Lets time pass to `now`: closes quiet incidents, judges what is unused or overdue, publishes what became quiet.
     pub fn tick(&mut self, now: ProcessingTime, effects: &mut Vec<Effect>) {
         let shared = Arc::clone(&self.shared);
         let now = self.inputs.as_of(now);
@@ -307,10 +309,10 @@ impl Monitor {
                     continue;
                 }
                 state.due = None;
-                let before = effects.len();
+                let before = (effects.len(), state.missed.is_some());
                 self.close_if_over(id.as_str(), &mut state, now, effects);
                 self.judge_and_publish(id.as_str(), &mut state, now, effects);
-                if effects.len() > before {
+                if (effects.len(), state.missed.is_some()) != before {
                     self.book(&id, &mut state);
                 }
                 self.reschedule(&id, &mut state, now);
@@ -404,7 +406,8 @@ impl Monitor {
             state.usage.last_seen.map(|last| ProcessingTime::from_millis(last.millis() + window_ms));
         let tomorrow = now.plus_millis(DAY_MS);
         let judge = in_use_until.filter(|until| *until > now).map_or(tomorrow, |until| until.min(tomorrow));
-        [publish, close].into_iter().flatten().fold(judge, Ord::min)
+        let overdue = self.overdue_at(state, now, tomorrow);
+        [publish, close, overdue].into_iter().flatten().fold(judge, Ord::min)
     }
 
     fn recreate(&mut self, activity: &Activity<'_>, state: &mut IdentityState, effects: &mut Vec<Effect>) {
@@ -415,7 +418,9 @@ impl Monitor {
                 incident.close(&subject, self.shared.settings.incident).map(|r| Effect::Alert(Box::new(r))),
             );
         }
-        self.end_unused(&activity.identity.id, state, activity.event.received, effects);
+        let (id, received) = (&activity.identity.id, activity.event.received);
+        self.end_unused(id, state, received, effects);
+        self.end_missed(id, state, crate::detect::heartbeat::Ending::Renewed, received, effects);
         self.peers.remove_all(&state.behaviour.terms);
         state.start_over(activity.event.time);
     }

@@ -52,6 +52,21 @@ pub fn of_ending(subject: &Subject, ending: Ending) -> String {
     format!("{}: {what}.", who(subject))
 }
 
+/// The message of the finding that a job has not run since `last_seen`, for longer than `silence`.
+#[must_use]
+pub fn of_missed_run(subject: &Subject, rhythm: &str, silence: &str, last_seen: &str) -> String {
+    format!(
+        "{}: no run for more than {silence} (last {last_seen}). It ran {rhythm}, and its log source was covered since.",
+        who(subject)
+    )
+}
+
+/// The message of the report that ends that finding.
+#[must_use]
+pub fn of_missed_run_ending(subject: &Subject, what: &str) -> String {
+    format!("{}: {what}.", who(subject))
+}
+
 /// The identity as a person reads it: kind and name, then its owner.
 fn who(subject: &Subject) -> String {
     let kind = subject.kind.as_str().replace('_', " ");
