@@ -13,8 +13,8 @@ use super::{Detectors, message};
 /// Confidence that something is wrong: that the job did not run is certain, but it may be meant to end.
 const CONFIDENCE: u8 = 60;
 
-/// Hours up to which a time is told in hours, and above it in days.
-const HOURS_TOLD: i64 = 100;
+/// Hours from which on a time is told in days: below five, a part of a day matters.
+const HOURS_TOLD: i64 = 120;
 
 /// How much a detector of missed runs forgives.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,7 +61,7 @@ impl Patience {
 }
 
 impl Detectors {
-    /// The detectors of missed runs, whatever their status, each with its patience: those that alert first.
+    /// The detectors that judge missed runs, whatever their status, each with its patience: those that alert first.
     #[must_use]
     pub fn heartbeats(&self) -> Vec<(&Arc<Detector>, Patience)> {
         let patience = self.detectors.iter().map(|detector| Patience::of(&detector.rule));

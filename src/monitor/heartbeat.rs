@@ -9,7 +9,7 @@ use crate::activity::Event;
 use crate::baseline::cadence::Rhythm;
 use crate::detect::finding::IncidentReport;
 use crate::detect::heartbeat::{Ending, Patience};
-use crate::detect::{Fate, fate};
+use crate::detect::{Detector, Fate, fate};
 use crate::term::Term;
 use crate::time::{EventTime, HOUR_MS, ProcessingTime};
 
@@ -70,7 +70,10 @@ impl Monitor {
         if earliest >= tomorrow || state.missed.is_some() || state.unused.is_some() {
             return None;
         }
-        let due = |(_, patience): (_, Patience)| {
+        let due = |(detector, patience): (&Arc<Detector>, Patience)| {
+            if !detector.runs() {
+                return None;
+            }
             let rhythm = state.cadence.rhythm(patience.min_runs, patience.min_days)?;
             // Only what is longer is missed.
             Some(last.plus_millis(patience.allowed_ms(rhythm, max_silence_ms) + 1))
