@@ -21,6 +21,7 @@ pub mod publish;
 pub mod rehearsal;
 mod reload;
 mod schedule;
+mod sources;
 pub mod state;
 mod stats;
 #[cfg(test)]
@@ -54,6 +55,7 @@ pub use view::{Filter, View};
 
 use identity::{IdentityState, Published, PublishedRecord, Whose};
 use schedule::Schedule;
+use sources::Place;
 use state::{Settings, Shared};
 
 /// One input of the monitor.
@@ -72,6 +74,19 @@ pub enum Record<'a> {
     Lost(InputLoss),
     /// An analyst says something about an identity.
     Feedback(Box<Feedback>),
+    /// Logs came that cannot be read.
+    Unreadable(Vec<Unreadable>),
+}
+
+/// What was received in an hour and cannot be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unreadable {
+    /// Hour of the reception, since 1970.
+    pub hour: u32,
+    /// Whole payloads of which nobody knows how many records they hold.
+    pub payloads: u32,
+    /// Single records.
+    pub records: u32,
 }
 
 /// Messages of one input partition were gone before they were read: what was received from its last
@@ -136,6 +151,8 @@ pub struct Monitor {
     next_upkeep: ProcessingTime,
     budget: Budget,
     budget_settings: budget::Settings,
+    place: Place,
+    next_sources: ProcessingTime,
 }
 
 /// What changed since the changelog was written.
@@ -176,12 +193,15 @@ impl Monitor {
             next_upkeep: ProcessingTime::default(),
             budget: Budget::default(),
             budget_settings: budget::Settings::new(&config.detection),
+            place: Place::ONLY,
+            next_sources: ProcessingTime::default(),
         }
     }
 
-    /// The same, as one of so many partitions, which share the alert budget.
+    /// The same, as one (from 0) of so many partitions, which share the alert budget and the log sources to look after.
     #[must_use]
-    pub fn as_one_of(mut self, partitions: usize) -> Self {
+    pub fn as_one_of(mut self, number: usize, partitions: usize) -> Self {
+        self.place = Place { number, partitions };
         self.budget_settings = self.budget_settings.of_one_in(partitions);
         self
     }
@@ -195,6 +215,7 @@ impl Monitor {
             Record::Progress(inputs) => self.progress(inputs),
             Record::Lost(loss) => self.lost_input(loss),
             Record::Feedback(feedback) => self.feedback(feedback, effects),
+            Record::Unreadable(unreadable) => self.unreadable(unreadable),
         }
     }
 
@@ -318,6 +339,7 @@ impl Monitor {
                 self.reschedule(&id, &mut state, now);
             }
         }
+        self.judge_sources(now, effects);
         if now >= self.next_upkeep {
             self.next_upkeep = now.plus_millis(UPKEEP_EVERY_MS);
             self.upkeep(now);
@@ -386,28 +408,6 @@ impl Monitor {
             self.stats.recount(state.counted, counted);
             state.counted = counted;
         }
-    }
-
-    fn reschedule(&mut self, id: &Term, state: &mut IdentityState, now: ProcessingTime) {
-        let next = self.next_due(state, now);
-        if state.due.is_none_or(|due| due > next.plus_millis(crate::time::MINUTE_MS)) {
-            state.due = Some(self.schedule.add(id.clone(), next));
-        }
-    }
-
-    /// When an identity must be looked at even if nothing arrives: within a day at the latest, so that entries which
-    /// activity has overtaken do not pile up on the schedule.
-    fn next_due(&self, state: &IdentityState, now: ProcessingTime) -> ProcessingTime {
-        let settings = &self.shared.settings;
-        let publish = quiet_since(state).map(|since| since.plus_millis(settings.publish_every_ms));
-        let close = state.incident.as_ref().map(|incident| incident.due_at(settings.incident));
-        let window_ms = posture::window_ms(state, settings.unused_after_days);
-        let in_use_until =
-            state.usage.last_seen.map(|last| ProcessingTime::from_millis(last.millis() + window_ms));
-        let tomorrow = now.plus_millis(DAY_MS);
-        let judge = in_use_until.filter(|until| *until > now).map_or(tomorrow, |until| until.min(tomorrow));
-        let overdue = self.overdue_at(state, now, tomorrow);
-        [publish, close, overdue].into_iter().flatten().fold(judge, Ord::min)
     }
 
     fn recreate(&mut self, activity: &Activity<'_>, state: &mut IdentityState, effects: &mut Vec<Effect>) {

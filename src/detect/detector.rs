@@ -239,6 +239,13 @@ pub enum Rule {
         /// Hours that may pass on top of that.
         min_slack_hours: u32,
     },
+    /// Posture, of a log source: it says nothing for longer than is usual of it.
+    SourceSilent {
+        /// How many times the longest usual silence.
+        times_usual: f32,
+        /// Days of history before it is missed; at least 14.
+        min_history_days: u32,
+    },
 }
 
 /// What a signal weighs at most, where a detector sets no limit of its own.
@@ -306,7 +313,8 @@ impl Rule {
             | Self::Dormancy { .. }
             | Self::Unused {}
             | Self::NeverUsed {}
-            | Self::MissedHeartbeat { .. } => Axis::Fact,
+            | Self::MissedHeartbeat { .. }
+            | Self::SourceSilent { .. } => Axis::Fact,
         }
     }
 
@@ -328,6 +336,7 @@ impl Rule {
             Self::Unused {} => "unused",
             Self::NeverUsed {} => "never_used",
             Self::MissedHeartbeat { .. } => "missed_heartbeat",
+            Self::SourceSilent { .. } => "source_silent",
         }
     }
 }

@@ -6,12 +6,15 @@ use crate::baseline::cadence::Rhythm;
 use crate::time::{DAY_MS, EventTime, HOUR_MS, MINUTE_MS, ProcessingTime};
 
 use super::detector::{Detector, Rule, Status};
-use super::fact::Fact;
-use super::finding::{IncidentReport, Stage, Subject};
+use super::finding::{IncidentReport, Severity, Stage, Subject};
+use super::posture::Posture;
 use super::{Detectors, message};
 
 /// Confidence that something is wrong: that the job did not run is certain, but it may be meant to end.
 const CONFIDENCE: u8 = 60;
+
+/// Risk of a job that stopped: a standing one.
+const RISK: u8 = 20;
 
 /// Hours from which on a time is told in days: below five, a part of a day matters.
 const HOURS_TOLD: i64 = 120;
@@ -83,16 +86,18 @@ impl IncidentReport {
         now: ProcessingTime,
     ) -> Self {
         let (rhythm, silence) = (words(rhythm), duration(allowed_ms));
-        let fact = Fact {
+        let posture = Posture {
             stage: Stage::Create,
             key: last_seen.millis().to_string(),
             since: Some(last_seen),
+            risk: RISK,
+            at_most: Severity::Low,
             confidence: CONFIDENCE,
             message: message::of_missed_run(&subject, &rhythm, &silence, &minute(last_seen)),
             expected: format!("a run {rhythm}"),
             observed: format!("no run for more than {silence}"),
         };
-        fact.report(detector, subject, now)
+        posture.report(detector, subject, now)
     }
 
     /// The report that ends the finding that there was no run after `last_seen`.
@@ -111,16 +116,18 @@ impl IncidentReport {
             Ending::Renewed => "another identity has its name now".to_owned(),
             Ending::Forgotten => "not followed any more, since there are too many identities".to_owned(),
         };
-        let fact = Fact {
+        let posture = Posture {
             stage: Stage::Close,
             key: last_seen.millis().to_string(),
             since: Some(last_seen),
+            risk: RISK,
+            at_most: Severity::Low,
             confidence: CONFIDENCE,
             message: message::of_missed_run_ending(&subject, &what),
             expected: format!("a run after {}", minute(last_seen)),
             observed: what,
         };
-        fact.report(detector, subject, now)
+        posture.report(detector, subject, now)
     }
 }
 

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use crate::time::{EventTime, ProcessingTime};
 
 use super::detector::Detector;
-use super::fact::Fact;
-use super::finding::{IncidentReport, Stage, Subject};
+use super::finding::{IncidentReport, Severity, Stage, Subject};
 use super::message;
+use super::posture::Posture;
 
 /// Confidence in a finding about use: the coverage proves it.
 const CONFIDENCE: u8 = 95;
+
+/// Risk of an unused identity: a standing one, far below that of an attack under way.
+const RISK: u8 = 20;
 
 /// Why a finding that an identity is unused ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,18 +66,19 @@ fn report(
     detector: &Arc<Detector>,
     subject: Subject,
     (stage, message, observed): (Stage, String, String),
-    key: (Option<EventTime>, u32),
+    (last_seen, window_days): (Option<EventTime>, u32),
     now: ProcessingTime,
 ) -> IncidentReport {
-    let last_seen = key.0.map_or(0, EventTime::millis);
-    let fact = Fact {
+    let posture = Posture {
         stage,
-        key: format!("{last_seen}\0{}", key.1),
-        since: key.0,
-        confidence: CONFIDENCE,
+        key: format!("{}\0{window_days}", last_seen.map_or(0, EventTime::millis)),
+        since: last_seen,
         message,
-        expected: format!("used within {} days", key.1),
+        expected: format!("used within {window_days} days"),
         observed,
+        risk: RISK,
+        at_most: Severity::Low,
+        confidence: CONFIDENCE,
     };
-    fact.report(detector, subject, now)
+    posture.report(detector, subject, now)
 }

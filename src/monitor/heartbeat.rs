@@ -64,7 +64,7 @@ impl Monitor {
         now: ProcessingTime,
         tomorrow: ProcessingTime,
     ) -> Option<ProcessingTime> {
-        let max_silence_ms = self.shared.settings.max_silence_ms;
+        let max_silence_ms = self.max_silence_ms();
         let last = ProcessingTime::from_millis(state.usage.last_seen?.millis());
         let earliest = last.plus_millis(state.cadence.least_silence_ms()?.saturating_add(max_silence_ms));
         if earliest >= tomorrow || state.missed.is_some() || state.unused.is_some() {
@@ -121,7 +121,7 @@ impl Monitor {
     fn overdue(&self, state: &IdentityState, patience: Patience, now: ProcessingTime) -> Option<Overdue> {
         let rhythm = state.cadence.rhythm(patience.min_runs, patience.min_days)?;
         let last_seen = state.usage.last_seen?;
-        let allowed_ms = patience.allowed_ms(rhythm, self.shared.settings.max_silence_ms);
+        let allowed_ms = patience.allowed_ms(rhythm, self.max_silence_ms());
         let now = EventTime::from_millis(now.millis());
         if now.millis_since(last_seen) <= allowed_ms || state.has_more_scopes {
             return None;
@@ -131,6 +131,12 @@ impl Monitor {
         let silence_ms = coverage.until?.min(now).millis_since(last_seen);
         let is_proven = coverage.gaps.is_empty() && silence_ms > allowed_ms;
         is_proven.then_some(Overdue { rhythm, last_seen, allowed_ms })
+    }
+
+    /// The longest silence of a log source that may count as covered, in milliseconds. Sources that are silent each week are so for longer,
+    /// and so are the jobs that they tell of.
+    fn max_silence_ms(&self) -> i64 {
+        i64::from(self.shared.settings.coverage.limits.silence) * HOUR_MS
     }
 
     fn end_missed_if_over(

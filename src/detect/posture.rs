@@ -1,4 +1,4 @@
-//! Reports of facts: findings that stand or fall by themselves, where behaviour adds up to incidents.
+//! Reports that state a fact about how things stand, rather than what somebody did: posture findings.
 
 use std::sync::Arc;
 
@@ -9,26 +9,34 @@ use crate::time::{EventTime, ProcessingTime};
 use super::detector::Detector;
 use super::finding::{EventEvidence, IncidentReport, Severity, Signal, Stage, Subject};
 
-/// Risk of such a finding: a standing one, far below that of an attack under way.
-const RISK: u8 = 20;
-
-/// What is found, or not so any more.
-pub(super) struct Fact {
-    /// Create or close.
+/// What a posture finding says.
+#[derive(Clone, Debug)]
+pub(super) struct Posture {
+    /// Whether it opens or ends.
     pub(super) stage: Stage,
-    /// What tells this finding from others of the identity and family.
+    /// What tells it from other findings of the same family about the same subject.
     pub(super) key: String,
-    /// Since when it is so.
+    /// Since when it is so, where that is known.
     pub(super) since: Option<EventTime>,
+    /// What happened, in a sentence that stands alone.
+    pub(super) message: String,
+    /// What should be.
+    pub(super) expected: String,
+    /// What is.
+    pub(super) observed: String,
+    /// Risk, 0 to 100: a standing one.
+    pub(super) risk: u8,
+    /// Severity it has at most.
+    pub(super) at_most: Severity,
     /// How sure it is, 0 to 100.
     pub(super) confidence: u8,
-    pub(super) message: String,
-    pub(super) expected: String,
-    pub(super) observed: String,
 }
 
-impl Fact {
+impl Posture {
     /// The report of it.
+    ///
+    /// It is named by what was found and not by which detector found it: should another take over before it ends, the end is
+    /// still of the same finding.
     pub(super) fn report(
         self,
         detector: &Arc<Detector>,
@@ -36,6 +44,7 @@ impl Fact {
         now: ProcessingTime,
     ) -> IncidentReport {
         let time = EventTime::from_millis(now.millis());
+        let seed = format!("{}\0{}\0{}", detector.rule.family(), subject.identity_id, self.key);
         let signal = Signal {
             detector: Arc::clone(detector),
             bits: 0.0,
@@ -47,7 +56,7 @@ impl Fact {
             evidence: EventEvidence::default(),
         };
         IncidentReport {
-            uid: uid(detector, &subject, &self.key),
+            uid: format!("{:032x}", xxh3_128(seed.as_bytes())),
             stage: self.stage,
             sequence: if self.stage == Stage::Create { 1 } else { 2 },
             found_at: now,
@@ -55,19 +64,12 @@ impl Fact {
             last_seen: time,
             signals: vec![signal],
             signal_count: 1,
-            risk: RISK,
-            severity: detector.severity.min(Severity::Low),
+            risk: self.risk,
+            severity: detector.severity.min(self.at_most),
             confidence: self.confidence,
             message: self.message,
             settlement: None,
             subject,
         }
     }
-}
-
-/// Names the finding by what was found and not by which detector found it: should another take over before it ends, the end
-/// is still of the same finding.
-fn uid(detector: &Detector, subject: &Subject, key: &str) -> String {
-    let seed = format!("{}\0{}\0{key}", detector.rule.family(), subject.identity_id);
-    format!("{:032x}", xxh3_128(seed.as_bytes()))
 }
