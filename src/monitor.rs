@@ -44,7 +44,7 @@ use crate::detect::budget::{self, Budget};
 use crate::detect::finding::IncidentReport;
 use crate::identity::DeclaredChange;
 use crate::term::{Interner, Lexicon, Term};
-use crate::time::{DAY_MS, EventTime, HOUR_MS, ProcessingTime};
+use crate::time::{EventTime, HOUR_MS, ProcessingTime};
 
 pub use changelog::Vocabulary;
 pub use feedback::{Feedback, Verdict};
