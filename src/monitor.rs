@@ -7,6 +7,7 @@
 pub(crate) mod fixture;
 mod changelog;
 pub mod feedback;
+mod heartbeat;
 mod held;
 pub mod identity;
 mod incidents;
@@ -43,7 +44,7 @@ use crate::detect::budget::{self, Budget};
 use crate::detect::finding::IncidentReport;
 use crate::identity::DeclaredChange;
 use crate::term::{Interner, Lexicon, Term};
-use crate::time::{DAY_MS, EventTime, HOUR_MS, ProcessingTime};
+use crate::time::{EventTime, HOUR_MS, ProcessingTime};
 
 pub use changelog::Vocabulary;
 pub use feedback::{Feedback, Verdict};
@@ -147,7 +148,7 @@ pub struct Monitor {
     stats: Stats,
     inputs: Inputs,
     input_topics: Vec<String>,
-    next_upkeep: ProcessingTime,
+    upkept_at: ProcessingTime,
     budget: Budget,
     budget_settings: budget::Settings,
     place: Place,
@@ -171,7 +172,8 @@ pub struct Changes {
     pub budget: bool,
 }
 
-/// How often limits are looked after.
+/// How often limits are looked after: at whole multiples of it, as of that time, so that it does not matter when a process
+/// started.
 const UPKEEP_EVERY_MS: i64 = HOUR_MS;
 
 impl Monitor {
@@ -189,7 +191,7 @@ impl Monitor {
             stats: Stats { threshold_risk: u64::from(config.detection.incident_risk), ..Stats::default() },
             inputs: Inputs::default(),
             input_topics: input_topics(config),
-            next_upkeep: ProcessingTime::default(),
+            upkept_at: ProcessingTime::default(),
             budget: Budget::default(),
             budget_settings: budget::Settings::new(&config.detection),
             place: Place::ONLY,
@@ -249,14 +251,13 @@ impl Monitor {
         state.note_who(activity, |text| terms.intern(text));
         self.stats.activities += 1;
         self.stats.late += u64::from(state.usage.last_seen > Some(event.time));
-        let first_seen = state.usage.first_seen;
+        let (first_seen, last_seen) = (state.usage.first_seen, state.usage.last_seen);
         state.usage.note(event, &terms);
+        self.note_run(id.as_str(), state, (event, last_seen), effects);
         outdate(state);
         self.expire_feedback(state, event.time);
         let mut words = Words { terms: &terms, peers: &mut self.peers };
         let mut sighting = state.behaviour.observe(event, first_seen, shared.settings.behaviour, &mut words);
-        sighting.is_pause_covered =
-            sighting.pause_days > 0 && self.was_covered(state, event, sighting.pause_days);
         self.stats.count_evictions("terms", u64::from(sighting.evictions));
         self.detect(activity, state, &mut sighting, effects);
         self.publish_if_due(id.as_str(), state, &sighting, event.received, effects);
@@ -314,7 +315,7 @@ impl Monitor {
         self.settle(id, state, event.received);
     }
 
-    /// Lets time pass to `now`: closes quiet incidents, judges unused identities, publishes what became quiet.
+    /// Lets time pass to `now`: closes quiet incidents, judges what is unused or overdue, publishes what became quiet.
     pub fn tick(&mut self, now: ProcessingTime, effects: &mut Vec<Effect>) {
         let shared = Arc::clone(&self.shared);
         let now = self.inputs.as_of(now);
@@ -328,19 +329,20 @@ impl Monitor {
                     continue;
                 }
                 state.due = None;
-                let before = effects.len();
+                let before = (effects.len(), state.standing());
                 self.close_if_over(id.as_str(), &mut state, now, effects);
                 self.judge_and_publish(id.as_str(), &mut state, now, effects);
-                if effects.len() > before {
+                if before != (effects.len(), state.standing()) {
                     self.book(&id, &mut state);
                 }
                 self.reschedule(&id, &mut state, now);
             }
         }
         self.judge_sources(now, effects);
-        if now >= self.next_upkeep {
-            self.next_upkeep = now.plus_millis(UPKEEP_EVERY_MS);
-            self.upkeep(now);
+        let hour = now.plus_millis(-now.millis().rem_euclid(UPKEEP_EVERY_MS));
+        if hour > self.upkept_at {
+            self.upkept_at = hour;
+            self.upkeep(hour);
         }
     }
 
@@ -375,13 +377,6 @@ impl Monitor {
         View { shared: Arc::clone(&self.shared) }
     }
 
-    /// Whether the log sources of an identity were covered during a pause of so many days before an event.
-    fn was_covered(&self, state: &IdentityState, event: &Event<'_>, pause_days: u32) -> bool {
-        let scopes = state.scopes.iter().map(Term::as_str);
-        let pause_ms = i64::from(pause_days) * DAY_MS;
-        self.shared.coverage().over(scopes, event.time, pause_ms).gaps.is_empty()
-    }
-
     fn entry<'a>(shared: &'a Shared, id: &str) -> dashmap::mapref::one::RefMut<'a, Term, Box<IdentityState>> {
         match shared.identities.get_mut(id) {
             Some(state) => state,
@@ -408,27 +403,6 @@ impl Monitor {
         }
     }
 
-    fn reschedule(&mut self, id: &Term, state: &mut IdentityState, now: ProcessingTime) {
-        let next = self.next_due(state, now);
-        if state.due.is_none_or(|due| due > next.plus_millis(crate::time::MINUTE_MS)) {
-            state.due = Some(self.schedule.add(id.clone(), next));
-        }
-    }
-
-    /// When an identity must be looked at even if nothing arrives: within a day at the latest, so that entries which
-    /// activity has overtaken do not pile up on the schedule.
-    fn next_due(&self, state: &IdentityState, now: ProcessingTime) -> ProcessingTime {
-        let settings = &self.shared.settings;
-        let publish = quiet_since(state).map(|since| since.plus_millis(settings.publish_every_ms));
-        let close = state.incident.as_ref().map(|incident| incident.due_at(settings.incident));
-        let window_ms = posture::window_ms(state, settings.unused_after_days);
-        let in_use_until =
-            state.usage.last_seen.map(|last| ProcessingTime::from_millis(last.millis() + window_ms));
-        let tomorrow = now.plus_millis(DAY_MS);
-        let judge = in_use_until.filter(|until| *until > now).map_or(tomorrow, |until| until.min(tomorrow));
-        [publish, close].into_iter().flatten().fold(judge, Ord::min)
-    }
-
     fn recreate(&mut self, activity: &Activity<'_>, state: &mut IdentityState, effects: &mut Vec<Effect>) {
         if let Some(mut incident) = state.incident.take() {
             self.stats.open_incidents -= u64::from(incident.is_open());
@@ -437,7 +411,9 @@ impl Monitor {
                 incident.close(&subject, self.shared.settings.incident).map(|r| Effect::Alert(Box::new(r))),
             );
         }
-        self.end_unused(&activity.identity.id, state, activity.event.received, effects);
+        let (id, received) = (&activity.identity.id, activity.event.received);
+        self.end_unused(id, state, received, effects);
+        self.end_missed(id, state, crate::detect::heartbeat::Ending::Renewed, received, effects);
         self.peers.remove_all(&state.behaviour.terms);
         state.start_over(activity.event.time);
     }

@@ -1,5 +1,6 @@
 //! Detection: detectors raise signals, signals add up to risk, risk opens incidents.
 
+pub mod bound;
 pub mod budget;
 pub mod builtin;
 pub mod detector;
@@ -8,6 +9,7 @@ pub mod explain;
 pub mod families;
 pub mod finding;
 pub mod form;
+pub mod heartbeat;
 pub mod incident;
 pub mod message;
 mod posture;
