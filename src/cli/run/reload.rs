@@ -81,7 +81,7 @@ async fn reload_enrichment(config: &Arc<Config>, process: &Arc<Process>) {
             );
             return process.enrich(Arc::new(enrichment));
         }
-        Ok(Err(Failure::Usage(error) | Failure::Failed(error))) => error.to_string(),
+        Ok(Err(Failure::Usage(error) | Failure::Failed(error) | Failure::Stale(error))) => error.to_string(),
         Err(error) => error.to_string(),
     };
     process.refuse_enrichment();
