@@ -71,6 +71,8 @@ pub enum Record<'a> {
     Lost(InputLoss),
     /// An analyst says something about an identity.
     Feedback(Box<Feedback>),
+    /// Everything that log sources reported in these hours has been taken in, as an archive's digests prove: their silence too.
+    Complete(Vec<CoverageMark>),
 }
 
 /// Messages of one input partition were gone before they were read: what was received from its last
@@ -190,7 +192,7 @@ impl Monitor {
         match record {
             Record::Activity(activity) => self.activity(activity, effects),
             Record::Declared(change) => self.declared(change, effects),
-            Record::Coverage(marks) => self.coverage(marks),
+            Record::Coverage(marks) | Record::Complete(marks) => self.coverage(marks),
             Record::Progress(inputs) => self.progress(inputs),
             Record::Lost(loss) => self.lost_input(loss),
             Record::Feedback(feedback) => self.feedback(feedback, effects),
@@ -237,6 +239,11 @@ impl Monitor {
         sighting.is_pause_covered =
             sighting.pause_days > 0 && self.was_covered(state, event, sighting.pause_days);
         self.stats.count_evictions("terms", u64::from(sighting.evictions));
+        if event.is_past {
+            self.stats.past += 1;
+            // Published once the identity is quiet, and not for every hour of its history.
+            return self.settle(id, state, event.received);
+        }
         self.detect(activity, state, &mut sighting, effects);
         self.publish_if_due(id.as_str(), state, &sighting, event.received, effects);
         self.settle(id, state, event.received);
@@ -289,7 +296,9 @@ impl Monitor {
             return;
         }
         let mut sighting = state.behaviour.observe_unproven(event);
-        self.detect(activity, state, &mut sighting, effects);
+        if !event.is_past {
+            self.detect(activity, state, &mut sighting, effects);
+        }
         self.settle(id, state, event.received);
     }
 

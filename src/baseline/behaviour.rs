@@ -6,6 +6,7 @@ use crate::term::Term;
 use crate::time::{DAY_MS, EventTime, HOUR_MS};
 
 use super::dimension::Dimension;
+use super::history::History;
 use super::hours::HourProfile;
 use super::novelty::{Innovation, decay_active_days};
 use super::peers::Peers;
@@ -42,6 +43,8 @@ pub struct Behaviour {
     pub last_day: u32,
     /// Longest pause between active days so far, in days.
     pub longest_pause_days: u32,
+    /// Days learned behind those that are known.
+    pub history: History,
     /// Values by dimension.
     pub terms: TermSets,
     /// Habit of bringing new values, by dimension.
@@ -183,7 +186,7 @@ impl Behaviour {
         words: &mut Words<'_>,
     ) -> Sighting {
         let age_days = first_seen.map_or(0, |first| event.time.day().saturating_sub(first.day()));
-        let pause_days = self.pass_days(event.time);
+        let pause_days = self.pass_days(event, first_seen);
         let is_known = self.active_days >= MIN_ACTIVE_DAYS || self.activities >= MANY_ACTIVITIES;
         let is_settled = age_days >= settings.learning_days && is_known;
         let mut sighting = Sighting {
@@ -263,16 +266,24 @@ impl Behaviour {
     }
 
     /// Moves on to the event's day. Returns the whole days without activity in between.
-    fn pass_days(&mut self, time: EventTime) -> u32 {
-        let day = time.day();
+    fn pass_days(&mut self, event: &Event<'_>, first_seen: Option<EventTime>) -> u32 {
+        let day = event.time.day();
         if day <= self.last_day {
+            if event.is_past && self.history.moves_on(day, first_seen) {
+                self.count_day();
+            }
             return 0;
         }
         let pause = if self.last_day == 0 { 0 } else { day - self.last_day - 1 };
         self.last_day = day;
+        self.count_day();
+        pause
+    }
+
+    /// Counts an active day. The decayed count is the same in whatever order days come.
+    fn count_day(&mut self) {
         self.active_days = decay_active_days(self.active_days);
         self.innovation.iter_mut().for_each(Innovation::pass_day);
-        pause
     }
 
     /// Whether signs of a person are new. They are learned while the identity is young, or when the first has aged.

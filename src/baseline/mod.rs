@@ -3,6 +3,7 @@
 pub mod behaviour;
 pub mod coverage;
 pub mod dimension;
+pub mod history;
 pub mod hours;
 pub mod last_seen;
 pub mod novelty;

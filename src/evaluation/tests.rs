@@ -218,6 +218,7 @@ fn activity(
         shared_event_id: None,
         scope: "aws".into(),
         provenance: crate::activity::Provenance::default(),
+        is_past: false,
     };
     Activity { identity, event }
 }

@@ -60,6 +60,7 @@ fn read(per_commit: usize) -> (Vec<String>, usize) {
                 timestamp: ProcessingTime::from_millis(START_MS + at_ms),
                 key: None,
                 value: Some(value.as_bytes()),
+                passage: Passage::Live,
             };
             processor.process(&message, &mut out).unwrap();
         }
@@ -149,7 +150,7 @@ fn feedback_is_routed_to_its_identity_or_set_aside_with_a_reason() {
         // The inputs' one topic, the inventory, and then this one.
         let source = Source { topic: 2, partition: 0 };
         let timestamp = ProcessingTime::from_millis(START_MS);
-        processor.process(&Message { source, offset: 7, timestamp, key: Some(key), value }, out).unwrap()
+        processor.process(&Message { source, offset: 7, timestamp, key: Some(key), value, passage: Passage::Live }, out).unwrap()
     };
     let word = |verdict: &str| {
         serde_json::json!({"schema": "nhi.feedback/1", "identity_id": role, "verdict": verdict, "by": "ana",

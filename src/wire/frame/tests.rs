@@ -54,6 +54,7 @@ fn activity(is_full: bool) -> Activity<'static> {
             shared_event_id: some("s-1"),
             scope: "aws:111122223333:eu-west-1".into(),
             provenance: Provenance { source: "cloudtrail".into(), partition: 3, offset: 41, index: 2 },
+            is_past: is_full,
         },
     }
 }
@@ -97,6 +98,11 @@ fn one_of_each() -> Vec<Record<'static>> {
             by: "ana".into(),
             reason: "change 4711".into(),
         })),
+        Record::Complete(vec![CoverageMark {
+            scope: "aws:111122223333:eu-west-1".into(),
+            hours: vec![491_625, 491_626],
+            until_ms: 1_769_853_600_000,
+        }]),
     ]
 }
 
@@ -123,8 +129,8 @@ fn hex(bytes: &[u8]) -> String {
 /// When this fails after a release, frames in flight during an upgrade are misread: count `VERSION` up, and keep reading
 /// the old one. Before the first release, `NHI_UPDATE_GOLDEN=1` writes the file.
 #[test]
-fn version_1_frames_have_these_bytes() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/wire/frame/frame_v1.hex");
+fn version_2_frames_have_these_bytes() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/wire/frame/frame_v2.hex");
     let found = hex(&frame_of(&one_of_each()));
     if std::env::var_os("NHI_UPDATE_GOLDEN").is_some() {
         std::fs::write(path, format!("{found}\n")).unwrap();

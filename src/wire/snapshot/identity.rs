@@ -1,4 +1,4 @@
-//! One identity's state as a snapshot holds it, version 3.
+//! One identity's state as a snapshot holds it, version 4.
 //!
 //! First the parts of fixed number, then the log sources, the values by dimension, the keys against duplicates and the hours
 //! of the week, whose numbers the first part tells. Fields are only ever added behind a new version: postcard has no names,
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use thin_vec::ThinVec;
 
 use crate::activity::{Classification, Kind};
+use crate::baseline::history::History;
 use crate::baseline::hours::HourProfile;
 use crate::baseline::novelty::Innovation;
 use crate::baseline::rate::HourlyRate;
@@ -77,6 +78,7 @@ struct BehaviourSnapshot<'a> {
     is_human_use_known: bool,
     #[serde(borrow)]
     new_origin: Option<(&'a str, EventTime)>,
+    history: History,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -255,6 +257,7 @@ impl<'a> BehaviourSnapshot<'a> {
             human_since: behaviour.human_since,
             is_human_use_known: behaviour.is_human_use_known,
             new_origin: behaviour.new_origin.as_deref().map(|(term, since)| (term.as_str(), *since)),
+            history: behaviour.history,
         }
     }
 
@@ -264,6 +267,7 @@ impl<'a> BehaviourSnapshot<'a> {
             active_days: self.active_days,
             last_day: self.last_day,
             longest_pause_days: self.longest_pause_days,
+            history: self.history,
             terms,
             innovation: self.innovation,
             rate: self.rates.0,
