@@ -14,6 +14,8 @@ mod inputs;
 mod loss;
 #[cfg(test)]
 mod order_tests;
+#[cfg(test)]
+mod past_tests;
 pub mod posture;
 mod publication;
 pub mod publish;

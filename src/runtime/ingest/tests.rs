@@ -117,7 +117,7 @@ fn a_log_source_that_no_frame_can_name_costs_its_own_records_and_no_others_marks
     };
     let IngestProcessor { frames, seen, counts, .. } = &mut processor;
     let counts = counts.entry(0).or_default();
-    let mut router = Router { payload, frames, seen, counts, out: &mut out };
+    let mut router = Router { payload, is_past: false, frames, seen, counts, out: &mut out };
     for (id, scope) in
         [("a", String::new()), ("b", "x".repeat(frame::MAX_RECORD_BYTES)), ("c", String::new())]
     {
@@ -177,4 +177,67 @@ fn feedback_is_routed_to_its_identity_or_set_aside_with_a_reason() {
     assert_eq!(reasons, ["unknown_word", "identity_id_mismatch"]);
     let counts = &processor.counts[&2];
     assert_eq!((counts.records, counts.activities, counts.skipped["tombstone"]), (4, 1, 1));
+}
+
+/// What the monitors are told of these messages of one log source, in three partitions.
+fn told(messages: &[(Passage, String)]) -> (Vec<Record<'static>>, IngestProcessor) {
+    let (mut processor, mut out) = (processor(), Outbox::new());
+    for (offset, (passage, value)) in (0..).zip(messages) {
+        let message = Message {
+            source: Source { topic: 0, partition: 0 },
+            offset,
+            timestamp: ProcessingTime::from_millis(START_MS + 100 * DAY_MS),
+            key: None,
+            value: Some(value.as_bytes()),
+            passage: *passage,
+        };
+        assert_eq!(processor.process(&message, &mut out).unwrap(), 1);
+    }
+    processor.before_commit(&mut out).unwrap();
+    let mut told = Vec::new();
+    for record in out.drain().filter(|record| record.output == Output::Activity) {
+        let frame: &'static [u8] = Box::leak(record.value.unwrap().into_boxed_slice());
+        frame::decode(frame, |record| told.push(record)).unwrap();
+    }
+    (told, processor)
+}
+
+#[test]
+fn history_is_marked_and_covers_nothing_by_itself() {
+    let messages = [(Passage::Past, record("app", 0)), (Passage::Live, record("app", DAY_MS))];
+    let (told, _) = told(&messages);
+    let past: Vec<bool> = told
+        .iter()
+        .filter_map(|record| match record {
+            Record::Activity(activity) => Some(activity.event.is_past),
+            _ => None,
+        })
+        .collect();
+    let marks: Vec<u32> = told
+        .iter()
+        .filter_map(|record| match record {
+            Record::Coverage(marks) => Some(marks[0].hours[0]),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(past, [true, false]);
+    let live_hour = ((START_MS + DAY_MS) / HOUR_MS) as u32;
+    assert_eq!(marks, [live_hour; 3], "one for each partition");
+}
+
+#[test]
+fn what_a_backfill_covers_is_told_to_every_monitor_and_what_is_no_statement_is_set_aside() {
+    let hour = (START_MS / HOUR_MS) as u32;
+    let statement = |is_proven| {
+        let until = crate::time::EventTime::from_millis(START_MS + HOUR_MS);
+        let stated = backfill::Statement::new("linux:web", vec![(hour, hour + 1)], until, is_proven);
+        String::from_utf8(stated.to_bytes().unwrap()).unwrap()
+    };
+    let messages = [statement(false), statement(true), record("app", 0)].map(|value| (Passage::Statement, value));
+    let (told, processor) = told(&messages);
+    let coverage = told.iter().filter(|record| matches!(record, Record::Coverage(_))).count();
+    let complete = told.iter().filter(|record| matches!(record, Record::Complete(_))).count();
+    assert_eq!((coverage, complete, told.len()), (3, 3, 6));
+    let counts = &processor.counts[&0];
+    assert_eq!((counts.records, counts.skipped["backfill_statement"], counts.dead_lettered["bad_json"]), (3, 2, 1));
 }

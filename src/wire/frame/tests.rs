@@ -158,10 +158,10 @@ fn a_newer_version_is_refused_by_name() {
     let mut frame = frame_of(&one_of_each());
     frame[0] = VERSION + 1;
     let error = decode(&frame, |_| panic!("nothing may be read")).unwrap_err();
-    assert_eq!(error, Error::TooNew { found: 2 });
+    assert_eq!(error, Error::TooNew { found: VERSION + 1 });
     assert_eq!(
         error.to_string(),
-        "frame of version 2, this program reads up to 1: upgrade all monitors before the first ingest"
+        "frame of version 3, this program reads up to 2: upgrade all monitors before the first ingest"
     );
 }
 
