@@ -39,10 +39,9 @@ mod tests {
     fn each_day_before_those_that_are_known_counts_once() {
         let mut history = History::default();
         let first_seen = |day: i64| Some(EventTime::from_millis(day * DAY_MS));
-        let counted: Vec<bool> =
-            [(70, 100), (70, 70), (72, 70), (71, 70), (99, 70), (100, 70), (101, 70)]
-                .map(|(day, first)| history.moves_on(day, first_seen(first)))
-                .into();
+        let counted: Vec<bool> = [(70, 100), (70, 70), (72, 70), (71, 70), (99, 70), (100, 70), (101, 70)]
+            .map(|(day, first)| history.moves_on(day, first_seen(first)))
+            .into();
         assert_eq!(counted, [true, false, true, false, true, false, false]);
     }
 }

@@ -63,7 +63,10 @@ fn history_teaches_raises_nothing_and_is_published_once() {
 fn an_open_incident_neither_grows_nor_closes_by_history() {
     let (mut monitor, mut effects) = (empty_monitor(), Vec::new());
     for hour in 0..30 * 24 {
-        monitor.activity(&activity("app", &Sample::default(), hour * HOUR_MS, &format!("h{hour}")), &mut effects);
+        monitor.activity(
+            &activity("app", &Sample::default(), hour * HOUR_MS, &format!("h{hour}")),
+            &mut effects,
+        );
     }
     monitor.activity(&activity("app", &theft("curl"), 30 * DAY_MS, "theft"), &mut effects);
     let before = count(&effects);

@@ -126,12 +126,15 @@ impl Processor for IngestProcessor {
         };
         let counts = self.counts.entry(message.source.topic).or_default();
         let is_past = message.passage == Passage::Past;
-        let mut router = Router { payload, is_past, frames: &mut self.frames, seen: &mut self.seen, counts, out };
+        let mut router =
+            Router { payload, is_past, frames: &mut self.frames, seen: &mut self.seen, counts, out };
         let records = match (topic.content, message.value) {
             (Content::Inventory, value) => router.inventory(message.key, value),
             (Content::Feedback, Some(value)) => router.feedback(message.key, value, self.skew_ms),
             (Content::Logs(_) | Content::Feedback, None) => router.tombstone(),
-            (Content::Logs(_), Some(value)) if message.passage == Passage::Statement => router.statement(value),
+            (Content::Logs(_), Some(value)) if message.passage == Passage::Statement => {
+                router.statement(value)
+            }
             (Content::Logs(_), Some(_)) => self.ingest.ingest(payload, &mut router),
         };
         counts.messages += 1;
@@ -260,7 +263,8 @@ impl Router<'_> {
 
     /// Tells every monitor which hours a backfill covers. By then all of its records were taken in: `backfill` waits for that.
     fn statement(&mut self, value: &[u8]) -> u32 {
-        let told = backfill::Statement::parse(value, self.payload.received).map_err(|error| (error.kind(), error.to_string()));
+        let told = backfill::Statement::parse(value, self.payload.received)
+            .map_err(|error| (error.kind(), error.to_string()));
         let told = told.and_then(|statement| {
             let record = statement.into_record();
             self.frames.broadcast(&record, self.out).map_err(|error| (error.kind(), error.to_string()))

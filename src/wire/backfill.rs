@@ -158,7 +158,8 @@ mod tests {
     const RECEIVED: ProcessingTime = ProcessingTime::from_millis(1_000 * HOUR_MS);
 
     fn read(hours: &[(u32, u32)]) -> Result<Record<'static>, &'static str> {
-        let statement = Statement::new("aws:111122223333:eu-west-1", hours.into(), EventTime::default(), false);
+        let statement =
+            Statement::new("aws:111122223333:eu-west-1", hours.into(), EventTime::default(), false);
         let read = Statement::parse(&statement.to_bytes().unwrap(), RECEIVED);
         read.map(Statement::into_record).map_err(|error| error.kind())
     }

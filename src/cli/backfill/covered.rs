@@ -55,7 +55,9 @@ impl Covered {
         self.scopes.iter().flat_map(|(scope, source)| {
             let told = |runs: &[Run], is_proven| {
                 let runs = without(runs, &source.missing);
-                pieces(runs).into_iter().map(move |hours| Statement::new(scope, hours, source.until, is_proven))
+                pieces(runs)
+                    .into_iter()
+                    .map(move |hours| Statement::new(scope, hours, source.until, is_proven))
             };
             told(&source.reported, false).chain(told(&source.proven, true)).collect::<Vec<_>>()
         })

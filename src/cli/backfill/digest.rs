@@ -86,8 +86,17 @@ pub(super) fn find(folders: &[PathBuf]) -> Vec<LogFile> {
 
 /// Checks every file that the digests of this time list; they must be among `files`, which are those that are fed in. `on_digest`
 /// is called after each digest.
-pub(super) fn check(digests: &[LogFile], files: &[LogFile], span: Span, mut on_digest: impl FnMut()) -> Verdict {
-    let files = if digests.is_empty() { BTreeSet::new() } else { files.iter().map(|file| real(&file.path)).collect() };
+pub(super) fn check(
+    digests: &[LogFile],
+    files: &[LogFile],
+    span: Span,
+    mut on_digest: impl FnMut(),
+) -> Verdict {
+    let files = if digests.is_empty() {
+        BTreeSet::new()
+    } else {
+        files.iter().map(|file| real(&file.path)).collect()
+    };
     let mut verdict = Verdict { files, span, ..Verdict::default() };
     let mut hashes: BTreeMap<String, (String, PathBuf)> = BTreeMap::new();
     let mut links = Vec::new();
@@ -105,7 +114,9 @@ pub(super) fn check(digests: &[LogFile], files: &[LogFile], span: Span, mut on_d
         on_digest();
     }
     for (object, expected) in links {
-        if let Some((hash, path)) = hashes.get(&object).filter(|(hash, _)| !hash.eq_ignore_ascii_case(&expected)) {
+        if let Some((hash, path)) =
+            hashes.get(&object).filter(|(hash, _)| !hash.eq_ignore_ascii_case(&expected))
+        {
             let reason = format!("changed: the digest after it expects SHA-256 {expected}, it is {hash}");
             verdict.problems.push(NotRead { path: path.clone(), reason });
             verdict.distrust(path);
@@ -213,8 +224,9 @@ fn verify(
     path: &Path,
     files: &BTreeSet<PathBuf>,
 ) -> Result<(), (PathBuf, String)> {
-    let here = place(&listed.object, &digest.digest_object, path)
-        .ok_or_else(|| (PathBuf::from(&listed.object), format!("listed by {}, and in no place below it", path.display())))?;
+    let here = place(&listed.object, &digest.digest_object, path).ok_or_else(|| {
+        (PathBuf::from(&listed.object), format!("listed by {}, and in no place below it", path.display()))
+    })?;
     let failed = |reason: String| Err((here.clone(), reason));
     if listed.hash_algorithm != ALGORITHM {
         return failed(format!("its hash is not {ALGORITHM}, which is all that is known"));

@@ -309,10 +309,7 @@ mod tests {
         let files: [(&str, &[u8]); 3] = [
             ("a.jsonl", &lines(&["09:00", "09:20", "11:00"])),
             ("b.jsonl", &lines(&["09:10", "10:00"])),
-            (
-                "1_CloudTrail_eu-west-1_20260131T0915Z_x.json",
-                &lines(&["09:14", "09:05", "09:12"]),
-            ),
+            ("1_CloudTrail_eu-west-1_20260131T0915Z_x.json", &lines(&["09:14", "09:05", "09:12"])),
         ];
         let (times, flaws) = merged(&files);
         assert_eq!(times, ["09:00", "09:05", "09:10", "09:12", "09:14", "09:20", "10:00", "11:00"]);

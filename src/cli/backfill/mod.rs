@@ -23,8 +23,8 @@ use super::scan::logs::Format;
 use super::scan::progress::Progress;
 use super::settings;
 use crate::config::Config;
-use crate::files::walk::delivered_at;
 use crate::files::NotRead;
+use crate::files::walk::delivered_at;
 use crate::kafka::backfill::{MAX_VALUE_BYTES, Message};
 use crate::runtime::clock;
 use crate::time::{EventTime, HOUR_MS};
@@ -101,11 +101,12 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     }
     let (tally, mut covered, flaws) = read(&plan, &config, sender.as_mut())?;
     leave_out(&plan, &flaws, &verdict, &mut covered, &config);
-    let report =
-        Report { plan: &plan, tally: &tally, flaws: &flaws, verdict: &verdict, covered: &covered };
+    let report = Report { plan: &plan, tally: &tally, flaws: &flaws, verdict: &verdict, covered: &covered };
     if tally.records == 0 {
         report.write_plan(&mut stdout().lock())?;
-        return Err(Failure::Usage(anyhow!("there is no record at or below the paths in the time that was asked for")));
+        return Err(Failure::Usage(anyhow!(
+            "there is no record at or below the paths in the time that was asked for"
+        )));
     }
     let is_done = match &mut sender {
         None => report.write_plan(&mut stdout().lock()).map(|()| true)?,
@@ -186,7 +187,11 @@ fn leave_out(plan: &Plan, flaws: &Flaws, verdict: &Verdict, covered: &mut Covere
         let parts: Vec<&str> = name.split('_').collect();
         if let ([account, "CloudTrail", region, ..], Some(delivered)) = (&parts[..], delivered_at(path)) {
             let first = delivered.plus_millis(-merge::DELIVERY_MS).hour();
-            covered.withhold(&format!("aws:{account}:{region}"), (first, delivered.hour()), max_silence_hours);
+            covered.withhold(
+                &format!("aws:{account}:{region}"),
+                (first, delivered.hour()),
+                max_silence_hours,
+            );
         }
     }
     verdict.note(covered, max_silence_hours);

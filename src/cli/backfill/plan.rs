@@ -94,13 +94,20 @@ impl Plan {
     pub(super) fn new(args: &Args, config: &Config) -> Result<Self, Failure> {
         let targets = Targets::new(config, args.topic.as_deref())?;
         if args.paths.iter().any(|path| path.as_os_str() == "-") {
-            return Err(Failure::Usage(anyhow!("standard input cannot be read again from where it stopped: name files")));
+            return Err(Failure::Usage(anyhow!(
+                "standard input cannot be read again from where it stopped: name files"
+            )));
         }
         let found = files::walk(&args.paths);
-        let (digests, rest): (Vec<_>, Vec<_>) = found.not_read.into_iter().partition(|left| is_digests(&left.path));
-        let (others, not_read): (Vec<_>, Vec<_>) = rest.into_iter().partition(|left| left.reason == NOT_A_LOG);
+        let (digests, rest): (Vec<_>, Vec<_>) =
+            found.not_read.into_iter().partition(|left| is_digests(&left.path));
+        let (others, not_read): (Vec<_>, Vec<_>) =
+            rest.into_iter().partition(|left| left.reason == NOT_A_LOG);
         if found.files.is_empty() {
-            return Err(Failure::Usage(anyhow!("there is no log file at or below the paths: {}", named(&not_read))));
+            return Err(Failure::Usage(anyhow!(
+                "there is no log file at or below the paths: {}",
+                named(&not_read)
+            )));
         }
         let folders: Vec<PathBuf> = digests.into_iter().map(|left| left.path).collect();
         let paths: Vec<String> = args.paths.iter().map(|path| whole(path)).collect();

@@ -128,7 +128,9 @@ impl Report<'_> {
                 grouped(scopes as u64),
                 grouped(proven)
             ),
-            Coverage::ToldBefore => writeln!(out, "All of it was sent and told before: nothing was left to do."),
+            Coverage::ToldBefore => {
+                writeln!(out, "All of it was sent and told before: nothing was left to do.")
+            }
             Coverage::NotWaited => {
                 writeln!(out, "Which hours are covered is not told yet: run this again without --no-wait.")
             }
@@ -198,5 +200,9 @@ fn add(counts: &mut BTreeMap<String, u64>, name: &str) {
 
 /// `aws:111122223333:eu-west-1` without its region; a host as it is.
 fn account_of(scope: &str) -> &str {
-    if scope.starts_with("aws:") { scope.rsplit_once(':').map_or(scope, |(account, _)| account) } else { scope }
+    if scope.starts_with("aws:") {
+        scope.rsplit_once(':').map_or(scope, |(account, _)| account)
+    } else {
+        scope
+    }
 }

@@ -35,7 +35,12 @@ pub(super) struct Sender {
 
 impl Sender {
     /// Takes the run over from whoever had it before.
-    pub(super) fn start(config: &Config, plan: &Plan, rate: Option<u32>, is_anew: bool) -> anyhow::Result<Self> {
+    pub(super) fn start(
+        config: &Config,
+        plan: &Plan,
+        rate: Option<u32>,
+        is_anew: bool,
+    ) -> anyhow::Result<Self> {
         let feeder = Feeder::start(config, &plan.run).context("the archive cannot be fed in")?;
         let done = if is_anew { None } else { position(config, &plan.run)? };
         let (paths, clock) = (plan.paths.clone(), SystemClock::start());
@@ -150,7 +155,10 @@ fn position(config: &Config, run: &str) -> anyhow::Result<Option<Position>> {
         }
     })?;
     let read = |value: Vec<u8>| serde_json::from_slice(&value);
-    newest.map(read).transpose().with_context(|| format!("topic {}: the position of run {run}", config.topics.backfill))
+    newest
+        .map(read)
+        .transpose()
+        .with_context(|| format!("topic {}: the position of run {run}", config.topics.backfill))
 }
 
 fn hex(check: u64) -> String {

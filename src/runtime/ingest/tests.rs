@@ -150,7 +150,12 @@ fn feedback_is_routed_to_its_identity_or_set_aside_with_a_reason() {
         // The inputs' one topic, the inventory, and then this one.
         let source = Source { topic: 2, partition: 0 };
         let timestamp = ProcessingTime::from_millis(START_MS);
-        processor.process(&Message { source, offset: 7, timestamp, key: Some(key), value, passage: Passage::Live }, out).unwrap()
+        processor
+            .process(
+                &Message { source, offset: 7, timestamp, key: Some(key), value, passage: Passage::Live },
+                out,
+            )
+            .unwrap()
     };
     let word = |verdict: &str| {
         serde_json::json!({"schema": "nhi.feedback/1", "identity_id": role, "verdict": verdict, "by": "ana",
@@ -233,11 +238,15 @@ fn what_a_backfill_covers_is_told_to_every_monitor_and_what_is_no_statement_is_s
         let stated = backfill::Statement::new("linux:web", vec![(hour, hour + 1)], until, is_proven);
         String::from_utf8(stated.to_bytes().unwrap()).unwrap()
     };
-    let messages = [statement(false), statement(true), record("app", 0)].map(|value| (Passage::Statement, value));
+    let messages =
+        [statement(false), statement(true), record("app", 0)].map(|value| (Passage::Statement, value));
     let (told, processor) = told(&messages);
     let coverage = told.iter().filter(|record| matches!(record, Record::Coverage(_))).count();
     let complete = told.iter().filter(|record| matches!(record, Record::Complete(_))).count();
     assert_eq!((coverage, complete, told.len()), (3, 3, 6));
     let counts = &processor.counts[&0];
-    assert_eq!((counts.records, counts.skipped["backfill_statement"], counts.dead_lettered["bad_json"]), (3, 2, 1));
+    assert_eq!(
+        (counts.records, counts.skipped["backfill_statement"], counts.dead_lettered["bad_json"]),
+        (3, 2, 1)
+    );
 }

@@ -13,7 +13,8 @@ fn log_key(hour: u32) -> String {
 }
 
 fn digest_key(hour: u32) -> String {
-    let name = format!("111122223333_CloudTrail-Digest_eu-west-1_trail_eu-west-1_20260131T{hour:02}0000Z.json.gz");
+    let name =
+        format!("111122223333_CloudTrail-Digest_eu-west-1_trail_eu-west-1_20260131T{hour:02}0000Z.json.gz");
     format!("{ACCOUNT}/CloudTrail-Digest/{DAY}/{name}")
 }
 
@@ -28,9 +29,14 @@ fn archive() -> Vec<(String, String)> {
     for hour in 1..=10 {
         let mut listed = Vec::new();
         if [2, 4, 6].contains(&hour) {
-            let text = format!(r#"{{"Records":[{}]}}"#, record("app", &format!("2026-01-31T{:02}:10:00Z", hour - 1)));
+            let text = format!(
+                r#"{{"Records":[{}]}}"#,
+                record("app", &format!("2026-01-31T{:02}:10:00Z", hour - 1))
+            );
             let key = log_key(hour - 1);
-            listed.push(serde_json::json!({"s3Object": key, "hashValue": sha(&text), "hashAlgorithm": "SHA-256"}));
+            listed.push(
+                serde_json::json!({"s3Object": key, "hashValue": sha(&text), "hashAlgorithm": "SHA-256"}),
+            );
             files.push((key, text));
         }
         let key = digest_key(hour);
@@ -127,6 +133,9 @@ fn no_digest_leads_out_of_its_archive() {
     assert_eq!(found("AWSLogs/1/../../../etc/passwd"), None);
     assert_eq!(found("/etc/passwd"), None);
     let part = Path::new("/data/1/CloudTrail-Digest/eu/d.json.gz");
-    assert_eq!(place("AWSLogs/1/CloudTrail/eu/a.gz", digest, part), Some("/data/1/CloudTrail/eu/a.gz".into()));
+    assert_eq!(
+        place("AWSLogs/1/CloudTrail/eu/a.gz", digest, part),
+        Some("/data/1/CloudTrail/eu/a.gz".into())
+    );
     assert_eq!(place("Other/1/CloudTrail/eu/a.gz", digest, part), None);
 }
