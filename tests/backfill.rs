@@ -145,13 +145,20 @@ fn theft(newest: &Value, number: usize) -> Vec<u8> {
     event.to_string().into_bytes()
 }
 
-/// The command on the scenario's settings.
+/// `backfill` of the archive.
 fn backfill(scenario: &Scenario, archive: &Archive, arguments: &[&str]) -> Command {
+    let mut command = command(scenario, archive, &["backfill"]);
+    command.args(arguments);
+    command.args([archive.folder.join("AWSLogs"), archive.folder.join("auth.log")]);
+    command
+}
+
+/// A command on the scenario's settings.
+fn command(scenario: &Scenario, archive: &Archive, words: &[&str]) -> Command {
     let file = archive.folder.join("nhi-monitor.toml");
     fs::write(&file, toml::to_string(&scenario.config).unwrap()).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_nhi-monitor"));
-    command.args(["backfill", "-c"]).arg(&file).args(arguments);
-    command.args([archive.folder.join("AWSLogs"), archive.folder.join("auth.log")]);
+    command.args(words).arg("-c").arg(&file);
     command
 }
 
@@ -179,6 +186,9 @@ fn an_archive_is_learned_without_a_word_and_the_first_live_attack_is_told() {
     let archive = archive(folder.path());
     let records = archive.truth.records;
 
+    assert!(count_attacks(&archive) > 3, "seen live, the archive would be alerted on");
+    let (code, said) = run(command(&scenario, &archive, &["topics", "create"]));
+    assert!(code == Some(0) && said.contains(&scenario.config.topics.backfill), "{said}");
     kill_midway(&scenario, &archive);
     let (code, said) = run(backfill(&scenario, &archive, &["--no-wait"]));
     assert_eq!(code, Some(0), "{said}");
@@ -216,6 +226,17 @@ fn an_archive_is_learned_without_a_word_and_the_first_live_attack_is_told() {
     let (code, said) = run(backfill(&scenario, &archive, &[]));
     assert!(code == Some(0) && said.contains("nothing was left to do"), "{said}");
     service.shutdown().unwrap();
+}
+
+/// How many alerts the archive would raise were it no history.
+fn count_attacks(archive: &Archive) -> usize {
+    let alerts = archive.folder.join("alerts.jsonl");
+    let mut scan = Command::new(env!("CARGO_BIN_EXE_nhi-monitor"));
+    scan.args(["scan", "--alerts"]).arg(&alerts).arg(archive.folder.join("AWSLogs"));
+    let (code, said) = run(scan);
+    assert_eq!(code, Some(0), "{said}");
+    let alerts = fs::read_to_string(alerts).unwrap();
+    alerts.lines().filter(|line| !line.contains("unused-identity")).count()
 }
 
 /// Sends part of the archive, and is killed with a transaction open.

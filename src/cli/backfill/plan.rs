@@ -167,3 +167,41 @@ fn name(config: &Config, args: &Args, paths: &[String]) -> String {
     ];
     format!("{:016x}", xxh3_64(parts.join("\0\0").as_bytes()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn topics(only: Option<&str>, inputs: &[(&str, FormatHint)]) -> Result<Vec<Option<String>>, String> {
+        let mut config = Config::default();
+        let input = |(topic, format): &(&str, FormatHint)| Input { topic: (*topic).into(), format: *format };
+        config.topics.inputs = inputs.iter().map(input).collect();
+        let targets = Targets::new(&config, only).map_err(|failure| format!("{failure:?}"))?;
+        let formats = [Some(Format::OcsfApiActivity), Some(Format::Syslog), None];
+        Ok(formats.map(|format| targets.of(format).map(str::to_owned)).into())
+    }
+
+    fn some(names: [&str; 3]) -> Vec<Option<String>> {
+        names.map(|name| Some(name.to_owned())).into()
+    }
+
+    #[test]
+    fn records_go_to_the_input_that_carries_them() {
+        let (trail, auth, any) =
+            (("trail", FormatHint::Cloudtrail), ("auth", FormatHint::LinuxAuth), ("any", FormatHint::Auto));
+        assert_eq!(topics(None, &[trail, auth]), Ok(some(["trail", "auth", "trail"])));
+        assert_eq!(topics(None, &[any, auth]), Ok(some(["any", "auth", "any"])));
+        assert_eq!(topics(Some("auth"), &[trail, auth]), Ok(some(["auth", "auth", "auth"])));
+        let syslog = topics(None, &[trail]).map(|found| found[1].clone());
+        assert_eq!(syslog, Ok(None), "what no input carries is left out");
+        assert!(topics(Some("other"), &[trail]).unwrap_err().contains("topics.inputs has no such topic"));
+    }
+
+    #[test]
+    fn a_span_has_its_start_and_not_its_end() {
+        let at = EventTime::from_millis;
+        let span = Span { since: Some(at(10)), until: Some(at(20)) };
+        assert_eq!([9, 10, 19, 20].map(|ms| span.holds(at(ms))), [false, true, true, false]);
+        assert!(Span::default().holds(at(0)));
+    }
+}
