@@ -22,6 +22,7 @@ pub mod publish;
 pub mod rehearsal;
 mod reload;
 mod schedule;
+mod sources;
 pub mod state;
 mod stats;
 #[cfg(test)]
@@ -37,7 +38,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::activity::{Activity, Event, Usage};
 use crate::baseline::terms::Words;
-use crate::baseline::{LastSeen, Peers};
+use crate::baseline::{CoverageMap, LastSeen, Peers};
 use crate::config::Config;
 use crate::detect::Detectors;
 use crate::detect::budget::{self, Budget};
@@ -55,6 +56,7 @@ pub use view::{Filter, View};
 
 use identity::{IdentityState, Published, PublishedRecord, Whose};
 use schedule::Schedule;
+use sources::Place;
 use state::{Settings, Shared};
 
 /// One input of the monitor.
@@ -73,8 +75,32 @@ pub enum Record<'a> {
     Lost(InputLoss),
     /// An analyst says something about an identity.
     Feedback(Box<Feedback>),
-    /// Everything that log sources reported in these hours has been taken in, as an archive's digests prove: their silence too.
-    Complete(Vec<CoverageMark>),
+    /// Logs came that cannot be read.
+    Unreadable(Vec<Unreadable>),
+    /// Log sources reported during these hours, as an archive has it.
+    PastCoverage(Vec<CoverageMark>),
+    /// Nothing of these hours is missing, as an archive's digests prove: the silence in them is silence.
+    Complete(Vec<CompleteHours>),
+}
+
+/// Hours of one log source of which nothing is missing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CompleteHours {
+    /// The log source.
+    pub scope: String,
+    /// First and last hour (inclusive, since 1970) of each run.
+    pub hours: Vec<(u32, u32)>,
+}
+
+/// What was received in an hour and cannot be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unreadable {
+    /// Hour of the reception, since 1970.
+    pub hour: u32,
+    /// Whole payloads of which nobody knows how many records they hold.
+    pub payloads: u32,
+    /// Single records.
+    pub records: u32,
 }
 
 /// Messages of one input partition were gone before they were read: what was received from its last
@@ -139,6 +165,8 @@ pub struct Monitor {
     next_upkeep: ProcessingTime,
     budget: Budget,
     budget_settings: budget::Settings,
+    place: Place,
+    next_sources: ProcessingTime,
 }
 
 /// What changed since the changelog was written.
@@ -179,12 +207,15 @@ impl Monitor {
             next_upkeep: ProcessingTime::default(),
             budget: Budget::default(),
             budget_settings: budget::Settings::new(&config.detection),
+            place: Place::ONLY,
+            next_sources: ProcessingTime::default(),
         }
     }
 
-    /// The same, as one of so many partitions, which share the alert budget.
+    /// The same, as one (from 0) of so many partitions, which share the alert budget and the log sources to look after.
     #[must_use]
-    pub fn as_one_of(mut self, partitions: usize) -> Self {
+    pub fn as_one_of(mut self, number: usize, partitions: usize) -> Self {
+        self.place = Place { number, partitions };
         self.budget_settings = self.budget_settings.of_one_in(partitions);
         self
     }
@@ -194,10 +225,13 @@ impl Monitor {
         match record {
             Record::Activity(activity) => self.activity(activity, effects),
             Record::Declared(change) => self.declared(change, effects),
-            Record::Coverage(marks) | Record::Complete(marks) => self.coverage(marks),
+            Record::Coverage(marks) => self.coverage(marks, CoverageMap::note),
+            Record::PastCoverage(marks) => self.coverage(marks, CoverageMap::note_past),
             Record::Progress(inputs) => self.progress(inputs),
             Record::Lost(loss) => self.lost_input(loss),
             Record::Feedback(feedback) => self.feedback(feedback, effects),
+            Record::Unreadable(unreadable) => self.unreadable(unreadable),
+            Record::Complete(complete) => self.complete(complete),
         }
     }
 
@@ -327,6 +361,7 @@ impl Monitor {
                 self.reschedule(&id, &mut state, now);
             }
         }
+        self.judge_sources(now, effects);
         if now >= self.next_upkeep {
             self.next_upkeep = now.plus_millis(UPKEEP_EVERY_MS);
             self.upkeep(now);
@@ -451,12 +486,30 @@ impl Monitor {
         }
     }
 
-    fn coverage(&mut self, marks: &[CoverageMark]) {
+    fn coverage(
+        &mut self,
+        marks: &[CoverageMark],
+        note: fn(&mut CoverageMap, &str, &[u32], EventTime) -> bool,
+    ) {
         let shared = Arc::clone(&self.shared);
         let mut coverage = shared.coverage_mut();
         for mark in marks {
-            if coverage.note(&mark.scope, &mark.hours, EventTime::from_millis(mark.until_ms)) {
+            if note(&mut coverage, &mark.scope, &mark.hours, EventTime::from_millis(mark.until_ms)) {
                 self.changes.scopes.insert(mark.scope.clone());
+            } else {
+                self.stats.count_evictions("scopes", 1);
+            }
+        }
+        self.stats.scopes = coverage.len() as u64;
+    }
+
+    fn complete(&mut self, complete: &[CompleteHours]) {
+        let shared = Arc::clone(&self.shared);
+        let mut coverage = shared.coverage_mut();
+        for CompleteHours { scope, hours } in complete {
+            let is_known = hours.iter().all(|run| coverage.note_proven(scope, *run));
+            if is_known {
+                self.changes.scopes.insert(scope.clone());
             } else {
                 self.stats.count_evictions("scopes", 1);
             }

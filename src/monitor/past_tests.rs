@@ -108,7 +108,40 @@ fn what_only_history_knows_is_unused_where_its_source_is_covered() {
         said.collect()
     };
     assert_eq!(statuses(&effects), [UseStatus::Unknown], "history alone covers nothing");
-    monitor.process(&Record::Complete(vec![covered(0, 100 * 24)]), &mut effects);
+    monitor.process(&Record::PastCoverage(vec![covered(0, 101 * 24)]), &mut effects);
     monitor.tick(at(today + DAY_MS), &mut effects);
     assert_eq!(statuses(&effects), [UseStatus::Unknown, UseStatus::Unused]);
+}
+
+#[test]
+fn what_an_archive_proves_closes_what_was_lost() {
+    let (mut monitor, mut effects) = (empty_monitor(), Vec::new());
+    monitor.activity(&past(&Sample::default(), HOUR_MS), &mut effects);
+    monitor.process(&Record::PastCoverage(vec![covered(0, 101 * 24)]), &mut effects);
+    let lost =
+        InputLoss { topic: "cloudtrail".into(), partition: 3, until: at(50 * DAY_MS), is_certain: true };
+    monitor.process(&Record::Lost(lost), &mut effects);
+    monitor.tick(at(100 * DAY_MS), &mut effects);
+    let status = |effects: &[Effect]| match effects.last() {
+        Some(Effect::LastSeen(record)) => Some(record.status),
+        _ => None,
+    };
+    assert_eq!(status(&effects), Some(UseStatus::Unknown), "{effects:?}");
+    let first = (START_MS / HOUR_MS) as u32;
+    let complete =
+        CompleteHours { scope: super::rehearsal::SCOPE.into(), hours: vec![(first, first + 100 * 24)] };
+    monitor.process(&Record::Complete(vec![complete]), &mut effects);
+    monitor.tick(at(101 * DAY_MS), &mut effects);
+    assert_eq!(status(&effects), Some(UseStatus::Unused), "{effects:?}");
+}
+
+#[test]
+fn a_log_source_that_ended_in_the_past_is_not_missed() {
+    let silent = |record: fn(Vec<CoverageMark>) -> Record<'static>| {
+        let (mut monitor, mut effects) = (empty_monitor(), Vec::new());
+        monitor.process(&record(vec![covered(0, 40 * 24)]), &mut effects);
+        monitor.tick(at(60 * DAY_MS), &mut effects);
+        count(&effects).0
+    };
+    assert_eq!((silent(Record::PastCoverage), silent(Record::Coverage)), (0, 1));
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::monitor::{CoverageMark, Record};
+use crate::monitor::{CompleteHours, CoverageMark, Record};
 use crate::time::{EventTime, ProcessingTime};
 
 /// Header of each record of history; its value is the id of the run.
@@ -106,9 +106,12 @@ impl Statement {
     /// What the monitors are told.
     #[must_use]
     pub fn into_record(self) -> Record<'static> {
-        let hours = self.hours.iter().flat_map(|(first, last)| *first..=*last).collect();
-        let marks = vec![CoverageMark { scope: self.scope, hours, until_ms: self.until_ms }];
-        if self.is_proven { Record::Complete(marks) } else { Record::Coverage(marks) }
+        let Self { scope, hours, until_ms, is_proven, .. } = self;
+        if is_proven {
+            return Record::Complete(vec![CompleteHours { scope, hours }]);
+        }
+        let hours = hours.into_iter().flat_map(|(first, last)| first..=last).collect();
+        Record::PastCoverage(vec![CoverageMark { scope, hours, until_ms }])
     }
 }
 
@@ -168,7 +171,7 @@ mod tests {
     fn runs_become_the_hours_in_them() {
         let hours = vec![7, 8, 9, 12];
         let mark = CoverageMark { scope: "aws:111122223333:eu-west-1".into(), hours, until_ms: 0 };
-        assert_eq!(read(&[(7, 9), (12, 12)]), Ok(Record::Coverage(vec![mark])));
+        assert_eq!(read(&[(7, 9), (12, 12)]), Ok(Record::PastCoverage(vec![mark])));
     }
 
     #[test]

@@ -23,6 +23,8 @@ struct Source {
     proven: Vec<Run>,
     /// Hours of which something is missing.
     missing: Vec<Run>,
+    /// Records that could not be read, by the hour.
+    doubtful: BTreeMap<u32, u32>,
     until: EventTime,
 }
 
@@ -39,6 +41,24 @@ impl Covered {
         let Some(source) = self.source(scope) else { return };
         source.until = source.until.max(until);
         add(&mut source.proven, run);
+    }
+
+    /// Notes a record of about this time that cannot be read.
+    pub(super) fn doubt(&mut self, scope: &str, time: EventTime) {
+        let Some(source) = self.source(scope) else { return };
+        *source.doubtful.entry(time.hour()).or_default() += 1;
+    }
+
+    /// Leaves hours out of which more records cannot be read than are tolerated.
+    pub(super) fn withhold_doubtful(&mut self, tolerated: u32, max_silence_hours: u32) {
+        let doubtful = |(scope, source): (&String, &Source)| {
+            let too_many = source.doubtful.iter().filter(|(_, records)| **records > tolerated);
+            too_many.map(|(hour, _)| (scope.clone(), *hour)).collect::<Vec<_>>()
+        };
+        let hours: Vec<(String, u32)> = self.scopes.iter().flat_map(doubtful).collect();
+        for (scope, hour) in hours {
+            self.withhold(&scope, (hour, hour), max_silence_hours);
+        }
     }
 
     /// Notes hours of which something is missing. Silence of up to `max_silence_hours` counts as covered, so that at least as many
@@ -167,6 +187,16 @@ mod tests {
         let hours = told(&covered)[0].0.clone();
         assert_eq!(hours, [(0, 88), (114, 199)]);
         assert!(hours[1].0 - hours[0].1 > 24, "longer than the silence that is allowed");
+    }
+
+    #[test]
+    fn hours_of_which_too_much_cannot_be_read_are_left_out() {
+        let mut covered = Covered::default();
+        (0..100).for_each(|hour| covered.note("linux:web", at(hour)));
+        (0..10).for_each(|_| covered.doubt("linux:web", at(20)));
+        (0..11).for_each(|_| covered.doubt("linux:web", at(70)));
+        covered.withhold_doubtful(10, 6);
+        assert_eq!(told(&covered), [(vec![(0, 66), (74, 99)], false)]);
     }
 
     #[test]

@@ -83,9 +83,10 @@ struct Stream {
     file: LogFile,
     chunks: Chunks<Box<dyn Read>>,
     ahead_bytes: usize,
-    /// Time and format of the newest record that told them.
+    /// Time, format and log source of the newest record that told them: what is not understood is taken to have the same.
     time: EventTime,
     format: Option<Format>,
+    scope: Option<String>,
     records: u64,
     in_heap: usize,
     is_at_end: bool,
@@ -175,6 +176,7 @@ impl<'a> Merge<'a> {
                     ahead_bytes,
                     time: since,
                     format: None,
+                    scope: None,
                     records: 0,
                     in_heap: 0,
                     is_at_end: false,
@@ -225,6 +227,11 @@ impl Stream {
             self.time = record.time.unwrap_or(self.time);
             self.format = record.format.or(self.format);
             record.format = self.format;
+            if !record.is_understood {
+                record.scope.clone_from(&self.scope);
+            } else if record.scope.is_some() && record.scope != self.scope {
+                self.scope.clone_from(&record.scope);
+            }
             bytes += record.value.len();
             heap.push(Reverse(Entry { order: (self.time, number, self.records), record }));
             self.records += 1;

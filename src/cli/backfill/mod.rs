@@ -172,13 +172,18 @@ fn take(placed: Placed, plan: &Plan, tally: &mut Tally, covered: &mut Covered) -
     }
     tally.note(&placed, topic);
     if let Some(scope) = &placed.record.scope {
-        covered.note(scope, placed.time);
+        if placed.record.is_understood {
+            covered.note(scope, placed.time);
+        } else {
+            covered.doubt(scope, placed.time);
+        }
     }
     let key = placed.record.identity.map(String::into_bytes);
     Some(Message { topic: topic.to_owned(), key, value: placed.record.value })
 }
 
-/// Takes out of what is covered what is known to be missing: files that could not be read, and what digests miss.
+/// Takes out of what is covered what is known to be missing: files that could not be read, hours of which too many records could
+/// not, and what digests miss.
 fn leave_out(plan: &Plan, flaws: &Flaws, verdict: &Verdict, covered: &mut Covered, config: &Config) {
     let max_silence_ms = i64::try_from(config.unused.max_silence.as_millis()).unwrap_or(i64::MAX);
     let max_silence_hours = u32::try_from(max_silence_ms / HOUR_MS).unwrap_or(u32::MAX);
@@ -194,6 +199,7 @@ fn leave_out(plan: &Plan, flaws: &Flaws, verdict: &Verdict, covered: &mut Covere
             );
         }
     }
+    covered.withhold_doubtful(config.unused.tolerated_unreadable, max_silence_hours);
     verdict.note(covered, max_silence_hours);
 }
 

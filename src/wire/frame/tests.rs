@@ -4,7 +4,7 @@ use super::*;
 use crate::activity::*;
 use crate::identity::declared::{Declared, DeclaredChange};
 use crate::monitor::feedback::{Feedback, Scope, Verdict};
-use crate::monitor::{CoverageMark, InputLoss};
+use crate::monitor::{CompleteHours, CoverageMark, InputLoss};
 use crate::text::Text;
 use crate::time::{EventTime, ProcessingTime};
 
@@ -98,10 +98,14 @@ fn one_of_each() -> Vec<Record<'static>> {
             by: "ana".into(),
             reason: "change 4711".into(),
         })),
-        Record::Complete(vec![CoverageMark {
+        Record::PastCoverage(vec![CoverageMark {
             scope: "aws:111122223333:eu-west-1".into(),
             hours: vec![491_625, 491_626],
             until_ms: 1_769_853_600_000,
+        }]),
+        Record::Complete(vec![CompleteHours {
+            scope: "aws:111122223333:eu-west-1".into(),
+            hours: vec![(491_625, 491_626)],
         }]),
     ]
 }
