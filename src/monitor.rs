@@ -6,6 +6,7 @@
 #[cfg(test)]
 pub(crate) mod fixture;
 mod changelog;
+mod covered;
 pub mod feedback;
 mod held;
 pub mod identity;
@@ -45,9 +46,10 @@ use crate::detect::budget::{self, Budget};
 use crate::detect::finding::IncidentReport;
 use crate::identity::DeclaredChange;
 use crate::term::{Interner, Lexicon, Term};
-use crate::time::{DAY_MS, EventTime, HOUR_MS, ProcessingTime};
+use crate::time::{DAY_MS, HOUR_MS, ProcessingTime};
 
 pub use changelog::Vocabulary;
+pub use covered::{CompleteHours, CoverageMark};
 pub use feedback::{Feedback, Verdict};
 pub use held::{HeldIncident, HeldSignal, IncidentFilter, IncidentState};
 pub use inputs::Inputs;
@@ -81,15 +83,6 @@ pub enum Record<'a> {
     PastCoverage(Vec<CoverageMark>),
     /// Nothing of these hours is missing, as an archive's digests prove: the silence in them is silence.
     Complete(Vec<CompleteHours>),
-}
-
-/// Hours of one log source of which nothing is missing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CompleteHours {
-    /// The log source.
-    pub scope: String,
-    /// First and last hour (inclusive, since 1970) of each run.
-    pub hours: Vec<(u32, u32)>,
 }
 
 /// What was received in an hour and cannot be read.
@@ -126,17 +119,6 @@ pub struct InputProgress {
     pub partition: i32,
     /// Reception time of the newest record that was read; the time of day where it was read to its end.
     pub until: ProcessingTime,
-}
-
-/// One log source reported during these hours, or (without any) has come this far in one that was told before.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CoverageMark {
-    /// The log source: `aws:111122223333:eu-west-1`.
-    pub scope: String,
-    /// Hours since 1970 with at least one record, ascending and distinct.
-    pub hours: Vec<u32>,
-    /// Newest event time so far, in milliseconds.
-    pub until_ms: i64,
 }
 
 /// What the monitor wants done.
@@ -477,37 +459,6 @@ impl Monitor {
             state.is_dirty = true;
             self.changes.identities.push(id.clone());
         }
-    }
-
-    fn coverage(
-        &mut self,
-        marks: &[CoverageMark],
-        note: fn(&mut CoverageMap, &str, &[u32], EventTime) -> bool,
-    ) {
-        let shared = Arc::clone(&self.shared);
-        let mut coverage = shared.coverage_mut();
-        for mark in marks {
-            if note(&mut coverage, &mark.scope, &mark.hours, EventTime::from_millis(mark.until_ms)) {
-                self.changes.scopes.insert(mark.scope.clone());
-            } else {
-                self.stats.count_evictions("scopes", 1);
-            }
-        }
-        self.stats.scopes = coverage.len() as u64;
-    }
-
-    fn complete(&mut self, complete: &[CompleteHours]) {
-        let shared = Arc::clone(&self.shared);
-        let mut coverage = shared.coverage_mut();
-        for CompleteHours { scope, hours } in complete {
-            let is_known = hours.iter().all(|run| coverage.note_proven(scope, *run));
-            if is_known {
-                self.changes.scopes.insert(scope.clone());
-            } else {
-                self.stats.count_evictions("scopes", 1);
-            }
-        }
-        self.stats.scopes = coverage.len() as u64;
     }
 }
 

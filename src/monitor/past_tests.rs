@@ -5,6 +5,7 @@ use super::rehearsal::START_MS;
 use super::*;
 use crate::baseline::last_seen::UseStatus;
 use crate::detect::testing::Sample;
+use crate::time::EventTime;
 
 /// Days of the archive.
 const DAYS: i64 = 40;
