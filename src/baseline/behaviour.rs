@@ -5,6 +5,7 @@ use crate::config;
 use crate::term::Term;
 use crate::time::{DAY_MS, EventTime, HOUR_MS};
 
+use super::burst::{counted, is_throttled};
 use super::dimension::Dimension;
 use super::history::History;
 use super::hours::HourProfile;
@@ -481,40 +482,6 @@ enum Standing {
 fn newcomer<'e>(network: &'e str, event: &'e Event<'_>, sighting: &Sighting) -> Newcomer<'e> {
     let known_asn = event.origin.asn.as_deref().filter(|_| !sighting.is_new(Dimension::Asn));
     Newcomer { network, class: event.origin.listed.as_ref().map(|listed| listed.class), known_asn }
-}
-
-/// Whether a call was turned away for coming too fast.
-fn is_throttled(event: &Event<'_>) -> bool {
-    /// How providers say so, in error codes (`ThrottlingException`, `SlowDown`, `RequestLimitExceeded`, …).
-    const WORDS: [&str; 6] = [
-        "Throttl",
-        "SlowDown",
-        "RequestLimitExceeded",
-        "TooManyRequests",
-        "RateExceeded",
-        "ProvisionedThroughput",
-    ];
-    let code = event.error_code.as_deref().unwrap_or_default();
-    WORDS.iter().any(|word| code.contains(word))
-}
-
-/// Counts an event; judges the hour now and then, so that bursts cost little.
-fn counted(rate: &mut HourlyRate, hour: u32) -> Burst {
-    let count = rate.count(hour);
-    let is_judged = hour == rate.current_hour() && count >= 8 && is_judged_at(count);
-    if is_judged {
-        Burst { count, mean: rate.mean(), peak: rate.peak(), bits: rate.surprise_bits() }
-    } else {
-        Burst::default()
-    }
-}
-
-/// At powers of two and half-way between them, and from 256 on at each multiple of that.
-const fn is_judged_at(count: u32) -> bool {
-    let third = count / 3;
-    count.is_power_of_two()
-        || (count.is_multiple_of(3) && third.is_power_of_two())
-        || count.is_multiple_of(256)
 }
 
 #[cfg(test)]
