@@ -2,6 +2,7 @@
 
 pub mod behaviour;
 mod burst;
+pub mod cadence;
 pub mod coverage;
 pub mod dimension;
 pub mod history;

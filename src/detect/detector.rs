@@ -231,6 +231,18 @@ pub enum Rule {
     Unused {},
     /// Posture: declared, older than its window, and never seen, with the log source covered.
     NeverUsed {},
+    /// Posture: ran on a clock, and does not any more, with the log source covered.
+    MissedHeartbeat {
+        /// Fewest runs on the clock before a missed one is told; half of that, but four at least, where they are 20 days apart or more.
+        min_runs: u32,
+        /// Fewest days over which they came.
+        min_days: u32,
+        /// How many usual intervals may pass on top of the longest. It is never less than `unused.max_silence`: as long as that
+        /// a log source may be silent and counts as covered.
+        slack_ratio: f32,
+        /// Hours that may pass on top of that.
+        min_slack_hours: u32,
+    },
     /// Posture, of a log source: it says nothing for longer than is usual of it.
     SourceSilent {
         /// How many times the longest usual silence.
@@ -339,6 +351,7 @@ impl Rule {
             | Self::Dormancy { .. }
             | Self::Unused {}
             | Self::NeverUsed {}
+            | Self::MissedHeartbeat { .. }
             | Self::SourceSilent { .. } => Axis::Fact,
         }
     }
@@ -360,6 +373,7 @@ impl Rule {
             Self::Dormancy { .. } => "dormancy",
             Self::Unused {} => "unused",
             Self::NeverUsed {} => "never_used",
+            Self::MissedHeartbeat { .. } => "missed_heartbeat",
             Self::SourceSilent { .. } => "source_silent",
         }
     }

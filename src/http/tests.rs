@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use super::*;
 use crate::activity::Kind;
 use crate::baseline::last_seen::UseStatus;
-use crate::baseline::profile::{TermList, TermUse};
+use crate::baseline::profile::{Runs, TermList, TermUse};
 use crate::baseline::{LastSeen, Profile};
 use crate::detect::Detectors;
 use crate::detect::finding::Severity;
@@ -92,7 +92,9 @@ fn profile() -> Profile {
         weight: 2.0,
         quarantined: false,
     };
-    Profile { terms: vec![TermList { dimension: "action", values: vec![value] }], ..Profile::default() }
+    let runs = Runs { usual_hours: 24.0, longest_hours: 26.0, count: 41, last_start: time };
+    let terms = vec![TermList { dimension: "action", values: vec![value] }];
+    Profile { terms, runs: Some(runs), ..Profile::default() }
 }
 
 fn last_seen(id: &str, kind: Kind, status: UseStatus) -> LastSeen {
@@ -269,6 +271,8 @@ fn an_identity_is_found_by_its_id_encoded_or_not() {
         assert_eq!(identity["identity_id"], ROLE);
         assert_eq!(identity["schema"], "nhi.last-seen/1");
         assert_eq!(identity["baseline"]["terms"][0]["values"][0]["first_seen"], "2027-01-15T08:00:00.000Z");
+        let runs = &identity["baseline"]["runs"];
+        assert_eq!((&runs["usual_hours"], &runs["count"]), (&24.0.into(), &41.into()));
     }
 }
 

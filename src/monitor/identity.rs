@@ -4,6 +4,7 @@ use thin_vec::ThinVec;
 
 use crate::activity::{Activity, Class, Classification, Evidence, Kind};
 use crate::baseline::Behaviour;
+use crate::baseline::cadence::Cadence;
 use crate::baseline::last_seen::UseStatus;
 use crate::baseline::recent::Recent;
 use crate::baseline::usage::Usage;
@@ -50,6 +51,10 @@ pub struct IdentityState {
     pub feedback: Verdicts,
     /// The unused finding that is open.
     pub unused: Option<Box<UnusedFinding>>,
+    /// When it usually runs.
+    pub cadence: Cadence,
+    /// The run that is missed, where one is.
+    pub missed: Option<Box<MissedRun>>,
     /// What was published last.
     pub published: Published,
     /// When the schedule is to look at it next; `None` where it is not on the schedule.
@@ -98,6 +103,15 @@ impl UnusedFinding {
     pub fn key(&self) -> (Option<EventTime>, u32) {
         (self.last_seen, self.window_days)
     }
+}
+
+/// A silence of an identity that ran on a clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct MissedRun {
+    /// The last use before it.
+    pub last_seen: EventTime,
+    /// Whether that is an open finding, and not only counted.
+    pub is_raised: bool,
 }
 
 impl IdentityState {
@@ -155,9 +169,9 @@ impl IdentityState {
     ///
     /// That it was looked at is not part of it: a million identities, each looked at once a day, would be as many records for nothing.
     #[must_use]
-    pub fn standing(&self) -> (Option<u32>, Option<UnusedFinding>, Published) {
+    pub fn standing(&self) -> (Option<u32>, Option<UnusedFinding>, bool, Published) {
         let reports = self.incident.as_ref().map(|incident| incident.sequence);
-        (reports, self.unused.as_deref().copied(), self.published)
+        (reports, self.unused.as_deref().copied(), self.missed.is_some(), self.published)
     }
 
     /// Whether an activity is of this identity, of one that had the name before, or of one that has it now.
