@@ -11,7 +11,7 @@ use super::novelty::{Innovation, decay_active_days};
 use super::peers::Peers;
 use super::place::{Place, Strangeness};
 use super::rate::HourlyRate;
-use super::terms::{Prior, Retention, TermSet, TermSets, Touched, Words};
+use super::terms::{Prior, Retention, TermEntry, TermSet, TermSets, Touched, Words};
 
 /// Active days before novelty means anything: with fewer, everything is new.
 const MIN_ACTIVE_DAYS: f32 = 3.0;
@@ -46,6 +46,9 @@ pub struct Behaviour {
     pub terms: TermSets,
     /// Habit of bringing new values, by dimension.
     pub innovation: [Innovation; Dimension::COUNT],
+    /// Habit of bringing new actions that serve an attack beyond looking around, apart from those that do not: whoever does something
+    /// harmless for the first time each day does not thereby make a habit of granting rights.
+    pub grave_innovation: Innovation,
     /// All events.
     pub rate: HourlyRate,
     /// Denied events.
@@ -67,6 +70,8 @@ pub struct Behaviour {
 pub struct Sighting {
     /// Surprise of the event's value by dimension, in bits; `None` where it is known or there is none.
     pub new_bits: [Option<f32>; Dimension::COUNT],
+    /// Surprise of a new action that serves an attack beyond looking around, by how often this identity brings such ones, in bits.
+    pub grave_bits: Option<f32>,
     /// How many other identities have the event's value, where it is new here.
     pub peers: [u32; Dimension::COUNT],
     /// How strange the event's network is beside those known, where it is new.
@@ -81,8 +86,6 @@ pub struct Sighting {
     pub is_settled: bool,
     /// Whole days since the identity was last active; 0 for late events.
     pub pause_days: u32,
-    /// Whether the identity's log sources were covered during that pause.
-    pub is_pause_covered: bool,
     /// Longest pause before this one.
     pub longest_pause_days: u32,
     /// Events of this hour, and surprise of that many.
@@ -106,6 +109,15 @@ impl Sighting {
     pub fn bits(&self, dimension: Dimension) -> Option<f32> {
         let bits = self.new_bits[dimension as usize]?;
         Some((bits - ((1 + self.peers[dimension as usize]) as f32).log2()).max(0.0))
+    }
+
+    /// Surprise of the event's action among those of its sort: of one that serves an attack, by how often this identity brings
+    /// such ones; less what others lend. `None` where it is known.
+    #[must_use]
+    pub fn action_bits(&self) -> Option<f32> {
+        let bits = self.bits(Dimension::Action)?;
+        let lent = self.new_bits[Dimension::Action as usize].unwrap_or_default() - bits;
+        Some(self.grave_bits.map_or(bits, |grave| (grave - lent).max(0.0)))
     }
 
     /// Whether the event's value in a dimension is new.
@@ -147,17 +159,23 @@ pub struct Settings {
     memory_ms: i64,
     quarantine_ms: i64,
     with_peers: bool,
+    is_grave: fn(&Event<'_>) -> bool,
 }
 
 impl Settings {
-    /// From the configuration.
+    /// From the configuration, and what tells whether an action serves an attack beyond looking around.
     #[must_use]
-    pub fn new(baseline: &config::Baseline, detection: &config::Detection) -> Self {
+    pub fn new(
+        baseline: &config::Baseline,
+        detection: &config::Detection,
+        is_grave: fn(&Event<'_>) -> bool,
+    ) -> Self {
         Self {
             learning_days: baseline.learning_days,
             memory_ms: i64::from(baseline.memory_days) * DAY_MS,
             quarantine_ms: i64::from(detection.quarantine_days) * DAY_MS,
             with_peers: detection.peers,
+            is_grave,
         }
     }
 
@@ -223,7 +241,29 @@ impl Behaviour {
     /// Holds a value out of the baseline that was new on the day of `time`.
     pub fn quarantine(&mut self, (dimension, value): (Dimension, &str), time: EventTime, peers: &mut Peers) {
         self.terms.quarantine((dimension, value), time, peers);
-        self.innovation[dimension as usize].take_back(time.day());
+        self.take_back(dimension, time.day());
+    }
+
+    /// What a day brought in a dimension is no habit.
+    fn take_back(&mut self, dimension: Dimension, day: u32) {
+        self.innovation[dimension as usize].take_back(day);
+        if dimension == Dimension::Action {
+            self.grave_innovation.take_back(day);
+        }
+    }
+
+    /// Holds out again, from `time` on, a value that an analyst had released.
+    pub fn quarantine_again(
+        &mut self,
+        (dimension, value): (Dimension, &str),
+        time: EventTime,
+        peers: &mut Peers,
+    ) {
+        let known = self.terms.of(dimension).iter().find(|entry| entry.term.as_str() == value);
+        if let Some(first_seen) = known.map(TermEntry::first_seen) {
+            self.terms.quarantine((dimension, value), time, peers);
+            self.take_back(dimension, first_seen.day());
+        }
     }
 
     /// Holds what is new in an event out of the baseline until a time that may lie ahead, and from then on for the quarantine.
@@ -236,7 +276,7 @@ impl Behaviour {
     ) {
         for dimension in Dimension::ALL {
             if sighting.new_bits[dimension as usize].is_some() {
-                self.innovation[dimension as usize].take_back(event.time.day());
+                self.take_back(dimension, event.time.day());
                 dimension.value_of(event, |value| self.terms.hold((dimension, value), until, peers));
             }
         }
@@ -272,6 +312,7 @@ impl Behaviour {
         self.last_day = day;
         self.active_days = decay_active_days(self.active_days);
         self.innovation.iter_mut().for_each(Innovation::pass_day);
+        self.grave_innovation.pass_day();
         pause
     }
 
@@ -309,8 +350,15 @@ impl Behaviour {
             sighting.peers[index] = if settings.with_peers { peers } else { 0 };
             let innovation = &mut self.innovation[index];
             sighting.new_bits[index] = Some(innovation.surprise_bits(self.active_days));
+            let (day, is_learning) = (event.time.day(), !sighting.is_settled);
             if prior == Prior::New {
-                innovation.note_new(event.time.day(), !sighting.is_settled);
+                innovation.note_new(day, is_learning);
+            }
+            if dimension == Dimension::Action && (settings.is_grave)(event) {
+                sighting.grave_bits = Some(self.grave_innovation.surprise_bits(self.active_days));
+                if prior == Prior::New {
+                    self.grave_innovation.note_new(day, is_learning);
+                }
             }
         }
     }

@@ -137,18 +137,25 @@ fn role_of<'e>(event: &'e Event<'_>) -> Option<&'e str> {
 
 /// What was acted on, of services whose resources say something: the bucket, the table.
 fn resource_of<'e>(event: &'e Event<'_>) -> Option<&'e str> {
-    const BUCKET: &str = "arn:aws:s3:::";
     let resource = event.resource.as_deref()?;
-    if !TELLING.contains(&event.service.as_str()) {
-        return None;
-    }
-    // Objects of a bucket, indexes of a table.
+    TELLING.contains(&event.service.as_str()).then(|| whole_of(&event.service, resource))
+}
+
+/// The bucket of an object, the table of an index; others as they are.
+fn whole_of<'r>(service: &str, resource: &'r str) -> &'r str {
     let cut = |from: usize| resource[from..].find('/').map_or(resource, |end| &resource[..from + end]);
-    Some(match resource.split_once(":table/") {
-        Some((head, _)) if event.service == *"dynamodb" => cut(head.len() + ":table/".len()),
-        _ if resource.starts_with(BUCKET) => cut(BUCKET.len()),
-        _ => resource,
-    })
+    match resource.split_once(":table/") {
+        Some((head, _)) if service == "dynamodb" => cut(head.len() + ":table/".len()),
+        _ => bucket_at(resource).map_or(resource, cut),
+    }
+}
+
+/// Where the bucket's name begins in the ARN of a bucket or an object, in any partition (`aws`, `aws-cn`, `aws-us-gov`, `aws-iso`).
+fn bucket_at(resource: &str) -> Option<usize> {
+    const SERVICE: &str = ":s3:::";
+    let (head, _) = resource.split_once(SERVICE)?;
+    let partition = head.strip_prefix("arn:")?;
+    (!partition.contains([':', '/'])).then_some(head.len() + SERVICE.len())
 }
 
 /// The account acted in: that of the resource where it has one, since a caller's own log names the caller's account.
@@ -199,5 +206,30 @@ fn with_action<R>(event: &Event<'_>, take: impl FnOnce(&str) -> R) -> R {
     match std::str::from_utf8(buffer) {
         Ok(action) => take(action),
         Err(_) => take(&event.action()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_count_as_their_bucket_in_every_partition() {
+        let check = |service: &str, resource: &str, expected: &str| {
+            assert_eq!(whole_of(service, resource), expected, "{resource}");
+        };
+        for partition in ["aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b"] {
+            let bucket = format!("arn:{partition}:s3:::orders");
+            check("s3", &format!("{bucket}/2026/01/a.json"), &bucket);
+            check("s3", &bucket, &bucket);
+            let table = format!("arn:{partition}:dynamodb:cn-north-1:111122223333:table/orders");
+            check("dynamodb", &format!("{table}/index/by-date"), &table);
+        }
+        check("s3", "orders/a:s3:::b/c", "orders/a:s3:::b/c");
+        check(
+            "s3",
+            "arn:aws:sqs:eu-west-1:111122223333:a:s3:::b/c",
+            "arn:aws:sqs:eu-west-1:111122223333:a:s3:::b/c",
+        );
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::activity::{Event, Outcome};
 use crate::baseline::{Behaviour, Dimension};
+use crate::text::visible;
 
 use super::finding::EventEvidence;
 use super::sensitivity::Level;
@@ -124,15 +125,17 @@ pub fn rate(value: f32) -> String {
     if value >= 10.0 { format!("{value:.0}") } else { format!("{value:.1}") }
 }
 
-/// Log text that is safe to show: control characters out, length held.
+/// Log text that is safe to show: what may mislead is spelt out ([`visible`]), and the length is held.
 #[must_use]
 pub fn shortened(value: &str) -> String {
-    let clean = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    let mut out: String = value.chars().take(MAX_VALUE_CHARS).map(clean).collect();
-    if value.chars().nth(MAX_VALUE_CHARS).is_some() {
-        out.push('…');
+    let end = |text: &str| text.char_indices().nth(MAX_VALUE_CHARS).map(|(end, _)| end);
+    let (value, is_long) = end(value).map_or((value, false), |end| (&value[..end], true));
+    let shown = visible(value);
+    match end(&shown) {
+        Some(end) => format!("{}…", &shown[..end]),
+        None if is_long => format!("{shown}…"),
+        None => shown.into_owned(),
     }
-    out
 }
 
 #[cfg(test)]
@@ -141,8 +144,14 @@ mod tests {
 
     #[test]
     fn hostile_text_is_cleaned_and_shortened() {
-        assert_eq!(shortened("a\u{1b}[31m\nb"), "a\u{fffd}[31m\u{fffd}b");
-        assert_eq!(shortened(&"x".repeat(1_000)).chars().count(), MAX_VALUE_CHARS + 1);
+        assert_eq!(shortened("a\u{1b}[31m\nb"), r"a\u{1b}[31m\u{a}b");
+        assert_eq!(shortened("invoice\u{202e}fdp.exe"), r"invoice\u{202e}fdp.exe");
+        assert_eq!(shortened("ro\u{200b}ot\u{e0041}"), r"ro\u{200b}ot\u{e0041}");
+        for long in ["x", "é", "\u{202e}", "x\u{e0041}"] {
+            let shown = shortened(&long.repeat(1_000));
+            assert_eq!((shown.chars().count(), shown.chars().last()), (MAX_VALUE_CHARS + 1, Some('…')));
+        }
+        assert_eq!(shortened(&"x".repeat(MAX_VALUE_CHARS)), "x".repeat(MAX_VALUE_CHARS));
     }
 
     #[test]

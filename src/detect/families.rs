@@ -5,10 +5,13 @@ use std::sync::Arc;
 use crate::activity::{Event, Outcome, Usage};
 use crate::baseline::behaviour::Burst;
 use crate::baseline::place::Place;
+use crate::baseline::terms::TermEntry;
 use crate::baseline::{Behaviour, Dimension, Sighting};
 use crate::identity::Declared;
 use crate::identity::declared::DeclaredStatus;
+use crate::time::DAY_MS;
 
+use super::bound;
 use super::detector::{BurstOf, Detector, Rule};
 use super::explain;
 use super::finding::Signal;
@@ -30,8 +33,9 @@ const MATURE_DAYS: f32 = 12.0;
 /// What is left of a sensitive action's weight for an identity that does something new every day.
 const RESTLESS_SHARE: f32 = 0.4;
 
-/// What a pause weighs less where the log source was not covered: a collector that was down made everybody silent.
-const UNCOVERED_PAUSE_BITS: f32 = 6.0;
+/// Time from which on a known action is a habit: what somebody did minutes or a day ago, to look at first, is no excuse for what
+/// comes next.
+const HABIT_MS: i64 = 3 * DAY_MS;
 
 /// How many times the shortest pause it takes for an identity of which little is known: a monthly job is not dormant.
 const YOUNG_PAUSE: u32 = 3;
@@ -97,6 +101,7 @@ pub fn run(detector: &Arc<Detector>, subject: Subject<'_>) -> Option<Signal> {
         reason: found.reason,
         expected: found.expected,
         observed: found.observed,
+        size: bound::size(&detector.rule, subject.sighting),
         time: subject.event.time,
         evidence: explain::evidence(subject.event),
     })
@@ -144,7 +149,7 @@ fn new_action(rule: &Rule, subject: Subject<'_>) -> Option<Match> {
     let is_meant = at_least.is_none_or(|least| level >= Some(least))
         && below.is_none_or(|limit| level.is_none_or(|level| level < limit));
     // Who does new things all the time does sensitive ones, too.
-    let settled = (bits / max_bits).clamp(0.0, 1.0);
+    let settled = (sighting.action_bits().unwrap_or_default() / max_bits).clamp(0.0, 1.0);
     let sensitive = known.map_or(0.0, |known| sensitive_bits(known, settled, event, behaviour));
     let denied = if event.outcome == Outcome::Denied { *denied_bits } else { 0.0 };
     let peak = bits.min(*max_bits);
@@ -173,7 +178,9 @@ fn sensitive_bits(known: &Sensitivity, settled: f32, event: &Event<'_>, behaviou
         action != own && alike.is_some_and(|alike| alike.level >= known.level.min(Level::Medium))
     };
     let actions = behaviour.values(Dimension::Action);
-    let habit = actions.iter().filter(|entry| entry.is_learned() && is_alike(entry.term.as_str())).count();
+    let is_habit =
+        |entry: &TermEntry| entry.is_learned() && event.time.millis_since(entry.first_seen()) >= HABIT_MS;
+    let habit = actions.iter().filter(|entry| is_habit(entry) && is_alike(entry.term.as_str())).count();
     let habitual = 1.0 + 0.5 * habit as f32;
     let restless = if known.is_blinding() { 1.0 } else { RESTLESS_SHARE + (1.0 - RESTLESS_SHARE) * settled };
     known.bits(&event.service, &event.operation) * restless / habitual
@@ -339,16 +346,16 @@ fn displaced(workloads: &[String], bits: f32, subject: Subject<'_>) -> Option<Ma
     })
 }
 
+/// By what the identity did, and nothing else: whether its log source was covered in between is told by others' records, which
+/// have no order with it, and two runs would weigh one awakening differently.
 fn dormancy(min_days: u32, bits: f32, subject: Subject<'_>) -> Option<Match> {
-    let Sighting { pause_days, longest_pause_days, is_pause_covered, is_settled, .. } = *subject.sighting;
+    let Sighting { pause_days, longest_pause_days, is_settled, .. } = *subject.sighting;
     let is_beyond_habit = pause_days >= min_days && pause_days > longest_pause_days.saturating_mul(2);
     let is_known_well = is_settled || pause_days >= min_days.saturating_mul(YOUNG_PAUSE);
-    let unproven = if is_pause_covered { 0.0 } else { UNCOVERED_PAUSE_BITS };
-    let doubt = if is_pause_covered { "" } else { ", as far as its log source was covered" };
     (is_beyond_habit && is_known_well).then(|| Match {
         peak: 0.0,
-        extra: (bits - unproven + (pause_days as f32 / min_days.max(1) as f32).log2()).max(0.0),
-        reason: format!("active again after {pause_days} days of silence{doubt}"),
+        extra: bits + (pause_days as f32 / min_days.max(1) as f32).log2(),
+        reason: format!("active again after {pause_days} days of silence"),
         expected: match longest_pause_days {
             0 => "active every day, or retired".into(),
             longest => format!("pauses of at most {longest} days"),

@@ -26,6 +26,8 @@ pub struct Signal {
     pub expected: String,
     /// What was seen instead.
     pub observed: String,
+    /// What was counted, where the detector counts: events of the hour, days of the pause; else 0.
+    pub size: u32,
     /// When the event happened.
     pub time: EventTime,
     /// The event behind it.

@@ -96,6 +96,7 @@ fn signal(detector: Arc<Detector>, minutes: i64, bits: f32, evidence: EventEvide
         reason: format!("{}:{} for the first time in 212 days.", evidence.service, evidence.operation),
         expected: "dynamodb, s3, sqs".into(),
         observed: evidence.service.clone(),
+        size: 0,
         detector,
         bits,
         peak: bits,
