@@ -17,7 +17,7 @@ use super::terms::{Prior, Retention, TermEntry, TermSet, TermSets, Touched, Word
 const MIN_ACTIVE_DAYS: f32 = 3.0;
 
 /// Events that say as much, on however few days: a key that worked hard for a day and then slept has shown what it does.
-const MANY_ACTIVITIES: u64 = 200;
+const MANY_ACTIVITIES: u64 = 60;
 
 /// How new a network must be for use of a usual one beside it to say anything, in bits.
 const MIN_ORIGIN_BITS: f32 = 3.0;
@@ -376,7 +376,7 @@ impl Behaviour {
         let Some(network) = event.origin.network.as_deref() else { return };
         if let Some(bits) = sighting.bits(Dimension::Network) {
             let known = self.terms.of(Dimension::Network).iter().filter(|entry| entry.is_learned());
-            sighting.network = Strangeness::of(network, bits, known.map(|entry| entry.term.as_str()));
+            sighting.network = Strangeness::of(network, (bits, Innovation::surprise_of_first(self.active_days)), known.map(|entry| entry.term.as_str()));
             let is_strange =
                 sighting.network.bits >= MIN_ORIGIN_BITS && Place::of(network) != Some(Place::Private);
             // One that is older was a move.

@@ -115,9 +115,10 @@ const PRIVATE_SHARE: f32 = 0.6;
 const NEIGHBOUR_SHARE: f32 = 0.6;
 
 impl Strangeness {
-    /// How strange `network` is, of which novelty alone says `bits`, beside the networks known.
+    /// How strange `network` is, of which novelty alone says `bits`, beside the networks known. `never` is the surprise of what
+    /// never happened to this identity: where all networks known are inside, so is leaving them, however often they change.
     #[must_use]
-    pub fn of<'n>(network: &str, bits: f32, known: impl Iterator<Item = &'n str>) -> Self {
+    pub fn of<'n>(network: &str, (bits, never): (f32, f32), known: impl Iterator<Item = &'n str>) -> Self {
         let known: Vec<&str> = known.filter(|known| *known != network).collect();
         let places: Vec<Place> = known.iter().filter_map(|known| Place::of(known)).collect();
         let place = Place::of(network);
@@ -130,7 +131,8 @@ impl Strangeness {
             _ => 1.0,
         };
         let was_inside = !places.is_empty() && !places.contains(&Place::Elsewhere);
-        Self { bits: bits * share, is_outside: place == Some(Place::Elsewhere) && was_inside }
+        let is_outside = place == Some(Place::Elsewhere) && was_inside;
+        Self { bits: if is_outside { bits.max(never) } else { bits * share }, is_outside }
     }
 }
 
@@ -172,7 +174,7 @@ mod tests {
     #[test]
     fn a_network_is_the_less_strange_the_more_it_is_like_those_known() {
         let check = |network: &str, known: &[&str], bits: f32, is_outside: bool| {
-            let strangeness = Strangeness::of(network, 10.0, known.iter().copied());
+            let strangeness = Strangeness::of(network, (10.0, 12.0), known.iter().copied());
             assert_eq!(strangeness, Strangeness { bits, is_outside }, "{network} beside {known:?}");
         };
         check("203.0.113.0/24", &["198.51.100.0/24"], 10.0, false);
@@ -180,7 +182,7 @@ mod tests {
         check("10.1.2.0/24", &["10.9.9.0/24"], 3.0, false);
         check("3.250.10.0/24", &["3.251.10.0/24"], 3.0, false);
         check("18.193.0.0/24", &["3.251.10.0/24"], 10.0, false);
-        check("203.0.113.0/24", &["3.251.10.0/24", "10.0.0.0/24"], 10.0, true);
+        check("203.0.113.0/24", &["3.251.10.0/24", "10.0.0.0/24"], 12.0, true);
         check("10.1.2.0/24", &["203.0.113.0/24"], 6.0, false);
         check("203.0.113.0/24", &[], 10.0, false);
     }

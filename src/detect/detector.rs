@@ -208,6 +208,8 @@ pub enum Rule {
     HumanUse {
         /// Weight in bits.
         bits: f32,
+        /// Weight from a network in which the identity is known: whoever keeps the machine logs in there.
+        usual_network_bits: f32,
     },
     /// The credential of one workload comes from a network in which that identity never was.
     DisplacedCredential {

@@ -25,10 +25,21 @@ const CORRELATED_SHARE: f32 = 0.25;
 
 /// What each doubling of a burst weighs on top of the least that counts: back-fills and month ends are some times the usual, theft
 /// is many times.
-const RATIO_BITS: f32 = 5.0;
+const RATIO_BITS: f32 = 3.0;
 
 /// Active days after which an identity has shown its weekly work twice.
 const MATURE_DAYS: f32 = 12.0;
+
+/// Days of life, and events, after which one that seldom works has shown what it does.
+const MATURE_AGE_DAYS: f32 = 30.0;
+const MATURE_ACTIVITIES: f32 = 60.0;
+
+/// Most of what adds up that counts for it: seldom at work is seldom seen.
+const MOST_BY_AGE: f32 = 0.8;
+
+/// Surprise of a new network, in bits, of an identity that is at home in many, and of one that stays where it is.
+const ROAMING_BITS: f32 = 1.5;
+const SETTLED_BITS: f32 = 4.5;
 
 /// What is left of a sensitive action's weight for an identity that does something new every day.
 const RESTLESS_SHARE: f32 = 0.4;
@@ -88,7 +99,11 @@ pub fn run(detector: &Arc<Detector>, subject: Subject<'_>) -> Option<Signal> {
         Rule::OffHours { min_bits } => off_hours(*min_bits, subject),
         Rule::CrossEnvironment { bits } => cross_environment(*bits, subject),
         Rule::Retired { bits } => retired(*bits, subject),
-        Rule::HumanUse { bits } => subject.sighting.is_new_human_use.then(|| human_use(*bits, subject)),
+        Rule::HumanUse { bits, usual_network_bits } => {
+            let is_usual = !subject.sighting.is_new(Dimension::Network);
+            let bits = if is_usual { *usual_network_bits } else { *bits };
+            subject.sighting.is_new_human_use.then(|| human_use(bits, subject))
+        }
         Rule::DisplacedCredential { workloads, bits } => displaced(workloads, *bits, subject),
         Rule::Dormancy { min_days, bits } => dormancy(*min_days, *bits, subject),
         Rule::Unused {} | Rule::NeverUsed {} | Rule::SourceSilent { .. } => None,
@@ -156,16 +171,21 @@ fn new_action(rule: &Rule, subject: Subject<'_>) -> Option<Match> {
     let named = level.filter(|level| *level >= Level::Medium);
     (is_meant && peak + sensitive + denied >= *min_bits).then(|| Match {
         peak,
-        extra: (each_bits + sensitive + denied) * maturity(behaviour),
+        extra: (each_bits + sensitive + denied) * maturity(subject),
         reason: explain::action_reason(event, named, sighting.is_new(Dimension::Service)),
         expected: explain::usual(&[Dimension::Action], event, behaviour),
         observed: explain::values(&[Dimension::Action], event),
     })
 }
 
-/// How much of what adds up counts: of a young identity the weekly and the rare are still to come.
-fn maturity(behaviour: &Behaviour) -> f32 {
-    (behaviour.active_days / MATURE_DAYS).min(1.0)
+/// How much of what adds up counts: of a young identity the weekly and the rare are still to come. One that works once a month has
+/// shown what it does when it has worked some times.
+fn maturity(Subject { sighting, behaviour, .. }: Subject<'_>) -> f32 {
+    let by_days = behaviour.active_days / MATURE_DAYS;
+    let by_age = (sighting.age_days as f32 / MATURE_AGE_DAYS).min(1.0)
+        * (behaviour.activities as f32 / MATURE_ACTIVITIES).min(1.0)
+        * MOST_BY_AGE;
+    by_days.max(by_age).min(1.0)
 }
 
 /// What an action is good for in an attack, in bits; less for an identity whose work is of that kind.
@@ -198,7 +218,7 @@ fn novelty(rule: &Rule, subject: Subject<'_>) -> Option<Match> {
     let denied = if event.outcome == Outcome::Denied { *denied_bits } else { 0.0 };
     (is_meant && !new.is_empty() && bits >= *min_bits).then(|| Match {
         peak: bits.min(*max_bits),
-        extra: (each_bits + denied) * (bits / max_bits).min(1.0) * maturity(behaviour),
+        extra: (each_bits + denied) * (bits / max_bits).min(1.0) * maturity(subject),
         reason: explain::novelty_reason(&new, event),
         expected: explain::usual(&new, event, behaviour),
         observed: explain::values(&new, event),
@@ -237,6 +257,9 @@ fn two_origins(bits: f32, subject: Subject<'_>) -> Option<Match> {
     let Subject { event, sighting, behaviour, .. } = subject;
     let other = sighting.second_origin.as_ref()?;
     let other = explain::shortened(other.as_str());
+    // Who is at home in many networks is in two of them at a time.
+    let habit = behaviour.innovation[Dimension::Network as usize].surprise_bits(behaviour.active_days);
+    let bits = bits * ((habit - ROAMING_BITS) / (SETTLED_BITS - ROAMING_BITS)).clamp(0.0, 1.0);
     Some(Match {
         peak: 0.0,
         extra: bits,

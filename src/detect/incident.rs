@@ -213,6 +213,11 @@ impl Incident {
             self.distinct.push(fingerprint);
         }
         signal.bits = self.weigh(&signal);
+        self.keep(signal);
+    }
+
+    /// Keeps a signal among those that weigh most.
+    fn keep(&mut self, signal: Signal) {
         let most = if self.is_open() { MAX_REPORTED_SIGNALS } else { MAX_KEPT_SIGNALS };
         let place = self.signals.partition_point(|other| other.bits >= signal.bits);
         if place < most {
@@ -246,16 +251,20 @@ impl Incident {
         self.bits - before
     }
 
-    /// A burst goes on: it says the same, and more loudly.
+    /// A burst goes on: it says the same, and more loudly. An incident that follows another may hear of one for the first time.
     fn grow_volume(&mut self, signal: &Signal) {
         if signal.detector.rule.axis() != Axis::Volume {
             return;
         }
         let grown = self.weigh(&Signal { bits: signal.peak, ..signal.clone() });
         let same = self.signals.iter_mut().find(|other| other.detector.id == signal.detector.id);
-        if let Some(same) = same.filter(|_| grown > 0.0) {
-            *same = Signal { bits: same.bits + grown, ..signal.clone() };
-            self.signals.sort_by(|a, b| b.bits.total_cmp(&a.bits));
+        match same {
+            _ if grown <= 0.0 => {}
+            Some(same) => {
+                *same = Signal { bits: same.bits + grown, ..signal.clone() };
+                self.signals.sort_by(|a, b| b.bits.total_cmp(&a.bits));
+            }
+            None => self.keep(Signal { bits: grown, ..signal.clone() }),
         }
     }
 
