@@ -7,6 +7,7 @@
 pub(crate) mod fixture;
 mod changelog;
 pub mod feedback;
+mod heartbeat;
 mod held;
 pub mod identity;
 mod incidents;
@@ -43,7 +44,9 @@ use crate::detect::budget::{self, Budget};
 use crate::detect::finding::IncidentReport;
 use crate::identity::DeclaredChange;
 use crate::term::{Interner, Lexicon, Term};
-use crate::time::{DAY_MS, EventTime, HOUR_MS, ProcessingTime};
+#[cfg(test)]
+use crate::time::DAY_MS;
+use crate::time::{EventTime, HOUR_MS, ProcessingTime};
 
 pub use changelog::Vocabulary;
 pub use feedback::{Feedback, Verdict};
@@ -250,8 +253,9 @@ impl Monitor {
         state.note_who(activity, |text| terms.intern(text));
         self.stats.activities += 1;
         self.stats.late += u64::from(state.usage.last_seen > Some(event.time));
-        let first_seen = state.usage.first_seen;
+        let (first_seen, last_seen) = (state.usage.first_seen, state.usage.last_seen);
         state.usage.note(event, &terms);
+        self.note_run(id.as_str(), state, (event, last_seen), effects);
         outdate(state);
         self.expire_feedback(state, event.time);
         let mut words = Words { terms: &terms, peers: &mut self.peers };
@@ -313,7 +317,7 @@ impl Monitor {
         self.settle(id, state, event.received);
     }
 
-    /// Lets time pass to `now`: closes quiet incidents, judges unused identities, publishes what became quiet.
+    /// Lets time pass to `now`: closes quiet incidents, judges what is unused or overdue, publishes what became quiet.
     pub fn tick(&mut self, now: ProcessingTime, effects: &mut Vec<Effect>) {
         let shared = Arc::clone(&self.shared);
         let now = self.inputs.as_of(now);
@@ -327,10 +331,10 @@ impl Monitor {
                     continue;
                 }
                 state.due = None;
-                let before = (effects.len(), standing(&state));
+                let before = (effects.len(), state.standing());
                 self.close_if_over(id.as_str(), &mut state, now, effects);
                 self.judge_and_publish(id.as_str(), &mut state, now, effects);
-                if before != (effects.len(), standing(&state)) {
+                if before != (effects.len(), state.standing()) {
                     self.book(&id, &mut state);
                 }
                 self.reschedule(&id, &mut state, now);
@@ -401,27 +405,6 @@ impl Monitor {
         }
     }
 
-    fn reschedule(&mut self, id: &Term, state: &mut IdentityState, now: ProcessingTime) {
-        let next = self.next_due(state, now);
-        if state.due.is_none_or(|due| due > next.plus_millis(crate::time::MINUTE_MS)) {
-            state.due = Some(self.schedule.add(id.clone(), next));
-        }
-    }
-
-    /// When an identity must be looked at even if nothing arrives: within a day at the latest, so that entries which
-    /// activity has overtaken do not pile up on the schedule.
-    fn next_due(&self, state: &IdentityState, now: ProcessingTime) -> ProcessingTime {
-        let settings = &self.shared.settings;
-        let publish = quiet_since(state).map(|since| since.plus_millis(settings.publish_every_ms));
-        let close = state.incident.as_ref().map(|incident| incident.due_at(settings.incident));
-        let window_ms = posture::window_ms(state, settings.unused_after_days);
-        let in_use_until =
-            state.usage.last_seen.map(|last| ProcessingTime::from_millis(last.millis() + window_ms));
-        let tomorrow = now.plus_millis(DAY_MS);
-        let judge = in_use_until.filter(|until| *until > now).map_or(tomorrow, |until| until.min(tomorrow));
-        [publish, close].into_iter().flatten().fold(judge, Ord::min)
-    }
-
     fn recreate(&mut self, activity: &Activity<'_>, state: &mut IdentityState, effects: &mut Vec<Effect>) {
         if let Some(mut incident) = state.incident.take() {
             self.stats.open_incidents -= u64::from(incident.is_open());
@@ -430,7 +413,9 @@ impl Monitor {
                 incident.close(&subject, self.shared.settings.incident).map(|r| Effect::Alert(Box::new(r))),
             );
         }
-        self.end_unused(&activity.identity.id, state, activity.event.received, effects);
+        let (id, received) = (&activity.identity.id, activity.event.received);
+        self.end_unused(id, state, received, effects);
+        self.end_missed(id, state, crate::detect::heartbeat::Ending::Renewed, received, effects);
         self.peers.remove_all(&state.behaviour.terms);
         state.start_over(activity.event.time);
     }
@@ -467,14 +452,6 @@ impl Monitor {
         }
         self.stats.scopes = coverage.len() as u64;
     }
-}
-
-/// What time alone changes about an identity, with an effect or (an incident forgotten, a finding that is not alerted) without:
-/// what is not booked comes back with a restore. That it was looked at is not part of it: a million identities, each looked at
-/// once a day, would be as many records for nothing.
-fn standing(state: &IdentityState) -> (Option<u32>, Option<identity::UnusedFinding>, Published) {
-    let reports = state.incident.as_ref().map(|incident| incident.sequence);
-    (reports, state.unused.as_deref().copied(), state.published)
 }
 
 fn is_open(state: &IdentityState) -> bool {

@@ -9,7 +9,7 @@ use super::dimension::Dimension;
 use super::hours::HourProfile;
 use super::novelty::{Innovation, decay_active_days};
 use super::peers::Peers;
-use super::place::{Place, Strangeness};
+use super::place::{Newcomer, Place, Strangeness};
 use super::rate::HourlyRate;
 use super::terms::{Prior, Retention, TermEntry, TermSet, TermSets, Touched, Words};
 
@@ -17,7 +17,7 @@ use super::terms::{Prior, Retention, TermEntry, TermSet, TermSets, Touched, Word
 const MIN_ACTIVE_DAYS: f32 = 3.0;
 
 /// Events that say as much, on however few days: a key that worked hard for a day and then slept has shown what it does.
-const MANY_ACTIVITIES: u64 = 60;
+const MANY_ACTIVITIES: u64 = 200;
 
 /// How new a network must be for use of a usual one beside it to say anything, in bits.
 const MIN_ORIGIN_BITS: f32 = 3.0;
@@ -348,6 +348,14 @@ impl Behaviour {
                 continue;
             }
             sighting.peers[index] = if settings.with_peers { peers } else { 0 };
+            match self.standing(dimension, event, sighting) {
+                Standing::Comparable => {}
+                Standing::Incomparable => {
+                    sighting.new_bits[index] = Some(0.0);
+                    continue;
+                }
+                Standing::Restated => continue,
+            }
             let innovation = &mut self.innovation[index];
             sighting.new_bits[index] = Some(innovation.surprise_bits(self.active_days));
             let (day, is_learning) = (event.time.day(), !sighting.is_settled);
@@ -363,6 +371,24 @@ impl Behaviour {
         }
     }
 
+    /// What a new value of a dimension is worth, where it was looked up.
+    fn standing(&self, dimension: Dimension, event: &Event<'_>, sighting: &Sighting) -> Standing {
+        if !dimension.is_looked_up() {
+            return Standing::Comparable;
+        }
+        if !sighting.is_new(Dimension::Network) && event.origin.network.is_some() {
+            return Standing::Restated;
+        }
+        let is_other = |entry: &TermEntry| {
+            entry.is_learned()
+                && dimension.value_of(event, |value| entry.term.as_str() != value).unwrap_or_default()
+        };
+        // No network is of any class until it is on a list.
+        let has_others =
+            dimension == Dimension::NetworkClass || self.terms.of(dimension).iter().any(is_other);
+        if has_others { Standing::Comparable } else { Standing::Incomparable }
+    }
+
     /// Notes a surprising new network, and tells when a usual one is in use beside it.
     ///
     /// A move goes one way, and takes others along. Whoever took a credential uses it beside its owner.
@@ -376,7 +402,9 @@ impl Behaviour {
         let Some(network) = event.origin.network.as_deref() else { return };
         if let Some(bits) = sighting.bits(Dimension::Network) {
             let known = self.terms.of(Dimension::Network).iter().filter(|entry| entry.is_learned());
-            sighting.network = Strangeness::of(network, (bits, Innovation::surprise_of_first(self.active_days)), known.map(|entry| entry.term.as_str()));
+            let new = newcomer(network, event, sighting);
+            let bits = (bits, Innovation::surprise_of_first(self.active_days));
+            sighting.network = Strangeness::of(new, bits, known.map(|entry| entry.term.as_str()));
             let is_strange =
                 sighting.network.bits >= MIN_ORIGIN_BITS && Place::of(network) != Some(Place::Private);
             // One that is older was a move.
@@ -429,6 +457,22 @@ impl Behaviour {
     }
 }
 
+/// What a value that the baseline does not know is worth.
+enum Standing {
+    /// It is held against those known.
+    Comparable,
+    /// There is nothing known to hold it against: it is new, and no surprise.
+    Incomparable,
+    /// A database or a list says something else of a network that is known: nothing is new of the identity.
+    Restated,
+}
+
+/// A new network with what was looked up of it.
+fn newcomer<'e>(network: &'e str, event: &'e Event<'_>, sighting: &Sighting) -> Newcomer<'e> {
+    let known_asn = event.origin.asn.as_deref().filter(|_| !sighting.is_new(Dimension::Asn));
+    Newcomer { network, class: event.origin.listed.as_ref().map(|listed| listed.class), known_asn }
+}
+
 /// Whether a call was turned away for coming too fast.
 fn is_throttled(event: &Event<'_>) -> bool {
     /// How providers say so, in error codes (`ThrottlingException`, `SlowDown`, `RequestLimitExceeded`, …).
@@ -462,3 +506,6 @@ const fn is_judged_at(count: u32) -> bool {
         || (count.is_multiple_of(3) && third.is_power_of_two())
         || count.is_multiple_of(256)
 }
+
+#[cfg(test)]
+mod tests;

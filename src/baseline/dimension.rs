@@ -1,6 +1,6 @@
 //! The dimensions of behaviour that a baseline remembers values of.
 
-use crate::activity::{CredentialKind, Event};
+use crate::activity::{CredentialKind, Event, NetworkClass};
 
 /// One dimension of behaviour.
 #[derive(
@@ -25,7 +25,7 @@ pub enum Dimension {
     Service,
     /// `eu-west-1`.
     Region,
-    /// `203.0.113.0/24`, an AS number, or the provider service that called.
+    /// `203.0.113.0/24`, or the provider service that called.
     Network,
     /// Client family: `Boto3`.
     Client,
@@ -43,6 +43,10 @@ pub enum Dimension {
     Resource,
     /// The role that was assumed.
     Role,
+    /// `AS64500`, where it is known.
+    Asn,
+    /// `tor`: what the operator's lists say that the network is.
+    NetworkClass,
 }
 
 impl Dimension {
@@ -60,10 +64,12 @@ impl Dimension {
         Self::Country,
         Self::Resource,
         Self::Role,
+        Self::Asn,
+        Self::NetworkClass,
     ];
 
     /// How many there are.
-    pub const COUNT: usize = 12;
+    pub const COUNT: usize = 14;
 
     /// The name used in records and explanations.
     #[must_use]
@@ -81,13 +87,15 @@ impl Dimension {
             Self::Country => "country",
             Self::Resource => "resource",
             Self::Role => "role",
+            Self::Asn => "asn",
+            Self::NetworkClass => "network_class",
         }
     }
 
     /// Most values that one identity's baseline keeps in this dimension.
     ///
     /// Well above what a healthy identity shows, so that only churn (random user agents, spoofed hosts)
-    /// reaches it; then the value unseen for longest goes. All dimensions at their caps are about 35 KB.
+    /// reaches it; then the value unseen for longest goes. All dimensions at their caps are about 36 KB.
     #[must_use]
     pub const fn capacity(self) -> usize {
         match self {
@@ -95,7 +103,16 @@ impl Dimension {
             Self::Network => 128,
             Self::Service | Self::Workload | Self::Caller | Self::Resource | Self::Role => 64,
             Self::Region | Self::Client | Self::Credential | Self::Account | Self::Country => 32,
+            Self::Asn => 32,
+            Self::NetworkClass => NetworkClass::ALL.len(),
         }
+    }
+
+    /// Whether its values are what a database or a list says of an address. They change with their source, while the
+    /// identity stays where it is.
+    #[must_use]
+    pub const fn is_looked_up(self) -> bool {
+        matches!(self, Self::Country | Self::Asn | Self::NetworkClass)
     }
 
     /// Hands this dimension's value of `event` to `take`, where it has one.
@@ -121,6 +138,8 @@ impl Dimension {
             Self::Country => event.origin.country.as_deref().map(take),
             Self::Resource => resource_of(event).map(take),
             Self::Role => role_of(event).map(take),
+            Self::Asn => event.origin.asn.as_deref().map(take),
+            Self::NetworkClass => event.origin.listed.as_ref().map(|listed| take(listed.class.as_str())),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What an identity normally does, and when it was last seen.
 
 pub mod behaviour;
+pub mod cadence;
 pub mod coverage;
 pub mod dimension;
 pub mod hours;

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use crate::time::EventTime;
+use crate::time::{EventTime, HOUR_MS};
+
+use super::cadence::Rhythm;
 
 /// What is usual for one identity, for display.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, schemars::JsonSchema)]
@@ -17,10 +19,38 @@ pub struct Profile {
     pub hour_of_week: Vec<f32>,
     /// What it uses, by dimension: `action`, `service`, `region`, `network`, `client`, `credential`, `workload`, `caller`.
     pub terms: Vec<TermList>,
+    /// On which clock it runs, where it does.
+    pub runs: Option<Runs>,
     /// Uid of its open incident.
     pub open_incident: Option<String>,
     /// Risk of that incident so far, 0 to 100; below the threshold nothing was alerted.
     pub risk: u8,
+}
+
+/// The clock on which an identity runs, as far as its newest runs tell.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, schemars::JsonSchema)]
+pub struct Runs {
+    /// Hours from one start to the next, median of the newest.
+    pub usual_hours: f64,
+    /// Most of them in this rhythm.
+    pub longest_hours: f64,
+    /// How often it ran in this rhythm.
+    pub count: u32,
+    /// Start of the newest run.
+    #[schemars(with = "String")]
+    pub last_start: EventTime,
+}
+
+impl From<Rhythm> for Runs {
+    fn from(rhythm: Rhythm) -> Self {
+        let hours = |millis: i64| millis as f64 / HOUR_MS as f64;
+        Self {
+            usual_hours: hours(rhythm.usual_ms),
+            longest_hours: hours(rhythm.longest_ms),
+            count: rhythm.runs,
+            last_start: rhythm.last_start,
+        }
+    }
 }
 
 /// The values that one dimension of a baseline holds.

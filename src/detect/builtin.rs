@@ -18,6 +18,7 @@ pub const FILES: &[(&str, &str)] = files![
     "dormant-identity-awakened.yaml",
     "human-use.yaml",
     "instance-credential-elsewhere.yaml",
+    "missed-heartbeat.yaml",
     "never-used-identity.yaml",
     "new-action.yaml",
     "new-caller.yaml",

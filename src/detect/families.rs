@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::activity::{Event, Outcome, Usage};
+use crate::activity::{Event, Interactive, NetworkClass, Outcome, Usage};
 use crate::baseline::behaviour::Burst;
 use crate::baseline::place::Place;
 use crate::baseline::terms::TermEntry;
@@ -72,18 +72,34 @@ struct Match {
     peak: f32,
     /// Weight that adds up.
     extra: f32,
+    /// Weight that adds up to a limit.
+    harmless: f32,
     reason: String,
     expected: String,
     observed: String,
+}
+
+/// What a person who says who they are leaves of the surprise in what they work with, and from where. What they do that only
+/// attackers need weighs as ever.
+const EXPLAINED_SHARE: f32 = 0.3;
+
+impl Match {
+    fn explained(self) -> Self {
+        Self { peak: self.peak * EXPLAINED_SHARE, harmless: self.harmless * EXPLAINED_SHARE, ..self }
+    }
+}
+
+/// Whether a session that is named after a person explains what a detector saw: another tool, another place, a look around.
+fn is_explained(rule: &Rule, event: &Event<'_>) -> bool {
+    let is_of_person = matches!(rule, Rule::NewOrigin { .. } | Rule::NewAction { .. } | Rule::Novelty { .. });
+    is_of_person && event.interactive.contains(Interactive::NAMED)
 }
 
 /// Runs one detector over one event.
 #[must_use]
 pub fn run(detector: &Arc<Detector>, subject: Subject<'_>) -> Option<Signal> {
     let found = match &detector.rule {
-        Rule::NewOrigin { min_bits, max_bits, outside_bits } => {
-            new_origin(*min_bits, *max_bits, *outside_bits, subject)
-        }
+        Rule::NewOrigin { .. } => new_origin(&detector.rule, subject),
         Rule::NewAction { .. } => new_action(&detector.rule, subject),
         Rule::Novelty { .. } => novelty(&detector.rule, subject),
         Rule::Burst { events, min_events, min_ratio, min_bits, max_bits } => {
@@ -99,19 +115,19 @@ pub fn run(detector: &Arc<Detector>, subject: Subject<'_>) -> Option<Signal> {
         Rule::OffHours { min_bits } => off_hours(*min_bits, subject),
         Rule::CrossEnvironment { bits } => cross_environment(*bits, subject),
         Rule::Retired { bits } => retired(*bits, subject),
-        Rule::HumanUse { bits, usual_network_bits } => {
-            let is_usual = !subject.sighting.is_new(Dimension::Network);
-            let bits = if is_usual { *usual_network_bits } else { *bits };
-            subject.sighting.is_new_human_use.then(|| human_use(bits, subject))
-        }
+        Rule::HumanUse { .. } => human_use(&detector.rule, subject),
         Rule::DisplacedCredential { workloads, bits } => displaced(workloads, *bits, subject),
         Rule::Dormancy { min_days, bits } => dormancy(*min_days, *bits, subject),
-        Rule::Unused {} | Rule::NeverUsed {} | Rule::SourceSilent { .. } => None,
+        Rule::Unused {} | Rule::NeverUsed {} | Rule::MissedHeartbeat { .. } | Rule::SourceSilent { .. } => {
+            None
+        }
     }?;
+    let found = if is_explained(&detector.rule, subject.event) { found.explained() } else { found };
     let peak = found.peak.min(MAX_SIGNAL_BITS);
     Some(Signal {
         detector: Arc::clone(detector),
-        bits: (peak + found.extra).min(MAX_SIGNAL_BITS),
+        bits: (peak + found.extra + found.harmless).min(MAX_SIGNAL_BITS),
+        harmless: found.harmless,
         peak,
         reason: found.reason,
         expected: found.expected,
@@ -126,22 +142,31 @@ pub fn run(detector: &Arc<Detector>, subject: Subject<'_>) -> Option<Signal> {
 const SHARED_BY: u32 = 2;
 
 /// The dimensions that say where an identity comes from.
-const ORIGIN: [Dimension; 3] = [Dimension::Network, Dimension::Region, Dimension::Country];
+const ORIGIN: [Dimension; 4] = [Dimension::Network, Dimension::Region, Dimension::Country, Dimension::Asn];
 
-fn new_origin(min_bits: f32, max_bits: f32, outside_bits: f32, subject: Subject<'_>) -> Option<Match> {
+fn new_origin(rule: &Rule, subject: Subject<'_>) -> Option<Match> {
+    let Rule::NewOrigin { min_bits, max_bits, outside_bits, class_bits } = rule else { return None };
     let Subject { event, sighting, behaviour, .. } = settled(subject)?;
     let is_outside = sighting.network.is_outside && sighting.peers[Dimension::Network as usize] < SHARED_BY;
-    let network = sighting.network.bits + if is_outside { outside_bits } else { 0.0 };
-    let each = ORIGIN.map(|dimension| match dimension {
-        Dimension::Network => network,
-        other => sighting.bits(other).unwrap_or_default(),
+    let network = sighting.network.bits + if is_outside { *outside_bits } else { 0.0 };
+    let class = event.origin.listed.as_ref().map(|listed| listed.class);
+    let each = ORIGIN.map(|dimension| match (dimension, sighting.bits(dimension).unwrap_or_default()) {
+        (Dimension::Network, _) => network,
+        // Where a network is that the operator answers for, is known to the operator.
+        (Dimension::Country | Dimension::Asn, bits) if class.is_some_and(NetworkClass::is_trusted) => {
+            bits.min(network)
+        }
+        (_, bits) => bits,
     });
     let strongest = each.into_iter().fold(0.0, f32::max);
     let bits = strongest + CORRELATED_SHARE * (each.iter().sum::<f32>() - strongest);
+    let is_new_class = sighting.is_new(Dimension::NetworkClass);
+    let class_bits = class.filter(|_| is_new_class).map_or(0.0, |class| class_bits.of(class));
     let new: Vec<Dimension> = ORIGIN.into_iter().filter(|dimension| sighting.is_new(*dimension)).collect();
-    (!new.is_empty() && bits >= min_bits).then(|| Match {
-        peak: bits.min(max_bits),
+    (!new.is_empty() && bits + class_bits >= *min_bits).then(|| Match {
+        peak: bits.min(*max_bits) + class_bits,
         extra: 0.0,
+        harmless: 0.0,
         reason: format!("comes from a new {}: {}", explain::names(&new), explain::origin_of(&new, event)),
         expected: explain::usual(&new, event, behaviour),
         observed: explain::values(&new, event),
@@ -171,7 +196,8 @@ fn new_action(rule: &Rule, subject: Subject<'_>) -> Option<Match> {
     let named = level.filter(|level| *level >= Level::Medium);
     (is_meant && peak + sensitive + denied >= *min_bits).then(|| Match {
         peak,
-        extra: (each_bits + sensitive + denied) * maturity(subject),
+        extra: (sensitive + denied) * maturity(subject),
+        harmless: each_bits * maturity(subject),
         reason: explain::action_reason(event, named, sighting.is_new(Dimension::Service)),
         expected: explain::usual(&[Dimension::Action], event, behaviour),
         observed: explain::values(&[Dimension::Action], event),
@@ -216,9 +242,12 @@ fn novelty(rule: &Rule, subject: Subject<'_>) -> Option<Match> {
         dimensions.iter().copied().filter(|dimension| sighting.is_new(*dimension)).collect();
     let bits = new.iter().filter_map(|dimension| sighting.bits(*dimension)).fold(0.0, f32::max);
     let denied = if event.outcome == Outcome::Denied { *denied_bits } else { 0.0 };
+    let is_ordinary = |of: &Dimension| matches!(of, Dimension::Resource | Dimension::Service);
+    let harmless = if dimensions.iter().all(is_ordinary) { *each_bits } else { 0.0 };
     (is_meant && !new.is_empty() && bits >= *min_bits).then(|| Match {
         peak: bits.min(*max_bits),
-        extra: (each_bits + denied) * (bits / max_bits).min(1.0) * maturity(subject),
+        extra: (denied + each_bits - harmless) * (bits / max_bits).min(1.0) * maturity(subject),
+        harmless: harmless * (bits / max_bits).min(1.0) * maturity(subject),
         reason: explain::novelty_reason(&new, event),
         expected: explain::usual(&new, event, behaviour),
         observed: explain::values(&new, event),
@@ -239,6 +268,7 @@ fn burst_match(events: BurstOf, burst: Burst, (least, bits_there): (f32, f32)) -
     Match {
         peak: burst.bits.min(bits_there + (burst.count as f32 / least).log2() * RATIO_BITS),
         extra: 0.0,
+        harmless: 0.0,
         reason: format!(
             "{} {what} within an hour, {} an active hour is usual",
             burst.count,
@@ -263,6 +293,7 @@ fn two_origins(bits: f32, subject: Subject<'_>) -> Option<Match> {
     Some(Match {
         peak: 0.0,
         extra: bits,
+        harmless: 0.0,
         reason: format!(
             "at work in two places: from {other} lately, and from {} as ever",
             explain::origin(event)
@@ -278,6 +309,7 @@ fn off_hours(min_bits: f32, subject: Subject<'_>) -> Option<Match> {
     (sighting.off_hours_bits >= min_bits).then(|| Match {
         peak: 0.0,
         extra: sighting.off_hours_bits,
+        harmless: 0.0,
         reason: format!("something new at {}, when it hardly ever works", explain::hour(hour)),
         expected: "its usual hours of the week".into(),
         observed: explain::hour(hour),
@@ -309,6 +341,7 @@ fn cross_environment(bits: f32, subject: Subject<'_>) -> Option<Match> {
     (is_lower && is_production).then(|| Match {
         peak: 0.0,
         extra: bits,
+        harmless: 0.0,
         reason: format!("an identity outside of production turns to {}", explain::shortened(resource)),
         expected: explain::usual(&[new], event, behaviour),
         observed: explain::values(&[new], event),
@@ -330,6 +363,7 @@ fn retired(bits: f32, subject: Subject<'_>) -> Option<Match> {
     is_after.then(|| Match {
         peak: 0.0,
         extra: if is_refused { bits * REFUSED_SHARE } else { bits },
+        harmless: 0.0,
         reason: match since {
             Some(since) => format!("at work though it was retired on {}", &since.to_rfc3339()[..10]),
             None => "at work though the inventory calls it retired".into(),
@@ -339,26 +373,41 @@ fn retired(bits: f32, subject: Subject<'_>) -> Option<Match> {
     })
 }
 
-fn human_use(bits: f32, subject: Subject<'_>) -> Match {
-    let signs = subject.event.interactive.names().join(", ");
-    Match {
+fn human_use(rule: &Rule, subject: Subject<'_>) -> Option<Match> {
+    let Rule::HumanUse { bits, usual_network_bits, named_bits } = rule else { return None };
+    let Subject { event, sighting, .. } = subject;
+    if !sighting.is_new_human_use {
+        return None;
+    }
+    let signs = event.interactive.names().join(", ");
+    let bits = if !sighting.is_new(Dimension::Network) {
+        *usual_network_bits
+    } else if event.interactive.contains(Interactive::NAMED) {
+        *named_bits
+    } else {
+        *bits
+    };
+    Some(Match {
         peak: 0.0,
         extra: bits,
+        harmless: 0.0,
         reason: format!("a person uses this non-human identity ({signs})"),
         expected: "only machine use".into(),
         observed: format!("signs of a person: {signs}"),
-    }
+    })
 }
 
 fn displaced(workloads: &[String], bits: f32, subject: Subject<'_>) -> Option<Match> {
     let Subject { event, sighting, behaviour, .. } = settled(subject)?;
     let workload = event.workload.as_deref()?;
     let is_bound = workloads.iter().any(|prefix| workload.starts_with(prefix.as_str()));
-    let is_outside = event.origin.ip.as_deref().and_then(Place::of) == Some(Place::Elsewhere);
+    let is_own = event.origin.listed.as_ref().is_some_and(|listed| listed.class == NetworkClass::Own);
+    let is_outside = !is_own && event.origin.ip.as_deref().and_then(Place::of) == Some(Place::Elsewhere);
     let is_shared = sighting.peers[Dimension::Network as usize] >= SHARED_BY;
     (is_bound && is_outside && !is_shared && sighting.network.bits >= 2.0).then(|| Match {
         peak: 0.0,
         extra: bits,
+        harmless: 0.0,
         reason: format!(
             "the credential of {} is used from {}, a network where this identity never was",
             explain::shortened(workload),
@@ -378,6 +427,7 @@ fn dormancy(min_days: u32, bits: f32, subject: Subject<'_>) -> Option<Match> {
     (is_beyond_habit && is_known_well).then(|| Match {
         peak: 0.0,
         extra: bits + (pause_days as f32 / min_days.max(1) as f32).log2(),
+        harmless: 0.0,
         reason: format!("active again after {pause_days} days of silence"),
         expected: match longest_pause_days {
             0 => "active every day, or retired".into(),

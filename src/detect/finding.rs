@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::activity::{Class, Kind};
+use crate::activity::{Class, Kind, NetworkClass};
 use crate::identity::declared::Criticality;
 use crate::time::{EventTime, ProcessingTime};
 
@@ -20,6 +20,8 @@ pub struct Signal {
     pub bits: f32,
     /// The part of it that is surprise: of signals that speak of one kind of change, the most surprising counts.
     pub peak: f32,
+    /// The part of it that adds up only to a limit, since ordinary changes bring many of the kind, in bits.
+    pub harmless: f32,
     /// One sentence for a person: what was seen and why it matters.
     pub reason: String,
     /// What the baseline led to expect.
@@ -84,6 +86,14 @@ pub struct EventEvidence {
     pub network: Option<String>,
     /// Country, where known.
     pub country: Option<String>,
+    /// Autonomous system, where known: `AS64500`.
+    pub asn: Option<String>,
+    /// Who runs that system.
+    pub as_name: Option<String>,
+    /// What the operator's lists say that the network is.
+    pub network_class: Option<NetworkClass>,
+    /// The list that has it.
+    pub network_list: Option<String>,
     /// Client family and version.
     pub client: Option<String>,
     /// Region.

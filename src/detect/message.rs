@@ -69,6 +69,21 @@ pub fn of_ending(subject: &Subject, ending: Ending) -> String {
     format!("{}: {what}.", who(subject))
 }
 
+/// The message of the finding that a job has not run since `last_seen`, for longer than `silence`.
+#[must_use]
+pub fn of_missed_run(subject: &Subject, rhythm: &str, silence: &str, last_seen: &str) -> String {
+    format!(
+        "{}: no run for more than {silence} (last {last_seen}). It ran {rhythm}, and its log source was covered since.",
+        who(subject)
+    )
+}
+
+/// The message of the report that ends that finding.
+#[must_use]
+pub fn of_missed_run_ending(subject: &Subject, what: &str) -> String {
+    format!("{}: {what}.", who(subject))
+}
+
 /// The message of a log source that fell silent.
 #[must_use]
 pub fn of_silence(scope: &str, silence: Silence, hours: i64) -> String {

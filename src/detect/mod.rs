@@ -9,6 +9,7 @@ pub mod explain;
 pub mod families;
 pub mod finding;
 pub mod form;
+pub mod heartbeat;
 pub mod incident;
 pub mod message;
 mod posture;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::baseline::profile::{TermList, TermUse};
+use crate::baseline::profile::{Runs, TermList, TermUse};
 use crate::baseline::{LastSeen, Profile};
 use crate::monitor::feedback::{Entry, Scope, Verdict};
 use crate::time::EventTime;
@@ -57,8 +57,19 @@ struct Baseline {
     error_rate: f64,
     hour_of_week: Vec<f32>,
     terms: Vec<Dimension>,
+    /// The clock on which it runs; `null` where there is none.
+    runs: Option<Running>,
     open_incident: Option<String>,
     risk: u8,
+}
+
+/// [`Runs`] with its time as RFC 3339.
+#[derive(Serialize)]
+struct Running {
+    usual_hours: f64,
+    longest_hours: f64,
+    count: u32,
+    last_start: String,
 }
 
 #[derive(Serialize)]
@@ -98,10 +109,23 @@ impl From<&Entry> for Said {
 
 impl From<Profile> for Baseline {
     fn from(profile: Profile) -> Self {
-        let Profile { activities, activities_per_day, error_rate, hour_of_week, terms, open_incident, risk } =
-            profile;
-        let terms = terms.into_iter().map(Dimension::from).collect();
-        Self { activities, activities_per_day, error_rate, hour_of_week, terms, open_incident, risk }
+        Self {
+            activities: profile.activities,
+            activities_per_day: profile.activities_per_day,
+            error_rate: profile.error_rate,
+            hour_of_week: profile.hour_of_week,
+            terms: profile.terms.into_iter().map(Dimension::from).collect(),
+            runs: profile.runs.map(Running::from),
+            open_incident: profile.open_incident,
+            risk: profile.risk,
+        }
+    }
+}
+
+impl From<Runs> for Running {
+    fn from(runs: Runs) -> Self {
+        let Runs { usual_hours, longest_hours, count, last_start } = runs;
+        Self { usual_hours, longest_hours, count, last_start: last_start.to_rfc3339() }
     }
 }
 

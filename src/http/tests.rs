@@ -1,3 +1,4 @@
+mod detectors;
 mod feedback;
 
 use std::io::{Read, Write};
@@ -12,11 +13,12 @@ use tokio::sync::oneshot;
 use super::*;
 use crate::activity::Kind;
 use crate::baseline::last_seen::UseStatus;
-use crate::baseline::profile::{TermList, TermUse};
+use crate::baseline::profile::{Runs, TermList, TermUse};
 use crate::baseline::{LastSeen, Profile};
+use crate::detect::Detectors;
 use crate::detect::finding::Severity;
 use crate::detect::testing::Sample;
-use crate::monitor::{Filter, View, fixture};
+use crate::monitor::{Filter, Stats, View, fixture};
 use crate::time::{DAY_MS, EventTime, ProcessingTime};
 
 const ROLE: &str = "arn:aws:iam::111122223333:role/ci/deploy";
@@ -28,6 +30,8 @@ struct Fake {
     answered: Mutex<Vec<(&'static str, u16)>>,
     feedback: Option<feedback::Taker>,
     views: Vec<View>,
+    detectors: Arc<Detectors>,
+    stats: Stats,
 }
 
 impl Backend for Fake {
@@ -55,6 +59,14 @@ impl Backend for Fake {
         self.views.clone()
     }
 
+    fn detectors(&self) -> Arc<Detectors> {
+        Arc::clone(&self.detectors)
+    }
+
+    fn stats(&self) -> Stats {
+        self.stats.clone()
+    }
+
     fn identities(&self, filter: &Filter, after: Option<&str>, limit: usize) -> Vec<LastSeen> {
         let takes = |identity: &&LastSeen| {
             filter.kind.is_none_or(|kind| identity.kind == kind)
@@ -80,7 +92,9 @@ fn profile() -> Profile {
         weight: 2.0,
         quarantined: false,
     };
-    Profile { terms: vec![TermList { dimension: "action", values: vec![value] }], ..Profile::default() }
+    let runs = Runs { usual_hours: 24.0, longest_hours: 26.0, count: 41, last_start: time };
+    let terms = vec![TermList { dimension: "action", values: vec![value] }];
+    Profile { terms, runs: Some(runs), ..Profile::default() }
 }
 
 fn last_seen(id: &str, kind: Kind, status: UseStatus) -> LastSeen {
@@ -129,6 +143,8 @@ fn fake() -> Fake {
         answered: Mutex::default(),
         feedback: None,
         views: Vec::new(),
+        detectors: Arc::new(Detectors::builtin().unwrap()),
+        stats: Stats::default(),
     }
 }
 
@@ -255,6 +271,8 @@ fn an_identity_is_found_by_its_id_encoded_or_not() {
         assert_eq!(identity["identity_id"], ROLE);
         assert_eq!(identity["schema"], "nhi.last-seen/1");
         assert_eq!(identity["baseline"]["terms"][0]["values"][0]["first_seen"], "2027-01-15T08:00:00.000Z");
+        let runs = &identity["baseline"]["runs"];
+        assert_eq!((&runs["usual_hours"], &runs["count"]), (&24.0.into(), &41.into()));
     }
 }
 
@@ -327,6 +345,8 @@ fn errors_are_problems_that_say_what_to_do() {
     check("/api/v1/identities?limit=0", 400, "1 to 1000");
     check("/api/v1/identities/%ff", 400, "");
     check("/api/v1/alerts?since=yesterday", 400, "2026-01-31T09:30:00Z");
+    check("/api/v1/detectors/no-such", 404, "no such detector");
+    check("/api/v1/detectors/%ff", 400, "");
     check("/api/v1/incidents?state=ajar", 400, "pending");
     check("/api/v1/incidents?min_risk=101", 400, "0 to 100");
     check("/api/v1/incidents?limit=0", 400, "1 to 200");

@@ -4,6 +4,7 @@ use thin_vec::ThinVec;
 
 use crate::activity::{Activity, Class, Classification, Evidence, Kind};
 use crate::baseline::Behaviour;
+use crate::baseline::cadence::Cadence;
 use crate::baseline::last_seen::UseStatus;
 use crate::baseline::recent::Recent;
 use crate::baseline::usage::Usage;
@@ -50,6 +51,10 @@ pub struct IdentityState {
     pub feedback: Verdicts,
     /// The unused finding that is open.
     pub unused: Option<Box<UnusedFinding>>,
+    /// When it usually runs.
+    pub cadence: Cadence,
+    /// The run that is missed, where one is.
+    pub missed: Option<Box<MissedRun>>,
     /// What was published last.
     pub published: Published,
     /// When the schedule is to look at it next; `None` where it is not on the schedule.
@@ -100,6 +105,15 @@ impl UnusedFinding {
     }
 }
 
+/// A silence of an identity that ran on a clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct MissedRun {
+    /// The last use before it.
+    pub last_seen: EventTime,
+    /// Whether that is an open finding, and not only counted.
+    pub is_raised: bool,
+}
+
 impl IdentityState {
     /// Kind, after the inventory's word.
     #[must_use]
@@ -148,6 +162,16 @@ impl IdentityState {
         let by_type =
             |known: Classification| matches!(known.evidence, Evidence::Inventory | Evidence::PrincipalType);
         is_declared || self.classification.is_some_and(by_type)
+    }
+
+    /// What time alone changes: reports of the incident, the finding that is open, what was published. With an effect, or (an
+    /// incident forgotten, a finding that is not alerted) without: what is not booked comes back with a restore.
+    ///
+    /// That it was looked at is not part of it: a million identities, each looked at once a day, would be as many records for nothing.
+    #[must_use]
+    pub fn standing(&self) -> (Option<u32>, Option<UnusedFinding>, bool, Published) {
+        let reports = self.incident.as_ref().map(|incident| incident.sequence);
+        (reports, self.unused.as_deref().copied(), self.missed.is_some(), self.published)
     }
 
     /// Whether an activity is of this identity, of one that had the name before, or of one that has it now.

@@ -42,6 +42,13 @@ pub fn is_reported(state: &IdentityState) -> bool {
     !is_retired && state.effective_class() != Class::Human && state.effective_kind() != Kind::ProviderService
 }
 
+/// Whether it is told when an identity that ran on a clock does not any more: as above, and not for what the inventory calls expired.
+#[must_use]
+pub fn is_expected(state: &IdentityState, now: ProcessingTime) -> bool {
+    let expires_at = state.declared.as_ref().and_then(|declared| declared.expires_at);
+    is_reported(state) && expires_at.is_none_or(|expires_at| expires_at.millis() > now.millis())
+}
+
 /// Judges one identity at `now`.
 ///
 /// `unused` and `never_seen` take proof: every log source that reported the identity (or could have) was

@@ -2,7 +2,7 @@
 
 use crate::baseline::dimension::credential_of;
 use crate::baseline::last_seen::{CredentialUse, ServiceUse};
-use crate::baseline::profile::{Profile, TermList, TermUse};
+use crate::baseline::profile::{Profile, Runs, TermList, TermUse};
 use crate::baseline::{Dimension, LastSeen};
 use crate::detect::finding::Subject;
 use crate::identity::names;
@@ -74,6 +74,7 @@ pub fn profile(state: &IdentityState) -> Profile {
         error_rate: f64::from(behaviour.error_rate),
         hour_of_week: behaviour.hours.shares(),
         terms: Dimension::ALL.into_iter().map(|dimension| terms(state, dimension)).collect(),
+        runs: state.cadence.rhythm(1, 0).map(Runs::from),
         open_incident: incident
             .filter(|incident| incident.is_open())
             .map(|incident| format!("{:032x}", incident.uid)),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::activity::{
     Activity, Class, Classification, Client, Credential, CredentialKind, Event, Evidence, Identity,
-    Interactive, Kind, Origin, Provenance, Usage,
+    Interactive, Kind, Listed, Origin, Provenance, Usage,
 };
 use crate::config::Config;
 use crate::detect::detector::Status;
@@ -152,7 +152,6 @@ impl Rehearsal {
 
 pub(super) fn activity<'a>(sample: &'a Sample, now_ms: i64, event_id: &'a str) -> Activity<'a> {
     let (service, operation) = sample.action.split_once(':').unwrap_or((&sample.action, ""));
-    let network = sample.ip.rsplit_once('.').map(|(network, _)| Text::from(format!("{network}.0/24")));
     let event = Event {
         time: EventTime::from_millis(now_ms),
         time_clamped: false,
@@ -168,7 +167,7 @@ pub(super) fn activity<'a>(sample: &'a Sample, now_ms: i64, event_id: &'a str) -
         resource: sample.resource.as_deref().map(Text::from),
         outcome: sample.outcome,
         error_code: None,
-        origin: Origin { ip: Some(sample.ip.as_str().into()), network, ..Origin::default() },
+        origin: origin(sample),
         client: Some(Client { family: sample.client.as_str().into(), version: None }),
         region: Some(sample.region.as_str().into()),
         account: sample.account.as_deref().map(Text::from),
@@ -193,6 +192,18 @@ pub(super) fn activity<'a>(sample: &'a Sample, now_ms: i64, event_id: &'a str) -
         },
     };
     Activity { identity, event }
+}
+
+fn origin(sample: &Sample) -> Origin<'_> {
+    let network = sample.ip.rsplit_once('.').map(|(network, _)| Text::from(format!("{network}.0/24")));
+    Origin {
+        ip: Some(sample.ip.as_str().into()),
+        network,
+        country: sample.country.as_deref().map(Text::from),
+        asn: sample.asn.as_deref().map(Text::from),
+        listed: sample.network_class.map(|class| Listed { class, list: class.as_str().into() }),
+        ..Origin::default()
+    }
 }
 
 /// What an alert says.

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::term::Term;
-use crate::time::{MINUTE_MS, ProcessingTime};
+use crate::time::{DAY_MS, MINUTE_MS, ProcessingTime};
+
+use super::identity::IdentityState;
+use super::{Monitor, posture, quiet_since};
 
 /// Identities by the minute in which they are due.
 ///
@@ -28,6 +31,31 @@ impl Schedule {
         let entry = self.minutes.first_entry()?;
         let at = ProcessingTime::from_millis(entry.key() * MINUTE_MS);
         (at <= now).then(|| (at, entry.remove()))
+    }
+}
+
+impl Monitor {
+    /// Puts an identity on the schedule where it must be looked at before it is by now.
+    pub(super) fn reschedule(&mut self, id: &Term, state: &mut IdentityState, now: ProcessingTime) {
+        let next = self.next_due(state, now);
+        if state.due.is_none_or(|due| due > next.plus_millis(MINUTE_MS)) {
+            state.due = Some(self.schedule.add(id.clone(), next));
+        }
+    }
+
+    /// When an identity must be looked at even if nothing arrives: within a day at the latest, so that entries which
+    /// activity has overtaken do not pile up on the schedule.
+    fn next_due(&self, state: &IdentityState, now: ProcessingTime) -> ProcessingTime {
+        let settings = &self.shared.settings;
+        let publish = quiet_since(state).map(|since| since.plus_millis(settings.publish_every_ms));
+        let close = state.incident.as_ref().map(|incident| incident.due_at(settings.incident));
+        let window_ms = posture::window_ms(state, settings.unused_after_days);
+        let in_use_until =
+            state.usage.last_seen.map(|last| ProcessingTime::from_millis(last.millis() + window_ms));
+        let tomorrow = now.plus_millis(DAY_MS);
+        let judge = in_use_until.filter(|until| *until > now).map_or(tomorrow, |until| until.min(tomorrow));
+        let overdue = self.overdue_at(state, now, tomorrow);
+        [publish, close, overdue].into_iter().flatten().fold(judge, Ord::min)
     }
 }
 

@@ -25,6 +25,13 @@ fn alerts(effects: &[Effect]) -> Vec<&IncidentReport> {
     reports.filter(|report| report.subject.identity_id.starts_with("arn:")).collect()
 }
 
+/// The findings that an identity is unused, and their ends.
+fn of_unused(effects: &[Effect]) -> Vec<&IncidentReport> {
+    let is_of_unused =
+        |report: &&IncidentReport| report.detector().is_some_and(|detector| detector.id == "unused-identity");
+    alerts(effects).into_iter().filter(is_of_unused).collect()
+}
+
 fn published(effects: &[Effect]) -> Vec<&LastSeen> {
     effects
         .iter()
@@ -227,7 +234,7 @@ fn an_unused_identity_is_found_once_and_closed_when_used_again() {
     for day in 30..125 {
         monitor.tick(at(day * DAY_MS), &mut effects);
     }
-    let found = alerts(&effects);
+    let found = of_unused(&effects);
     assert_eq!(found.len(), 1, "{found:#?}");
     assert_eq!(
         published(&effects).last().map(|record| (record.status, record.unused_days)),
@@ -354,7 +361,7 @@ fn an_unused_finding_that_is_not_alerted_is_counted_once() {
         monitor.process(&Record::Coverage(vec![covered(30 * 24, 140 * 24)]), &mut effects);
         (30..=140).for_each(|day| monitor.tick(at(day * DAY_MS), &mut effects));
         assert_eq!(counted(&monitor, "unused-identity"), expected, "{to}");
-        assert_eq!(alerts(&effects).len(), alerted, "{to}");
+        assert_eq!(of_unused(&effects).len(), alerted, "{to}");
     };
     check("status: enabled", (1, 0, 0), 1);
     check("status: shadow", (1, 1, 0), 0);
@@ -374,8 +381,7 @@ fn an_unused_finding_ends_under_its_name_after_its_detector_was_replaced() {
     let off = changed("unused-identity", "version: 1", "version: 1\nstatus: disabled");
     monitor.adopt(&off);
     monitor.activity(&activity("app", &Sample::default(), 141 * DAY_MS, "back"), &mut effects);
-    let of_unused = alerts(&effects).into_iter().filter(|alert| alert.signals[0].bits == 0.0);
-    let told: Vec<_> = of_unused.map(|alert| (alert.stage, alert.uid.clone())).collect();
+    let told: Vec<_> = of_unused(&effects).iter().map(|alert| (alert.stage, alert.uid.clone())).collect();
     assert_eq!(told.iter().map(|(stage, _)| *stage).collect::<Vec<_>>(), [Stage::Create, Stage::Close]);
     assert_eq!(told[0].1, told[1].1);
 }

@@ -1,5 +1,6 @@
 //! Looking after limits.
 
+use crate::detect::heartbeat;
 use crate::detect::unused::Ending;
 use crate::term::Term;
 use crate::time::{DAY_MS, EventTime, ProcessingTime};
@@ -29,7 +30,7 @@ impl Monitor {
 
     /// Makes room for an identity that is not known yet, where there are as many as may be: those unseen for longest go.
     ///
-    /// What is said of them last is exact: their last use is published, and an open incident is closed.
+    /// What is said of them last is exact: their last use is published, and an open incident or missed run is closed.
     pub(super) fn make_room(&mut self, id: &str, now: ProcessingTime, effects: &mut Vec<Effect>) {
         let most = self.shared.settings.max_identities;
         if self.shared.identities.len() < most || self.shared.identities.contains_key(id) {
@@ -49,6 +50,7 @@ impl Monitor {
     fn evict(&mut self, id: &Term, now: ProcessingTime, effects: &mut Vec<Effect>) {
         let Some((id, mut state)) = self.shared.identities.remove(id) else { return };
         self.leave(&id, &mut state, effects);
+        self.end_missed(id.as_str(), &mut state, heartbeat::Ending::Forgotten, now, effects);
         if is_outdated(&state) {
             let judged = self.judge(id.as_str(), &state, now);
             self.publish(id.as_str(), &mut state, judged, now, effects);

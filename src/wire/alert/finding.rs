@@ -83,7 +83,7 @@ fn analytic(detector: &Arc<Detector>) -> Analytic {
     }
 }
 
-/// `type_id` and caption: posture families state a fact, all others compare behaviour with a baseline.
+/// `type_id` and caption: some state a fact, all others compare behaviour with a baseline.
 const fn analytic_type(rule: &Rule) -> (u8, &'static str) {
     match rule {
         Rule::Unused {} | Rule::NeverUsed {} | Rule::Retired { .. } | Rule::SourceSilent { .. } => {
@@ -98,7 +98,8 @@ const fn analytic_type(rule: &Rule) -> (u8, &'static str) {
         | Rule::Burst { .. }
         | Rule::HumanUse { .. }
         | Rule::DisplacedCredential { .. }
-        | Rule::Dormancy { .. } => (2, "Behavioral"),
+        | Rule::Dormancy { .. }
+        | Rule::MissedHeartbeat { .. } => (2, "Behavioral"),
     }
 }
 

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::*;
-use crate::activity::{Class, Kind};
+use crate::activity::{Class, Kind, NetworkClass};
 use crate::detect::Detector;
 use crate::detect::detector::{Rule, Status, Technique};
 use crate::detect::finding::{EventEvidence, MAX_REPORTED_SIGNALS, Signal, Subject};
@@ -30,7 +30,7 @@ fn detector(id: &str, title: &str, severity: Severity, attack: Vec<Technique>) -
         rule: match id {
             "unused-identity" => Rule::Unused {},
             "source-silent" => Rule::SourceSilent { times_usual: 1.5, min_history_days: 14 },
-            _ => Rule::HumanUse { bits: 8.0, usual_network_bits: 4.0 },
+            _ => Rule::HumanUse { bits: 8.0, usual_network_bits: 4.0, named_bits: 4.0 },
         },
         attack,
         owasp_nhi: vec!["NHI5:2025".into()],
@@ -79,6 +79,10 @@ fn event(offset: i64, service: &str, operation: &str) -> EventEvidence {
         ip: Some("203.0.113.77".into()),
         network: Some("203.0.113.0/24".into()),
         country: Some("NL".into()),
+        asn: Some("AS64500".into()),
+        as_name: Some("Example Hosting".into()),
+        network_class: Some(NetworkClass::Hosting),
+        network_list: Some("rented".into()),
         client: Some("aws-cli 2.15.0".into()),
         region: Some("us-east-1".into()),
         account: Some("111122223333".into()),
@@ -100,6 +104,7 @@ fn signal(detector: Arc<Detector>, minutes: i64, bits: f32, evidence: EventEvide
         detector,
         bits,
         peak: bits,
+        harmless: 0.0,
         time: at(minutes),
         evidence,
     }
@@ -313,6 +318,7 @@ fn an_alert_of_the_most_signals_fits_in_a_kafka_message() {
             evidence.credential = Some(format!("{index:02}{}", "c".repeat(10_000)));
             (evidence.client, evidence.session, evidence.network) = (long(), long(), long());
             (evidence.region, evidence.country, evidence.error_code) = (long(), long(), long());
+            (evidence.asn, evidence.as_name, evidence.network_list) = (long(), long(), long());
             signal(new_service(), 0, 1.0, evidence)
         })
         .collect();

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use thin_vec::ThinVec;
 
 use crate::activity::{Classification, Kind};
+use crate::baseline::cadence::Cadence;
 use crate::baseline::hours::HourProfile;
 use crate::baseline::novelty::Innovation;
 use crate::baseline::rate::HourlyRate;
@@ -20,7 +21,7 @@ use crate::baseline::{Behaviour, Dimension};
 use crate::identity::Declared;
 use crate::monitor::Vocabulary;
 use crate::monitor::feedback::Verdicts;
-use crate::monitor::identity::{IdentityState, MAX_SCOPES, Published, UnusedFinding};
+use crate::monitor::identity::{IdentityState, MAX_SCOPES, MissedRun, Published, UnusedFinding};
 use crate::term::Term;
 use crate::time::{EventTime, ProcessingTime};
 
@@ -51,6 +52,8 @@ struct Head<'a> {
     values: [u16; Dimension::COUNT],
     recent: (u8, u8),
     hours: u8,
+    cadence: Cadence,
+    missed: Option<MissedRun>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -137,6 +140,8 @@ pub(super) fn read(bytes: &[u8], words: Vocabulary<'_>) -> Result<Box<IdentitySt
         incident: head.incident.map(|incident| Box::new(incident.restore(terms, detectors))),
         feedback: Verdicts::restored(head.feedback.into_iter().map(|entry| entry.restore(terms))),
         unused: head.unused.map(Box::new),
+        cadence: head.cadence,
+        missed: head.missed.map(Box::new),
         published: head.published,
         due: head.due,
         is_dirty: false,
@@ -211,6 +216,8 @@ impl<'a> Head<'a> {
             values: Dimension::ALL.map(|dimension| state.behaviour.terms.of(dimension).len() as u16),
             recent: (state.recent.len(), state.recent.next()),
             hours: state.behaviour.hours.as_bytes().len() as u8,
+            cadence: state.cadence,
+            missed: state.missed.as_deref().copied(),
         }
     }
 }
