@@ -108,7 +108,6 @@ impl SignalSnapshot {
             detector_id: signal.detector.id.clone(),
             bits: signal.bits,
             peak: signal.peak,
-            harmless: 0.0,
             reason: signal.reason.clone(),
             expected: signal.expected.clone(),
             observed: signal.observed.clone(),
