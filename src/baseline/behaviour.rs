@@ -403,6 +403,7 @@ impl Behaviour {
         if let Some(bits) = sighting.bits(Dimension::Network) {
             let known = self.terms.of(Dimension::Network).iter().filter(|entry| entry.is_learned());
             let new = newcomer(network, event, sighting);
+            let bits = (bits, Innovation::surprise_of_first(self.active_days));
             sighting.network = Strangeness::of(new, bits, known.map(|entry| entry.term.as_str()));
             let is_strange =
                 sighting.network.bits >= MIN_ORIGIN_BITS && Place::of(network) != Some(Place::Private);

@@ -147,18 +147,22 @@ const RENTED: [&str; 24] = [
 ];
 
 impl Strangeness {
-    /// How strange a network is, of which novelty alone says `bits`, beside the networks known.
+    /// How strange a network is, of which novelty alone says `bits`, beside the networks known. `never` is the surprise of what
+    /// never happened to this identity: where all networks known are inside, so is leaving them, however often they change.
     #[must_use]
-    pub fn of<'n>(new: Newcomer<'_>, bits: f32, known: impl Iterator<Item = &'n str>) -> Self {
+    pub fn of<'n>(
+        new: Newcomer<'_>,
+        (bits, never): (f32, f32),
+        known: impl Iterator<Item = &'n str>,
+    ) -> Self {
         let known: Vec<&str> = known.filter(|known| *known != new.network).collect();
         let places: Vec<Place> = known.iter().filter_map(|known| Place::of(known)).collect();
         let place = Place::of(new.network);
         let is_trusted = new.class.is_some_and(NetworkClass::is_trusted);
         let was_inside = !places.is_empty() && !places.contains(&Place::Elsewhere);
-        Self {
-            bits: bits * new.share_beside(place, &known, &places),
-            is_outside: place == Some(Place::Elsewhere) && was_inside && !is_trusted,
-        }
+        let is_outside = place == Some(Place::Elsewhere) && was_inside && !is_trusted;
+        let beside = bits * new.share_beside(place, &known, &places);
+        Self { bits: if is_outside { beside.max(never) } else { beside }, is_outside }
     }
 }
 
@@ -220,7 +224,7 @@ mod tests {
 
     /// How strange `new` is beside the networks known, where novelty alone says ten bits.
     fn check(new: Newcomer<'_>, known: &[&str], bits: f32, is_outside: bool) {
-        let strangeness = Strangeness::of(new, 10.0, known.iter().copied());
+        let strangeness = Strangeness::of(new, (10.0, 12.0), known.iter().copied());
         assert_eq!(strangeness, Strangeness { bits, is_outside }, "{new:?} beside {known:?}");
     }
 
@@ -235,7 +239,7 @@ mod tests {
         check(plain("10.1.2.0/24"), &["10.9.9.0/24"], 3.0, false);
         check(plain("3.250.10.0/24"), &["3.251.10.0/24"], 3.0, false);
         check(plain("18.193.0.0/24"), &["3.251.10.0/24"], 10.0, false);
-        check(plain("203.0.113.0/24"), &["3.251.10.0/24", "10.0.0.0/24"], 10.0, true);
+        check(plain("203.0.113.0/24"), &["3.251.10.0/24", "10.0.0.0/24"], 12.0, true);
         check(plain("10.1.2.0/24"), &["203.0.113.0/24"], 6.0, false);
         check(plain("203.0.113.0/24"), &[], 10.0, false);
     }
@@ -260,7 +264,7 @@ mod tests {
         for class in
             [NetworkClass::Tor, NetworkClass::Proxy, NetworkClass::Hosting, NetworkClass::Residential]
         {
-            check(of("203.0.113.0/24", class), inside, 10.0, true);
+            check(of("203.0.113.0/24", class), inside, 12.0, true);
             check(of("203.0.113.0/24", class), &["203.0.114.0/24"], 10.0, false);
         }
     }

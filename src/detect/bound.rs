@@ -100,6 +100,7 @@ mod tests {
             detector: Arc::clone(Detectors::builtin().unwrap().get(detector).unwrap()),
             bits: 1.0,
             peak: 0.0,
+            harmless: 0.0,
             reason: String::new(),
             expected: String::new(),
             observed: observed.into(),

@@ -212,6 +212,10 @@ pub enum Rule {
     HumanUse {
         /// Weight in bits.
         bits: f32,
+        /// Weight from a network in which the identity is known: whoever keeps the machine logs in there.
+        usual_network_bits: f32,
+        /// Weight where the session is named after a person, from another network: whoever took a credential does not tell their name.
+        named_bits: f32,
     },
     /// The credential of one workload comes from a network in which that identity never was.
     DisplacedCredential {

@@ -20,6 +20,8 @@ pub struct Signal {
     pub bits: f32,
     /// The part of it that is surprise: of signals that speak of one kind of change, the most surprising counts.
     pub peak: f32,
+    /// The part of it that adds up only to a limit, since ordinary changes bring many of the kind, in bits.
+    pub harmless: f32,
     /// One sentence for a person: what was seen and why it matters.
     pub reason: String,
     /// What the baseline led to expect.

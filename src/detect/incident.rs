@@ -18,7 +18,7 @@ use super::finding::{IncidentReport, MAX_REPORTED_SIGNALS, Severity, Signal, Sta
 
 /// Bits that make a risk of 50: a release, a move or an upgrade stay below, at most 6 to 8 bits alone and 11 for two at once; one with
 /// something that only attackers need does not.
-const HALF_RISK_BITS: f32 = 12.8;
+const HALF_RISK_BITS: f32 = 14.0;
 
 /// Days in which the weight of signals that raised nothing halves: someone who goes slowly is seen, and two releases a month
 /// apart have nothing to do with each other.
@@ -29,6 +29,10 @@ const PENDING_MS: i64 = 15 * DAY_MS;
 
 /// Most that facts and sensitive actions add up to, so that one long incident cannot overflow what a risk can tell.
 const MAX_EXTRA_BITS: f32 = 60.0;
+
+/// Most that what ordinary changes bring many of (new actions, resources, services) adds up to: a new tool or a release brings ten as
+/// easily as three.
+const MAX_HARMLESS_BITS: f32 = 3.0;
 
 /// Bits by which an incident must grow before it is reported again: a thousandfold.
 const UPDATE_BITS: f32 = 10.0;
@@ -118,6 +122,8 @@ pub struct Incident {
     pub peaks: [f32; Axis::COUNT],
     /// What adds up.
     pub extra: f32,
+    /// What adds up of ordinary changes, up to a limit.
+    pub harmless: f32,
     /// Fingerprints of the signals told apart.
     pub distinct: ThinVec<u64>,
     /// Reports made.
@@ -159,6 +165,7 @@ impl Incident {
             bits: 0.0,
             peaks: [0.0; Axis::COUNT],
             extra: 0.0,
+            harmless: 0.0,
             distinct: ThinVec::new(),
             sequence: 0,
             reported_bits: 0.0,
@@ -213,6 +220,11 @@ impl Incident {
             self.distinct.push(fingerprint);
         }
         signal.bits = self.weigh(&signal);
+        self.keep(signal);
+    }
+
+    /// Keeps a signal among those that weigh most.
+    fn keep(&mut self, signal: Signal) {
         let most = if self.is_open() { MAX_REPORTED_SIGNALS } else { MAX_KEPT_SIGNALS };
         let place = self.signals.partition_point(|other| other.bits >= signal.bits);
         if place < most {
@@ -241,26 +253,32 @@ impl Incident {
         let before = self.bits;
         let peak = &mut self.peaks[signal.detector.rule.axis() as usize];
         *peak = peak.max(signal.peak);
-        self.extra = (self.extra + (signal.bits - signal.peak).max(0.0)).min(MAX_EXTRA_BITS);
+        let extra = (signal.bits - signal.peak - signal.harmless).max(0.0);
+        self.extra = (self.extra + extra).min(MAX_EXTRA_BITS);
+        self.harmless = (self.harmless + signal.harmless).min(MAX_HARMLESS_BITS);
         self.sum_up();
         self.bits - before
     }
 
-    /// A burst goes on: it says the same, and more loudly.
+    /// A burst goes on: it says the same, and more loudly. An incident that follows another may hear of one for the first time.
     fn grow_volume(&mut self, signal: &Signal) {
         if signal.detector.rule.axis() != Axis::Volume {
             return;
         }
-        let grown = self.weigh(&Signal { bits: signal.peak, ..signal.clone() });
+        let grown = self.weigh(&Signal { bits: signal.peak, harmless: 0.0, ..signal.clone() });
         let same = self.signals.iter_mut().find(|other| other.detector.id == signal.detector.id);
-        if let Some(same) = same.filter(|_| grown > 0.0) {
-            *same = Signal { bits: same.bits + grown, ..signal.clone() };
-            self.signals.sort_by(|a, b| b.bits.total_cmp(&a.bits));
+        match same {
+            _ if grown <= 0.0 => {}
+            Some(same) => {
+                *same = Signal { bits: same.bits + grown, ..signal.clone() };
+                self.signals.sort_by(|a, b| b.bits.total_cmp(&a.bits));
+            }
+            None => self.keep(Signal { bits: grown, ..signal.clone() }),
         }
     }
 
     fn sum_up(&mut self) {
-        self.bits = self.peaks.iter().sum::<f32>() + self.extra;
+        self.bits = self.peaks.iter().sum::<f32>() + self.extra + self.harmless;
     }
 
     /// Lets what raised nothing fade until `time`, the time of what is added next.
@@ -272,6 +290,7 @@ impl Incident {
         let left = (-(passed_ms as f32 / DAY_MS as f32) / HALF_LIFE_DAYS).exp2();
         self.peaks.iter_mut().for_each(|peak| *peak *= left);
         self.extra *= left;
+        self.harmless *= left;
         self.last_seen = time;
         self.sum_up();
         self.forget_gravity(time);

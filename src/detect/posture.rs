@@ -49,6 +49,7 @@ impl Posture {
             detector: Arc::clone(detector),
             bits: 0.0,
             peak: 0.0,
+            harmless: 0.0,
             reason: self.message.clone(),
             expected: self.expected,
             observed: self.observed,

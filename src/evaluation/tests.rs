@@ -60,6 +60,7 @@ fn report(uid: &str, identity: &str, stage: Stage, (place, minutes): (i64, i64))
         detector: detector(false),
         bits: 10.0,
         peak: 10.0,
+        harmless: 0.0,
         reason: String::new(),
         expected: String::new(),
         observed: String::new(),

@@ -30,7 +30,7 @@ fn detector(id: &str, title: &str, severity: Severity, attack: Vec<Technique>) -
         rule: match id {
             "unused-identity" => Rule::Unused {},
             "source-silent" => Rule::SourceSilent { times_usual: 1.5, min_history_days: 14 },
-            _ => Rule::HumanUse { bits: 8.0 },
+            _ => Rule::HumanUse { bits: 8.0, usual_network_bits: 4.0, named_bits: 4.0 },
         },
         attack,
         owasp_nhi: vec!["NHI5:2025".into()],
@@ -104,6 +104,7 @@ fn signal(detector: Arc<Detector>, minutes: i64, bits: f32, evidence: EventEvide
         detector,
         bits,
         peak: bits,
+        harmless: 0.0,
         time: at(minutes),
         evidence,
     }
