@@ -230,6 +230,9 @@ pub struct Event<'a> {
     /// Identity id of whoever assumed this identity, where the log tells.
     #[serde(borrow)]
     pub caller: Option<Text<'a>>,
+    /// The credential that the call gave out, where it gave one.
+    #[serde(borrow)]
+    pub issued: Option<Issued<'a>>,
     /// Signs of a person at work.
     pub interactive: Interactive,
     /// The provider service that acted on the identity's behalf (`cloudformation.amazonaws.com`).
@@ -332,13 +335,25 @@ impl CredentialKind {
     }
 }
 
+/// A credential that a call gave out: what the caller goes on with as somebody else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Issued<'a> {
+    /// Its public identifier: `ASIA…` of a session, `AKIA…` of a user's new key. Never the secret.
+    #[serde(borrow)]
+    pub id: Text<'a>,
+    /// Name of the session that it opens, where it opens one: the last part of `assumedRoleUser.arn`.
+    #[serde(borrow)]
+    pub session: Option<Text<'a>>,
+}
+
 /// From where it was done.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin<'a> {
     /// Source address, in canonical text.
     #[serde(borrow)]
     pub ip: Option<Text<'a>>,
-    /// The network it counts as: `203.0.113.0/24`, `2001:db8:1::/48`, `AS64500` where the ASN is known.
+    /// The network it counts as: `203.0.113.0/24`, `2001:db8:1::/48`, `AS64500` where the ASN is known, `vpce-0a1b…` where
+    /// it passed a VPC endpoint, with the account before it where that is another's (`444455556666/vpce-0a1b…`).
     #[serde(borrow)]
     pub network: Option<Text<'a>>,
     /// ISO 3166 country, where known.

@@ -212,6 +212,7 @@ fn activity(
         session: None,
         workload: None,
         caller: None,
+        issued: None,
         interactive: crate::activity::Interactive::default(),
         via_service: None,
         event_id: None,

@@ -163,6 +163,8 @@ fn perform(monitor: &mut Monitor, deeds: &[Deed]) -> String {
             console: *rest == 2,
             account: (*rest > 6).then(|| format!("account-{}", rest % 2)),
             resource: (*rest == 3).then(|| format!("arn:aws:s3:::bucket-{action}/key")),
+            network: None,
+            issues: None,
             caller: (*rest == 4).then(|| format!("caller-{action}")),
         };
         let (name, event) = (format!("role-{who}"), format!("{minute}-{action}"));
