@@ -34,6 +34,7 @@ pub fn evidence(event: &Event<'_>) -> EventEvidence {
         account: text(event.account.as_deref()),
         credential: text(event.credential.as_ref().map(|credential| &*credential.id)),
         session: text(event.session.as_deref()),
+        caller: text(event.caller.as_deref()),
         source: event.provenance.source.to_string(),
         partition: event.provenance.partition,
         offset: event.provenance.offset,

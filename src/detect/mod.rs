@@ -2,6 +2,7 @@
 
 pub mod budget;
 pub mod builtin;
+pub mod chain;
 pub mod detector;
 pub mod exception;
 pub mod explain;

@@ -94,6 +94,7 @@ fn report(
         severity: detector.severity.min(Severity::Low),
         confidence: CONFIDENCE,
         message,
+        opened: Vec::new(),
         settlement: None,
         subject,
     }

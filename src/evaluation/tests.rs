@@ -70,6 +70,7 @@ fn report(uid: &str, identity: &str, stage: Stage, (place, minutes): (i64, i64))
         uid: uid.into(),
         stage,
         sequence: 1,
+        opened: Vec::new(),
         settlement: None,
         subject: Subject { identity_id: identity.into(), ..Subject::default() },
         found_at: ProcessingTime::from_millis(at(minutes).millis()),

@@ -1,4 +1,4 @@
-//! One identity's state as a snapshot holds it, version 3.
+//! One identity's state as a snapshot holds it, version 4.
 //!
 //! First the parts of fixed number, then the log sources, the values by dimension, the keys against duplicates and the hours
 //! of the week, whose numbers the first part tells. Fields are only ever added behind a new version: postcard has no names,

@@ -5,6 +5,7 @@ use thin_vec::ThinVec;
 
 use crate::baseline::Dimension;
 use crate::detect::Detectors;
+use crate::detect::chain::Opened;
 use crate::detect::detector::Axis;
 use crate::detect::finding::{EventEvidence, Severity, Signal};
 use crate::detect::incident::Incident;
@@ -26,6 +27,7 @@ pub(super) struct IncidentSnapshot {
     reported_severity: Option<Severity>,
     is_closed: bool,
     held: Vec<(Dimension, String, EventTime)>,
+    opened: Vec<Opened>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -56,6 +58,7 @@ impl IncidentSnapshot {
             reported_severity: incident.reported_severity,
             is_closed: incident.is_closed,
             held: incident.held.iter().map(|(at, term, time)| (*at, term.to_string(), *time)).collect(),
+            opened: incident.opened.to_vec(),
         }
     }
 
@@ -79,6 +82,7 @@ impl IncidentSnapshot {
             reported_severity: self.reported_severity,
             is_closed: self.is_closed,
             held: self.held.iter().map(|(at, value, time)| (*at, terms.intern(value), *time)).collect(),
+            opened: self.opened.into_iter().collect(),
         }
     }
 }
