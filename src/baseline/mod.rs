@@ -3,6 +3,7 @@
 pub mod behaviour;
 pub mod coverage;
 pub mod dimension;
+pub mod endpoint;
 pub mod hours;
 pub mod last_seen;
 pub mod novelty;
@@ -11,6 +12,7 @@ pub mod place;
 pub mod profile;
 pub mod rate;
 pub mod recent;
+pub mod sharing;
 pub mod terms;
 pub mod usage;
 

@@ -9,7 +9,7 @@ use crate::identity::declared::Criticality;
 use crate::term::{Term, stable_hash};
 use crate::time::{DAY_MS, EventTime, ProcessingTime};
 
-use super::chain::{MAX_OPENED, Opened};
+use super::chain::{Links, MAX_OPENED, Opened};
 use super::detector::Axis;
 use super::finding::{IncidentReport, MAX_REPORTED_SIGNALS, Severity, Signal, Stage, Subject};
 
@@ -253,6 +253,12 @@ impl Incident {
         is_full
     }
 
+    /// The credentials that join it with others.
+    #[must_use]
+    pub fn links(&self) -> Links {
+        Links::new(&self.opened, self.signals.iter().map(|signal| &signal.evidence))
+    }
+
     /// Remembers what was new, to hold it out of the baseline should the incident open. Where there is too much, the oldest goes.
     pub fn hold(&mut self, dimension: Dimension, term: Term, time: EventTime) {
         if self.held.iter().any(|(of, known, _)| *of == dimension && *known == term) {
@@ -395,6 +401,7 @@ pub fn fingerprint(signal: &Signal) -> u64 {
     match signal.detector.rule {
         Rule::Burst { .. }
         | Rule::HumanUse { .. }
+        | Rule::SharedCredential { .. }
         | Rule::Dormancy { .. }
         | Rule::Retired { .. }
         | Rule::OffHours { .. } => stable_hash(&signal.detector.id),

@@ -161,10 +161,7 @@ pub(super) fn activity<'a>(sample: &'a Sample, now_ms: i64, event_id: &'a str) -
         time_clamped: false,
         received: ProcessingTime::from_millis(now_ms),
         usage: Usage::Used,
-        credential: sample
-            .credential
-            .as_deref()
-            .map(|id| Credential { kind: key_kind(id), id: id.into() }),
+        credential: sample.credential.as_deref().map(|id| Credential { kind: key_kind(id), id: id.into() }),
         service: service.into(),
         operation: operation.into(),
         read_only: None,
@@ -178,7 +175,10 @@ pub(super) fn activity<'a>(sample: &'a Sample, now_ms: i64, event_id: &'a str) -
         session: None,
         workload: sample.workload.as_deref().map(Text::from),
         caller: sample.caller.as_deref().map(Text::from),
-        issued: sample.issues.as_deref().map(|id| Issued { id: id.into(), session: Some("rehearsed".into()) }),
+        issued: sample
+            .issues
+            .as_deref()
+            .map(|id| Issued { id: id.into(), session: Some("rehearsed".into()) }),
         interactive: if sample.console { Interactive::CONSOLE } else { Interactive::default() },
         via_service: None,
         event_id: Some(event_id.into()),

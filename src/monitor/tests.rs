@@ -1,5 +1,7 @@
 //! What a monitor promises, shown on activities.
 
+mod links;
+
 use super::fixture::{activity, covered, empty_monitor};
 use super::*;
 use crate::activity::{Classification, Evidence};

@@ -186,12 +186,9 @@ fn usage(record: &Record<'_>, service: &str) -> Usage {
 /// owns the VPC likes it.
 fn call_origin<'a>(record: &Record<'a>) -> Origin<'a> {
     let source = record.source_ip_address.as_ref().map(origin).unwrap_or_default();
-    let by_endpoint = record.vpc_endpoint_id.as_ref().and_then(|id| endpoint::network(id, foreign_owner(record)));
-    Origin {
-        vpc_endpoint: record.vpc_endpoint_id.clone(),
-        network: by_endpoint.or(source.network),
-        ..source
-    }
+    let by_endpoint =
+        record.vpc_endpoint_id.as_ref().and_then(|id| endpoint::network(id, foreign_owner(record)));
+    Origin { vpc_endpoint: record.vpc_endpoint_id.clone(), network: by_endpoint.or(source.network), ..source }
 }
 
 /// The account that owns the VPC endpoint, where it is neither the caller's nor the one that was called.

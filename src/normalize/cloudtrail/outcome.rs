@@ -52,8 +52,9 @@ fn is_failed_sign_in(record: &Record<'_>) -> bool {
 }
 
 fn says_failure(result: &Answer<'_>) -> bool {
-    let Answer { console_login, switch_role, check_mfa, user_authentication, credential_verification, .. } =
-        result;
+    let Answer {
+        console_login, switch_role, check_mfa, user_authentication, credential_verification, ..
+    } = result;
     [console_login, switch_role, check_mfa, user_authentication, credential_verification]
         .into_iter()
         .flatten()

@@ -92,6 +92,8 @@ const fn analytic_type(rule: &Rule) -> (u8, &'static str) {
         | Rule::NewAction { .. }
         | Rule::Novelty { .. }
         | Rule::TwoOrigins { .. }
+        | Rule::SharedCredential { .. }
+        | Rule::ForeignEndpoint { .. }
         | Rule::OffHours { .. }
         | Rule::CrossEnvironment { .. }
         | Rule::Burst { .. }

@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::activity::{Class, Kind};
-use crate::detect::chain::Opened;
 use crate::detect::Detector;
+use crate::detect::chain::Opened;
 use crate::detect::detector::{Rule, Status, Technique};
 use crate::detect::finding::{EventEvidence, MAX_REPORTED_SIGNALS, Signal, Subject};
 use crate::detect::scope::Scope;
