@@ -237,6 +237,7 @@ impl Monitor {
         sighting.is_pause_covered =
             sighting.pause_days > 0 && self.was_covered(state, event, sighting.pause_days);
         self.stats.count_evictions("terms", u64::from(sighting.evictions));
+        self.stats.count_evictions("shared_credentials", u64::from(sighting.sharing.is_evicted));
         self.detect(activity, state, &mut sighting, effects);
         self.publish_if_due(id.as_str(), state, &sighting, event.received, effects);
         self.settle(id, state, event.received);

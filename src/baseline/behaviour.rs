@@ -13,7 +13,7 @@ use super::novelty::{Innovation, decay_active_days};
 use super::peers::Peers;
 use super::place::{Place, Strangeness};
 use super::rate::HourlyRate;
-use super::sharing::{Sharing, Standing, Turn};
+use super::sharing::{Observed, Sharing, Standing};
 use super::terms::{Prior, Retention, TermSet, TermSets, Touched, Words};
 
 /// Active days before novelty means anything: with fewer, everything is new.
@@ -82,8 +82,8 @@ pub struct Sighting {
     pub second_origin: Option<Term>,
     /// Whether the event passed a VPC endpoint of an account of which the identity used none.
     pub is_strangers_endpoint: bool,
-    /// The event's credential, where it went once more from a strange place to a usual one or back.
-    pub turn: Option<Turn>,
+    /// What the event showed of its credential: whether it went from a strange place to a usual one, or back.
+    pub sharing: Observed,
     /// Whether the inventory calls the identity retired.
     pub is_retired: bool,
     /// Whether the identity is known for long enough for novelty to mean anything.
@@ -129,7 +129,7 @@ impl Sighting {
         self.is_new_human_use
             || self.pause_days > 0
             || self.second_origin.is_some()
-            || self.turn.is_some()
+            || self.sharing.turn.is_some()
             || self.is_retired
             || self.burst.count > 0
             || self.denied_burst.count > 0
@@ -340,7 +340,7 @@ impl Behaviour {
             let is_strange = self.weigh_network(network, bits, sighting);
             let is_strange = sighting.is_settled && is_strange;
             let standing = if is_strange { Standing::Strange } else { Standing::Other };
-            sighting.turn = self.sharing.observe(event, standing, words.terms);
+            sighting.sharing = self.sharing.observe(event, standing, words.terms);
             // One that is older was a move.
             let is_free = self
                 .new_origin
@@ -351,7 +351,7 @@ impl Behaviour {
             }
             return;
         }
-        sighting.turn = self.sharing.observe(event, Standing::Usual, words.terms);
+        sighting.sharing = self.sharing.observe(event, Standing::Usual, words.terms);
         let Some((other, since)) = self.new_origin.as_deref() else { return };
         let age_ms = event.time.millis_since(*since);
         if other.as_str() == network || age_ms < MOVE_MS {

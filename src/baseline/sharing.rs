@@ -52,6 +52,15 @@ pub struct Turn {
     pub lasting_ms: i64,
 }
 
+/// What an event showed of its credential.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Observed {
+    /// Where it went from one place to the other.
+    pub turn: Option<Turn>,
+    /// Whether another credential had to be forgotten for it.
+    pub is_evicted: bool,
+}
+
 /// How the network of an event stands to its identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
@@ -65,19 +74,22 @@ pub enum Standing {
 
 impl Sharing {
     /// Takes in an event from a network of this standing; tells where its credential went from one place to the other.
-    pub fn observe(&mut self, event: &Event<'_>, standing: Standing, terms: &Interner) -> Option<Turn> {
-        if self.0.is_empty() && standing != Standing::Strange {
-            return None;
+    pub fn observe(&mut self, event: &Event<'_>, standing: Standing, terms: &Interner) -> Observed {
+        let is_strange = standing == Standing::Strange;
+        if self.0.is_empty() && !is_strange {
+            return Observed::default();
         }
-        let (network, credential) = (event.origin.network.as_deref()?, suspected(event)?);
+        let (Some(network), Some(credential)) = (event.origin.network.as_deref(), suspected(event)) else {
+            return Observed::default();
+        };
         self.0.retain(|known| event.time.millis_since(known.since) < MEMORY_MS);
         match self.0.iter_mut().find(|known| known.credential == credential) {
-            Some(known) => known.go_on(network, standing, event.time),
-            None if standing == Standing::Strange => {
-                self.note(Suspect::new(credential, terms.intern(network), event.time));
-                None
+            Some(known) => Observed { turn: known.go_on(network, standing, event.time), is_evicted: false },
+            None if is_strange => {
+                let suspect = Suspect::new(credential, terms.intern(network), event.time);
+                Observed { turn: None, is_evicted: self.note(suspect) }
             }
-            None => None,
+            None => Observed::default(),
         }
     }
 
@@ -92,12 +104,15 @@ impl Sharing {
         Self(suspects.take(CAPACITY).collect())
     }
 
-    fn note(&mut self, suspect: Suspect) {
-        if self.0.len() >= CAPACITY {
+    /// Says whether another had to go for it.
+    fn note(&mut self, suspect: Suspect) -> bool {
+        let is_full = self.0.len() >= CAPACITY;
+        if is_full {
             self.0.remove(0);
         }
         self.0.reserve_exact(1);
         self.0.push(suspect);
+        is_full
     }
 }
 
@@ -165,7 +180,7 @@ mod tests {
                 ..Sample::default()
             };
             let activity = fixture::activity("app", &sample, number as i64 * 10 * MINUTE_MS, "e");
-            sharing.observe(&activity.event, standing, &terms).map(|turn| turn.turns)
+            sharing.observe(&activity.event, standing, &terms).turn.map(|turn| turn.turns)
         };
         networks.iter().enumerate().filter_map(|of| turn(of)).collect()
     }
@@ -204,7 +219,8 @@ mod tests {
         for number in 0..20 {
             let sample = Sample { credential: Some(format!("ASIA{number}")), ..Sample::default() };
             let activity = fixture::activity("app", &sample, number * MINUTE_MS, "e");
-            assert_eq!(sharing.observe(&activity.event, Standing::Strange, &terms), None);
+            let observed = sharing.observe(&activity.event, Standing::Strange, &terms);
+            assert_eq!(observed, Observed { turn: None, is_evicted: number >= CAPACITY as i64 });
         }
         assert_eq!(sharing.iter().count(), CAPACITY);
         assert!(sharing.iter().all(|known| known.credential != stable_hash("ASIA15")));

@@ -14,7 +14,7 @@ use super::{Match, Subject, settled};
 pub(super) fn shared_credential(rule: &Rule, subject: Subject<'_>) -> Option<Match> {
     let Rule::SharedCredential { credential, min_turns, min_minutes, bits } = rule else { return None };
     let Subject { event, sighting, behaviour, .. } = settled(subject)?;
-    let (turn, shown) = (sighting.turn.as_ref()?, event.credential.as_ref()?);
+    let (turn, shown) = (sighting.sharing.turn.as_ref()?, event.credential.as_ref()?);
     let is_meant = shown.kind == *credential
         && turn.turns >= *min_turns
         && turn.lasting_ms >= i64::from(*min_minutes) * MINUTE_MS;
