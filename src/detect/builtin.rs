@@ -32,6 +32,7 @@ pub const FILES: &[(&str, &str)] = files![
     "retired-identity-used.yaml",
     "sensitive-action-first-use.yaml",
     "session-in-two-places.yaml",
+    "source-silent.yaml",
     "unused-identity.yaml",
     "used-in-two-places.yaml",
     "volume-burst.yaml",
