@@ -182,7 +182,7 @@ mod tests {
             let activity = fixture::activity("app", &sample, number as i64 * 10 * MINUTE_MS, "e");
             sharing.observe(&activity.event, standing, &terms).turn.map(|turn| turn.turns)
         };
-        networks.iter().enumerate().filter_map(|of| turn(of)).collect()
+        networks.iter().enumerate().filter_map(&mut turn).collect()
     }
 
     #[test]
