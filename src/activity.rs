@@ -1,6 +1,10 @@
 //! What one identity did once: the normalised record that every log format is turned into.
 
+mod origin;
+
 use serde::{Deserialize, Serialize};
+
+pub use origin::{Listed, NetworkClass, Origin};
 
 use crate::text::Text;
 use crate::time::{EventTime, ProcessingTime};
@@ -344,27 +348,6 @@ pub struct Issued<'a> {
     /// Name of the session that it opens, where it opens one: the last part of `assumedRoleUser.arn`.
     #[serde(borrow)]
     pub session: Option<Text<'a>>,
-}
-
-/// From where it was done.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Origin<'a> {
-    /// Source address, in canonical text.
-    #[serde(borrow)]
-    pub ip: Option<Text<'a>>,
-    /// The network it counts as: `203.0.113.0/24`, `2001:db8:1::/48`, `AS64500` where the ASN is known, `vpce-0a1b…` where
-    /// it passed a VPC endpoint, with the account before it where that is another's (`444455556666/vpce-0a1b…`).
-    #[serde(borrow)]
-    pub network: Option<Text<'a>>,
-    /// ISO 3166 country, where known.
-    #[serde(borrow)]
-    pub country: Option<Text<'a>>,
-    /// The provider service that the call came from (`cloudformation.amazonaws.com`), instead of an address.
-    #[serde(borrow)]
-    pub provider_service: Option<Text<'a>>,
-    /// The VPC endpoint it passed.
-    #[serde(borrow)]
-    pub vpc_endpoint: Option<Text<'a>>,
 }
 
 /// With which program.

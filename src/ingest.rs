@@ -1,10 +1,13 @@
 //! Bytes to activities: decode, normalise, resolve the identity, and account for every record.
 
-use crate::activity::{Activity, Provenance};
+use std::sync::Arc;
+
+use crate::activity::{Activity, Event, Provenance};
 use crate::config::Limits;
 use crate::decode::{Decoder, FormatHint, Outcome, Piece, RawRecord, Reply};
+use crate::enrich::{Enrichment, Locator};
 use crate::identity;
-use crate::normalize::{self, Context, Normalized};
+use crate::normalize::{self, Context, Normalized, Principal};
 use crate::time::ProcessingTime;
 
 /// One payload: a Kafka message's value, or a line or chunk of a file.
@@ -75,6 +78,7 @@ impl Rejected<'_> {
 #[derive(Default)]
 pub struct Ingest {
     decoder: Decoder,
+    locator: Locator,
     clock_skew_ms: i64,
 }
 
@@ -83,18 +87,42 @@ impl Ingest {
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         let clock_skew_ms = i64::try_from(limits.clock_skew.as_millis()).unwrap_or(i64::MAX);
-        Self { decoder: Decoder::new(limits), clock_skew_ms }
+        Self { decoder: Decoder::new(limits), locator: Locator::default(), clock_skew_ms }
+    }
+
+    /// From now on it tells what these know of addresses.
+    pub fn enrich(&mut self, enrichment: Arc<Enrichment>) {
+        self.locator = Locator::new(enrichment);
     }
 
     /// Turns one payload into activities, and accounts for each of its records in `sink`.
     ///
     /// Returns how many records the payload held: `activities + skipped + rejected`, at least 1.
     pub fn ingest(&mut self, payload: Payload<'_>, sink: &mut dyn Sink) -> u32 {
-        let clock_skew_ms = self.clock_skew_ms;
-        self.decoder.decode(payload.bytes, payload.format, &mut |piece| {
-            let context = context(&payload, piece.index, clock_skew_ms);
-            account(piece, &context, sink)
+        let Self { decoder, locator, clock_skew_ms } = self;
+        decoder.decode(payload.bytes, payload.format, &mut |piece| {
+            let context = context(&payload, piece.index, *clock_skew_ms);
+            account(piece, &context, &mut Located { locator, sink })
         })
+    }
+}
+
+/// Says what is known of an activity's address, before it goes on.
+struct Located<'i> {
+    locator: &'i mut Locator,
+    sink: &'i mut dyn Sink,
+}
+
+impl Located<'_> {
+    fn activity<'x>(
+        &'x mut self,
+        principal: Principal<'x>,
+        mut event: Event<'x>,
+    ) -> Result<(), normalize::Error> {
+        let identity = identity::resolve(principal, &event)?;
+        self.locator.locate(&mut event.origin);
+        self.sink.activity(Activity { identity, event });
+        Ok(())
     }
 }
 
@@ -105,24 +133,24 @@ fn context<'a>(payload: &Payload<'a>, index: u32, clock_skew_ms: i64) -> Context
 }
 
 /// Sees that `sink` hears of one piece exactly once, unless it comes again.
-fn account(piece: Piece<'_>, context: &Context<'_>, sink: &mut dyn Sink) -> Reply {
+fn account(piece: Piece<'_>, context: &Context<'_>, located: &mut Located<'_>) -> Reply {
     let Piece { index, bytes, outcome } = piece;
     let (reason, detail) = match outcome {
         Outcome::Skipped(reason) => {
-            sink.skipped(reason);
+            located.sink.skipped(reason);
             return Reply::Taken;
         }
         Outcome::Rejected(error) => (error.kind(), error.to_string()),
-        Outcome::Guess(record) => match understand(&record, context, sink) {
+        Outcome::Guess(record) => match understand(&record, context, located) {
             Ok(()) => return Reply::Taken,
             Err(_) => return Reply::LookAgain,
         },
-        Outcome::Record(record) => match understand(&record, context, sink) {
+        Outcome::Record(record) => match understand(&record, context, located) {
             Ok(()) => return Reply::Taken,
             Err(error) => (error.kind(), error.to_string()),
         },
     };
-    sink.rejected(Rejected { reason, detail, bytes, index });
+    located.sink.rejected(Rejected { reason, detail, bytes, index });
     Reply::Taken
 }
 
@@ -130,16 +158,15 @@ fn account(piece: Piece<'_>, context: &Context<'_>, sink: &mut dyn Sink) -> Repl
 fn understand(
     record: &RawRecord<'_>,
     context: &Context<'_>,
-    sink: &mut dyn Sink,
+    located: &mut Located<'_>,
 ) -> Result<(), normalize::Error> {
     match normalize::normalize(record, context)? {
-        Normalized::Skipped(reason) => sink.skipped(reason),
-        Normalized::Activity(principal, event) => {
-            let identity = identity::resolve(principal, &event)?;
-            sink.activity(Activity { identity, event: *event });
+        Normalized::Skipped(reason) => {
+            located.sink.skipped(reason);
+            Ok(())
         }
+        Normalized::Activity(principal, event) => located.activity(principal, *event),
     }
-    Ok(())
 }
 
 #[cfg(test)]

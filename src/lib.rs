@@ -20,6 +20,7 @@ pub mod activity;
 pub mod decode;
 pub mod normalize;
 pub mod identity;
+pub mod enrich;
 pub mod ingest;
 pub mod baseline;
 pub mod detect;

@@ -147,7 +147,7 @@ pub struct Monitor {
     stats: Stats,
     inputs: Inputs,
     input_topics: Vec<String>,
-    next_upkeep: ProcessingTime,
+    upkept_at: ProcessingTime,
     budget: Budget,
     budget_settings: budget::Settings,
     place: Place,
@@ -171,7 +171,8 @@ pub struct Changes {
     pub budget: bool,
 }
 
-/// How often limits are looked after.
+/// How often limits are looked after: at whole multiples of it, as of that time, so that it does not matter when a process
+/// started.
 const UPKEEP_EVERY_MS: i64 = HOUR_MS;
 
 impl Monitor {
@@ -189,7 +190,7 @@ impl Monitor {
             stats: Stats { threshold_risk: u64::from(config.detection.incident_risk), ..Stats::default() },
             inputs: Inputs::default(),
             input_topics: input_topics(config),
-            next_upkeep: ProcessingTime::default(),
+            upkept_at: ProcessingTime::default(),
             budget: Budget::default(),
             budget_settings: budget::Settings::new(&config.detection),
             place: Place::ONLY,
@@ -255,8 +256,6 @@ impl Monitor {
         self.expire_feedback(state, event.time);
         let mut words = Words { terms: &terms, peers: &mut self.peers };
         let mut sighting = state.behaviour.observe(event, first_seen, shared.settings.behaviour, &mut words);
-        sighting.is_pause_covered =
-            sighting.pause_days > 0 && self.was_covered(state, event, sighting.pause_days);
         self.stats.count_evictions("terms", u64::from(sighting.evictions));
         self.stats.count_evictions("shared_credentials", u64::from(sighting.sharing.is_evicted));
         self.detect(activity, state, &mut sighting, effects);
@@ -329,19 +328,20 @@ impl Monitor {
                     continue;
                 }
                 state.due = None;
-                let before = effects.len();
+                let before = (effects.len(), state.standing());
                 self.close_if_over(id.as_str(), &mut state, now, effects);
                 self.judge_and_publish(id.as_str(), &mut state, now, effects);
-                if effects.len() > before {
+                if before != (effects.len(), state.standing()) {
                     self.book(&id, &mut state);
                 }
                 self.reschedule(&id, &mut state, now);
             }
         }
         self.judge_sources(now, effects);
-        if now >= self.next_upkeep {
-            self.next_upkeep = now.plus_millis(UPKEEP_EVERY_MS);
-            self.upkeep(now);
+        let hour = now.plus_millis(-now.millis().rem_euclid(UPKEEP_EVERY_MS));
+        if hour > self.upkept_at {
+            self.upkept_at = hour;
+            self.upkeep(hour);
         }
     }
 
@@ -374,13 +374,6 @@ impl Monitor {
     #[must_use]
     pub fn view(&self) -> View {
         View { shared: Arc::clone(&self.shared) }
-    }
-
-    /// Whether the log sources of an identity were covered during a pause of so many days before an event.
-    fn was_covered(&self, state: &IdentityState, event: &Event<'_>, pause_days: u32) -> bool {
-        let scopes = state.scopes.iter().map(Term::as_str);
-        let pause_ms = i64::from(pause_days) * DAY_MS;
-        self.shared.coverage().over(scopes, event.time, pause_ms).gaps.is_empty()
     }
 
     fn entry<'a>(shared: &'a Shared, id: &str) -> dashmap::mapref::one::RefMut<'a, Term, Box<IdentityState>> {

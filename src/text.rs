@@ -131,6 +131,38 @@ impl<'de> Visitor<'de> for TextVisitor {
     }
 }
 
+/// Whether a character may mislead whoever reads it among others: it moves a terminal's cursor, turns the direction of what stands
+/// around it, or is not seen at all, so that two texts look alike that are not (control characters, and what Unicode calls format
+/// characters, default ignorables, separators of lines, private use and no characters at all).
+#[must_use]
+pub fn is_misleading(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}' | '\u{8e2}'
+            | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+            // Zero width and marks of direction, separators, embeddings, invisible operators, isolates.
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{3164}' | '\u{e000}'..='\u{f8ff}' | '\u{fdd0}'..='\u{fdef}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}' | '\u{fffe}'..='\u{ffff}'
+            | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            // Tags, variation selectors, private use.
+            | '\u{e0000}'..='\u{e0fff}' | '\u{f0000}'..='\u{10ffff}')
+}
+
+/// Text from elsewhere, safe to show to a person: characters that may mislead are spelt as `\u{202e}`.
+///
+/// ```
+/// assert_eq!(nhi_monitor::text::visible("pay\u{202e}gpj.exe\u{1b}[2J"), r"pay\u{202e}gpj.exe\u{1b}[2J");
+/// ```
+#[must_use]
+pub fn visible(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) || !text.chars().any(is_misleading) {
+        return Cow::Borrowed(text);
+    }
+    let spelt = |c: char| if is_misleading(c) { c.escape_unicode().collect() } else { String::from(c) };
+    Cow::Owned(text.chars().map(spelt).collect())
+}
+
 /// Whether a text is a mail address, as single sign-on names people's sessions: `ana@example.com`.
 #[must_use]
 pub fn is_mail_address(text: &str) -> bool {
@@ -140,6 +172,40 @@ pub fn is_mail_address(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_misleads_is_spelt_out_and_all_scripts_are_left_alone() {
+        for plain in ["role/app", "Zürich – ‘ok’ …", "日本語", "مرحبا", "नमस्ते", "😀", "a\u{301}", ""]
+        {
+            assert!(matches!(visible(plain), Cow::Borrowed(text) if text == plain), "{plain}");
+        }
+        for misleading in [
+            '\n',
+            '\u{7f}',
+            '\u{9b}',
+            '\u{ad}',
+            '\u{61c}',
+            '\u{200b}',
+            '\u{200d}',
+            '\u{200f}',
+            '\u{2028}',
+            '\u{202a}',
+            '\u{202e}',
+            '\u{2060}',
+            '\u{2066}',
+            '\u{2069}',
+            '\u{3164}',
+            '\u{feff}',
+            '\u{fff9}',
+            '\u{e0041}',
+            '\u{e0100}',
+            '\u{f0000}',
+            '\u{10ffff}',
+        ] {
+            let expected = format!("a\\u{{{:x}}}b", u32::from(misleading));
+            assert_eq!(visible(&format!("a{misleading}b")), expected);
+        }
+    }
 
     #[derive(Deserialize)]
     struct Holder<'a> {

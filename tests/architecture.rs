@@ -10,7 +10,7 @@ use syn::spanned::Spanned;
 use syn::visit::Visit;
 
 /// The core's modules in the order in which data flows; each imports only from those before it.
-const CORE: [&str; 15] = [
+const CORE: [&str; 16] = [
     "text",
     "time",
     "term",
@@ -19,6 +19,7 @@ const CORE: [&str; 15] = [
     "decode",
     "normalize",
     "identity",
+    "enrich",
     "ingest",
     "baseline",
     "detect",

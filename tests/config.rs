@@ -238,8 +238,24 @@ fn hostile_documents_are_errors_and_no_panics() {
 fn the_schema_describes_every_key() {
     let schema = json_schema();
     let sections = schema["properties"].as_object().unwrap();
-    assert_eq!(sections.len(), 10);
+    assert_eq!(sections.len(), 11);
     for (name, section) in sections {
         assert!(section["description"].is_string() || section["$ref"].is_string(), "{name}");
     }
+}
+
+#[test]
+fn a_list_of_networks_is_named_where_it_says_too_little() {
+    let text = "[enrichment]\nnetworks = [\n  { name = \"exits\", class = \"tor\", cidrs = [\"198.51.100.7\"] },\n  \
+                { name = \" \", class = \"own\", file = \"own.txt\" },\n  { name = \"rented\", class = \"hosting\" },\n]\n";
+    let keys: Vec<String> = problems(load(text, &[])).into_iter().map(|problem| problem.key).collect();
+    assert_eq!(keys, ["enrichment.networks[1].name", "enrichment.networks[2].file"]);
+    let class = words("[enrichment]\nnetworks = [{ name = \"exits\", class = \"onion\", file = \"x\" }]\n");
+    assert!(
+        class.len() == 1 && class[0].contains("enrichment.networks") && class[0].contains("tor"),
+        "{class:?}"
+    );
+    let variables = [("NHI_MONITOR__ENRICHMENT__ASN_DATABASE", "/var/lib/GeoLite2-ASN.mmdb")];
+    let config = load("", &variables).unwrap();
+    assert_eq!(config.enrichment.asn_database.as_deref(), Some("/var/lib/GeoLite2-ASN.mmdb"));
 }

@@ -45,6 +45,14 @@ impl Backend for Process {
     fn views(&self) -> Vec<View> {
         Vec::new()
     }
+
+    fn detectors(&self) -> Arc<Detectors> {
+        Arc::default()
+    }
+
+    fn stats(&self) -> Stats {
+        Stats::default()
+    }
 }
 
 /// One batch through both stages. Nothing is wrong: no dead letter, no abort, no alert.

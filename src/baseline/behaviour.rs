@@ -11,10 +11,10 @@ use super::endpoint;
 use super::hours::HourProfile;
 use super::novelty::{Innovation, decay_active_days};
 use super::peers::Peers;
-use super::place::{Place, Strangeness};
+use super::place::{Newcomer, Place, Strangeness};
 use super::rate::HourlyRate;
-use super::sharing::{Observed, Sharing, Standing};
-use super::terms::{Prior, Retention, TermSet, TermSets, Touched, Words};
+use super::sharing::{self, Observed, Sharing};
+use super::terms::{Prior, Retention, TermEntry, TermSet, TermSets, Touched, Words};
 
 /// Active days before novelty means anything: with fewer, everything is new.
 const MIN_ACTIVE_DAYS: f32 = 3.0;
@@ -49,6 +49,9 @@ pub struct Behaviour {
     pub terms: TermSets,
     /// Habit of bringing new values, by dimension.
     pub innovation: [Innovation; Dimension::COUNT],
+    /// Habit of bringing new actions that serve an attack beyond looking around, apart from those that do not: whoever does something
+    /// harmless for the first time each day does not thereby make a habit of granting rights.
+    pub grave_innovation: Innovation,
     /// All events.
     pub rate: HourlyRate,
     /// Denied events.
@@ -72,6 +75,8 @@ pub struct Behaviour {
 pub struct Sighting {
     /// Surprise of the event's value by dimension, in bits; `None` where it is known or there is none.
     pub new_bits: [Option<f32>; Dimension::COUNT],
+    /// Surprise of a new action that serves an attack beyond looking around, by how often this identity brings such ones, in bits.
+    pub grave_bits: Option<f32>,
     /// How many other identities have the event's value, where it is new here.
     pub peers: [u32; Dimension::COUNT],
     /// How strange the event's network is beside those known, where it is new.
@@ -90,8 +95,6 @@ pub struct Sighting {
     pub is_settled: bool,
     /// Whole days since the identity was last active; 0 for late events.
     pub pause_days: u32,
-    /// Whether the identity's log sources were covered during that pause.
-    pub is_pause_covered: bool,
     /// Longest pause before this one.
     pub longest_pause_days: u32,
     /// Events of this hour, and surprise of that many.
@@ -115,6 +118,15 @@ impl Sighting {
     pub fn bits(&self, dimension: Dimension) -> Option<f32> {
         let bits = self.new_bits[dimension as usize]?;
         Some((bits - ((1 + self.peers[dimension as usize]) as f32).log2()).max(0.0))
+    }
+
+    /// Surprise of the event's action among those of its sort: of one that serves an attack, by how often this identity brings
+    /// such ones; less what others lend. `None` where it is known.
+    #[must_use]
+    pub fn action_bits(&self) -> Option<f32> {
+        let bits = self.bits(Dimension::Action)?;
+        let lent = self.new_bits[Dimension::Action as usize].unwrap_or_default() - bits;
+        Some(self.grave_bits.map_or(bits, |grave| (grave - lent).max(0.0)))
     }
 
     /// Whether the event's value in a dimension is new.
@@ -157,17 +169,23 @@ pub struct Settings {
     memory_ms: i64,
     quarantine_ms: i64,
     with_peers: bool,
+    is_grave: fn(&Event<'_>) -> bool,
 }
 
 impl Settings {
-    /// From the configuration.
+    /// From the configuration, and what tells whether an action serves an attack beyond looking around.
     #[must_use]
-    pub fn new(baseline: &config::Baseline, detection: &config::Detection) -> Self {
+    pub fn new(
+        baseline: &config::Baseline,
+        detection: &config::Detection,
+        is_grave: fn(&Event<'_>) -> bool,
+    ) -> Self {
         Self {
             learning_days: baseline.learning_days,
             memory_ms: i64::from(baseline.memory_days) * DAY_MS,
             quarantine_ms: i64::from(detection.quarantine_days) * DAY_MS,
             with_peers: detection.peers,
+            is_grave,
         }
     }
 
@@ -233,7 +251,29 @@ impl Behaviour {
     /// Holds a value out of the baseline that was new on the day of `time`.
     pub fn quarantine(&mut self, (dimension, value): (Dimension, &str), time: EventTime, peers: &mut Peers) {
         self.terms.quarantine((dimension, value), time, peers);
-        self.innovation[dimension as usize].take_back(time.day());
+        self.take_back(dimension, time.day());
+    }
+
+    /// What a day brought in a dimension is no habit.
+    fn take_back(&mut self, dimension: Dimension, day: u32) {
+        self.innovation[dimension as usize].take_back(day);
+        if dimension == Dimension::Action {
+            self.grave_innovation.take_back(day);
+        }
+    }
+
+    /// Holds out again, from `time` on, a value that an analyst had released.
+    pub fn quarantine_again(
+        &mut self,
+        (dimension, value): (Dimension, &str),
+        time: EventTime,
+        peers: &mut Peers,
+    ) {
+        let known = self.terms.of(dimension).iter().find(|entry| entry.term.as_str() == value);
+        if let Some(first_seen) = known.map(TermEntry::first_seen) {
+            self.terms.quarantine((dimension, value), time, peers);
+            self.take_back(dimension, first_seen.day());
+        }
     }
 
     /// Holds what is new in an event out of the baseline until a time that may lie ahead, and from then on for the quarantine.
@@ -246,7 +286,7 @@ impl Behaviour {
     ) {
         for dimension in Dimension::ALL {
             if sighting.new_bits[dimension as usize].is_some() {
-                self.innovation[dimension as usize].take_back(event.time.day());
+                self.take_back(dimension, event.time.day());
                 dimension.value_of(event, |value| self.terms.hold((dimension, value), until, peers));
             }
         }
@@ -282,6 +322,7 @@ impl Behaviour {
         self.last_day = day;
         self.active_days = decay_active_days(self.active_days);
         self.innovation.iter_mut().for_each(Innovation::pass_day);
+        self.grave_innovation.pass_day();
         pause
     }
 
@@ -317,12 +358,45 @@ impl Behaviour {
                 continue;
             }
             sighting.peers[index] = if settings.with_peers { peers } else { 0 };
+            match self.standing(dimension, event, sighting) {
+                Standing::Comparable => {}
+                Standing::Incomparable => {
+                    sighting.new_bits[index] = Some(0.0);
+                    continue;
+                }
+                Standing::Restated => continue,
+            }
             let innovation = &mut self.innovation[index];
             sighting.new_bits[index] = Some(innovation.surprise_bits(self.active_days));
+            let (day, is_learning) = (event.time.day(), !sighting.is_settled);
             if prior == Prior::New {
-                innovation.note_new(event.time.day(), !sighting.is_settled);
+                innovation.note_new(day, is_learning);
+            }
+            if dimension == Dimension::Action && (settings.is_grave)(event) {
+                sighting.grave_bits = Some(self.grave_innovation.surprise_bits(self.active_days));
+                if prior == Prior::New {
+                    self.grave_innovation.note_new(day, is_learning);
+                }
             }
         }
+    }
+
+    /// What a new value of a dimension is worth, where it was looked up.
+    fn standing(&self, dimension: Dimension, event: &Event<'_>, sighting: &Sighting) -> Standing {
+        if !dimension.is_looked_up() {
+            return Standing::Comparable;
+        }
+        if !sighting.is_new(Dimension::Network) && event.origin.network.is_some() {
+            return Standing::Restated;
+        }
+        let is_other = |entry: &TermEntry| {
+            entry.is_learned()
+                && dimension.value_of(event, |value| entry.term.as_str() != value).unwrap_or_default()
+        };
+        // No network is of any class until it is on a list.
+        let has_others =
+            dimension == Dimension::NetworkClass || self.terms.of(dimension).iter().any(is_other);
+        if has_others { Standing::Comparable } else { Standing::Incomparable }
     }
 
     /// Notes a surprising new network, and tells when a usual one is in use beside it, by the identity or by one credential.
@@ -337,9 +411,8 @@ impl Behaviour {
     ) {
         let Some(network) = event.origin.network.as_deref() else { return };
         if let Some(bits) = sighting.bits(Dimension::Network) {
-            let is_strange = self.weigh_network(network, bits, sighting);
-            let is_strange = sighting.is_settled && is_strange;
-            let standing = if is_strange { Standing::Strange } else { Standing::Other };
+            let is_strange = self.weigh_network(network, bits, event, sighting) && sighting.is_settled;
+            let standing = if is_strange { sharing::Standing::Strange } else { sharing::Standing::Other };
             sighting.sharing = self.sharing.observe(event, standing, words.terms);
             // One that is older was a move.
             let is_free = self
@@ -351,7 +424,7 @@ impl Behaviour {
             }
             return;
         }
-        sighting.sharing = self.sharing.observe(event, Standing::Usual, words.terms);
+        sighting.sharing = self.sharing.observe(event, sharing::Standing::Usual, words.terms);
         let Some((other, since)) = self.new_origin.as_deref() else { return };
         let age_ms = event.time.millis_since(*since);
         if other.as_str() == network || age_ms < MOVE_MS {
@@ -367,7 +440,7 @@ impl Behaviour {
     }
 
     /// Works out how strange a new network is beside those known; says whether a copy of the credential may be there.
-    fn weigh_network(&self, network: &str, bits: f32, sighting: &mut Sighting) -> bool {
+    fn weigh_network(&self, network: &str, bits: f32, event: &Event<'_>, sighting: &mut Sighting) -> bool {
         let known = self.terms.of(Dimension::Network).iter().filter(|entry| entry.is_learned());
         let known: Vec<&str> = known.map(|entry| entry.term.as_str()).collect();
         sighting.network = match Endpoint::of(network) {
@@ -375,7 +448,7 @@ impl Behaviour {
                 sighting.is_strangers_endpoint = endpoint::is_of_strangers(endpoint, &known);
                 endpoint::strangeness(endpoint, bits, &known)
             }
-            None => Strangeness::of(network, bits, known.into_iter()),
+            None => Strangeness::of(newcomer(network, event, sighting), bits, known.into_iter()),
         };
         let is_private = Place::of(network) == Some(Place::Private) && !sighting.is_strangers_endpoint;
         sighting.network.bits >= MIN_ORIGIN_BITS && !is_private
@@ -405,6 +478,22 @@ impl Behaviour {
             }
         }
     }
+}
+
+/// What a value that the baseline does not know is worth.
+enum Standing {
+    /// It is held against those known.
+    Comparable,
+    /// There is nothing known to hold it against: it is new, and no surprise.
+    Incomparable,
+    /// A database or a list says something else of a network that is known: nothing is new of the identity.
+    Restated,
+}
+
+/// A new network with what was looked up of it.
+fn newcomer<'e>(network: &'e str, event: &'e Event<'_>, sighting: &Sighting) -> Newcomer<'e> {
+    let known_asn = event.origin.asn.as_deref().filter(|_| !sighting.is_new(Dimension::Asn));
+    Newcomer { network, class: event.origin.listed.as_ref().map(|listed| listed.class), known_asn }
 }
 
 /// Whether a call was turned away for coming too fast.
@@ -440,3 +529,6 @@ const fn is_judged_at(count: u32) -> bool {
         || (count.is_multiple_of(3) && third.is_power_of_two())
         || count.is_multiple_of(256)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! The dimensions of behaviour that a baseline remembers values of.
 
-use crate::activity::{CredentialKind, Event};
+use crate::activity::{CredentialKind, Event, NetworkClass};
 
 /// One dimension of behaviour.
 #[derive(
@@ -25,7 +25,7 @@ pub enum Dimension {
     Service,
     /// `eu-west-1`.
     Region,
-    /// `203.0.113.0/24`, an AS number, a VPC endpoint, or the provider service that called.
+    /// `203.0.113.0/24`, a VPC endpoint, or the provider service that called.
     Network,
     /// Client family: `Boto3`.
     Client,
@@ -43,6 +43,10 @@ pub enum Dimension {
     Resource,
     /// The role that was assumed.
     Role,
+    /// `AS64500`, where it is known.
+    Asn,
+    /// `tor`: what the operator's lists say that the network is.
+    NetworkClass,
 }
 
 impl Dimension {
@@ -60,10 +64,12 @@ impl Dimension {
         Self::Country,
         Self::Resource,
         Self::Role,
+        Self::Asn,
+        Self::NetworkClass,
     ];
 
     /// How many there are.
-    pub const COUNT: usize = 12;
+    pub const COUNT: usize = 14;
 
     /// The name used in records and explanations.
     #[must_use]
@@ -81,13 +87,15 @@ impl Dimension {
             Self::Country => "country",
             Self::Resource => "resource",
             Self::Role => "role",
+            Self::Asn => "asn",
+            Self::NetworkClass => "network_class",
         }
     }
 
     /// Most values that one identity's baseline keeps in this dimension.
     ///
     /// Well above what a healthy identity shows, so that only churn (random user agents, spoofed hosts)
-    /// reaches it; then the value unseen for longest goes. All dimensions at their caps are about 35 KB.
+    /// reaches it; then the value unseen for longest goes. All dimensions at their caps are about 36 KB.
     #[must_use]
     pub const fn capacity(self) -> usize {
         match self {
@@ -95,7 +103,16 @@ impl Dimension {
             Self::Network => 128,
             Self::Service | Self::Workload | Self::Caller | Self::Resource | Self::Role => 64,
             Self::Region | Self::Client | Self::Credential | Self::Account | Self::Country => 32,
+            Self::Asn => 32,
+            Self::NetworkClass => NetworkClass::ALL.len(),
         }
+    }
+
+    /// Whether its values are what a database or a list says of an address. They change with their source, while the
+    /// identity stays where it is.
+    #[must_use]
+    pub const fn is_looked_up(self) -> bool {
+        matches!(self, Self::Country | Self::Asn | Self::NetworkClass)
     }
 
     /// Hands this dimension's value of `event` to `take`, where it has one.
@@ -121,6 +138,8 @@ impl Dimension {
             Self::Country => event.origin.country.as_deref().map(take),
             Self::Resource => resource_of(event).map(take),
             Self::Role => role_of(event).map(take),
+            Self::Asn => event.origin.asn.as_deref().map(take),
+            Self::NetworkClass => event.origin.listed.as_ref().map(|listed| take(listed.class.as_str())),
         }
     }
 }
@@ -137,18 +156,25 @@ fn role_of<'e>(event: &'e Event<'_>) -> Option<&'e str> {
 
 /// What was acted on, of services whose resources say something: the bucket, the table.
 fn resource_of<'e>(event: &'e Event<'_>) -> Option<&'e str> {
-    const BUCKET: &str = "arn:aws:s3:::";
     let resource = event.resource.as_deref()?;
-    if !TELLING.contains(&event.service.as_str()) {
-        return None;
-    }
-    // Objects of a bucket, indexes of a table.
+    TELLING.contains(&event.service.as_str()).then(|| whole_of(&event.service, resource))
+}
+
+/// The bucket of an object, the table of an index; others as they are.
+fn whole_of<'r>(service: &str, resource: &'r str) -> &'r str {
     let cut = |from: usize| resource[from..].find('/').map_or(resource, |end| &resource[..from + end]);
-    Some(match resource.split_once(":table/") {
-        Some((head, _)) if event.service == *"dynamodb" => cut(head.len() + ":table/".len()),
-        _ if resource.starts_with(BUCKET) => cut(BUCKET.len()),
-        _ => resource,
-    })
+    match resource.split_once(":table/") {
+        Some((head, _)) if service == "dynamodb" => cut(head.len() + ":table/".len()),
+        _ => bucket_at(resource).map_or(resource, cut),
+    }
+}
+
+/// Where the bucket's name begins in the ARN of a bucket or an object, in any partition (`aws`, `aws-cn`, `aws-us-gov`, `aws-iso`).
+fn bucket_at(resource: &str) -> Option<usize> {
+    const SERVICE: &str = ":s3:::";
+    let (head, _) = resource.split_once(SERVICE)?;
+    let partition = head.strip_prefix("arn:")?;
+    (!partition.contains([':', '/'])).then_some(head.len() + SERVICE.len())
 }
 
 /// The account acted in: that of the resource where it has one, since a caller's own log names the caller's account.
@@ -199,5 +225,30 @@ fn with_action<R>(event: &Event<'_>, take: impl FnOnce(&str) -> R) -> R {
     match std::str::from_utf8(buffer) {
         Ok(action) => take(action),
         Err(_) => take(&event.action()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_count_as_their_bucket_in_every_partition() {
+        let check = |service: &str, resource: &str, expected: &str| {
+            assert_eq!(whole_of(service, resource), expected, "{resource}");
+        };
+        for partition in ["aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b"] {
+            let bucket = format!("arn:{partition}:s3:::orders");
+            check("s3", &format!("{bucket}/2026/01/a.json"), &bucket);
+            check("s3", &bucket, &bucket);
+            let table = format!("arn:{partition}:dynamodb:cn-north-1:111122223333:table/orders");
+            check("dynamodb", &format!("{table}/index/by-date"), &table);
+        }
+        check("s3", "orders/a:s3:::b/c", "orders/a:s3:::b/c");
+        check(
+            "s3",
+            "arn:aws:sqs:eu-west-1:111122223333:a:s3:::b/c",
+            "arn:aws:sqs:eu-west-1:111122223333:a:s3:::b/c",
+        );
     }
 }

@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 use std::sync::LazyLock;
 
+use crate::activity::NetworkClass;
 use crate::normalize::endpoint::Endpoint;
 
 /// What kind of place an address belongs to.
@@ -101,12 +102,23 @@ fn parse_range(text: &str, region: &'static str) -> Option<Range> {
     Some(Range { first, last, region })
 }
 
+/// A new network, and what is known of it beside its address.
+#[derive(Clone, Copy, Debug)]
+pub struct Newcomer<'n> {
+    /// The network.
+    pub network: &'n str,
+    /// What the operator's lists say that it is.
+    pub class: Option<NetworkClass>,
+    /// Its autonomous system (`AS64500`), where the identity is known to come from there.
+    pub known_asn: Option<&'n str>,
+}
+
 /// A new network beside those that are known.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Strangeness {
     /// What is left of its surprise, in bits.
     pub bits: f32,
-    /// Whether everything known is private or within the provider, and this is not.
+    /// Whether everything known is private or within the provider, and this is neither, nor trusted by the operator.
     pub is_outside: bool,
 }
 
@@ -120,23 +132,59 @@ const PRIVATE_SHARE: f32 = 0.6;
 /// What is left of it for a network of the same /16 (IPv4) or /32 (IPv6) as one that is known.
 const NEIGHBOUR_SHARE: f32 = 0.6;
 
+/// What is left of it for a network of the same autonomous system as one that is known, unless anybody rents machines there.
+/// No less than for a neighbour: a carrier's customers are as many as those of a /16.
+const SAME_ASN_SHARE: f32 = 0.6;
+
+/// What is left of it for one of the operator's own networks: as much as for another private one.
+const OWN_SHARE: f32 = 0.3;
+
+/// What is left of it for a vendor's network: the vendor's other customers come from there, too.
+const VENDOR_SHARE: f32 = 0.5;
+
+/// Autonomous systems in which anybody has an address within minutes: to be in the same one says nothing. From the public
+/// registries (RIPE, ARIN, APNIC): Amazon, Microsoft, Google, Oracle, IBM, Alibaba, Tencent, DigitalOcean, OVH, Hetzner, Akamai
+/// (Linode), Vultr, Scaleway, Contabo, Leaseweb, Cloudflare (WARP), M247, Datacamp.
+const RENTED: [&str; 24] = [
+    "AS14618", "AS16509", "AS8075", "AS15169", "AS396982", "AS31898", "AS36351", "AS37963", "AS45102",
+    "AS45090", "AS132203", "AS14061", "AS16276", "AS24940", "AS213230", "AS63949", "AS20473", "AS12876",
+    "AS51167", "AS60781", "AS13335", "AS9009", "AS60068", "AS212238",
+];
+
 impl Strangeness {
-    /// How strange `network` is, of which novelty alone says `bits`, beside the networks known.
+    /// How strange a network is, of which novelty alone says `bits`, beside the networks known.
     #[must_use]
-    pub fn of<'n>(network: &str, bits: f32, known: impl Iterator<Item = &'n str>) -> Self {
-        let known: Vec<&str> = known.filter(|known| *known != network).collect();
+    pub fn of<'n>(new: Newcomer<'_>, bits: f32, known: impl Iterator<Item = &'n str>) -> Self {
+        let known: Vec<&str> = known.filter(|known| *known != new.network).collect();
         let places: Vec<Place> = known.iter().filter_map(|known| Place::of(known)).collect();
-        let place = Place::of(network);
-        let share = match place {
-            Some(Place::Elsewhere) if known.iter().any(|known| are_neighbours(known, network)) => {
+        let place = Place::of(new.network);
+        let is_trusted = new.class.is_some_and(NetworkClass::is_trusted);
+        let was_inside = !places.is_empty() && !places.contains(&Place::Elsewhere);
+        Self {
+            bits: bits * new.share_beside(place, &known, &places),
+            is_outside: place == Some(Place::Elsewhere) && was_inside && !is_trusted,
+        }
+    }
+}
+
+impl Newcomer<'_> {
+    /// What is left of its surprise beside the networks known, of which these are the places.
+    fn share_beside(self, place: Option<Place>, known: &[&str], places: &[Place]) -> f32 {
+        match (self.class, place) {
+            (Some(NetworkClass::Own), _) => OWN_SHARE,
+            (_, Some(place)) if place != Place::Elsewhere && places.contains(&place) => SAME_PLACE_SHARE,
+            (Some(NetworkClass::Vendor), _) => VENDOR_SHARE,
+            (_, Some(Place::Private)) => PRIVATE_SHARE,
+            // What is there to be rented, or hides who comes from it, has no neighbours.
+            (Some(_), _) => 1.0,
+            (None, Some(Place::Elsewhere))
+                if known.iter().any(|known| are_neighbours(known, self.network)) =>
+            {
                 NEIGHBOUR_SHARE
             }
-            Some(place) if place != Place::Elsewhere && places.contains(&place) => SAME_PLACE_SHARE,
-            Some(Place::Private) => PRIVATE_SHARE,
+            (None, _) if self.known_asn.is_some_and(|asn| !RENTED.contains(&asn)) => SAME_ASN_SHARE,
             _ => 1.0,
-        };
-        let was_inside = !places.is_empty() && !places.contains(&Place::Elsewhere);
-        Self { bits: bits * share, is_outside: place == Some(Place::Elsewhere) && was_inside }
+        }
     }
 }
 
@@ -176,20 +224,51 @@ mod tests {
         assert_eq!((Place::of("AWS Internal"), Place::of("")), (None, None));
     }
 
+    /// How strange `new` is beside the networks known, where novelty alone says ten bits.
+    fn check(new: Newcomer<'_>, known: &[&str], bits: f32, is_outside: bool) {
+        let strangeness = Strangeness::of(new, 10.0, known.iter().copied());
+        assert_eq!(strangeness, Strangeness { bits, is_outside }, "{new:?} beside {known:?}");
+    }
+
+    const fn plain(network: &str) -> Newcomer<'_> {
+        Newcomer { network, class: None, known_asn: None }
+    }
+
     #[test]
     fn a_network_is_the_less_strange_the_more_it_is_like_those_known() {
-        let check = |network: &str, known: &[&str], bits: f32, is_outside: bool| {
-            let strangeness = Strangeness::of(network, 10.0, known.iter().copied());
-            assert_eq!(strangeness, Strangeness { bits, is_outside }, "{network} beside {known:?}");
-        };
-        check("203.0.113.0/24", &["198.51.100.0/24"], 10.0, false);
-        check("203.0.114.0/24", &["203.0.113.0/24"], 6.0, false);
-        check("10.1.2.0/24", &["10.9.9.0/24"], 3.0, false);
-        check("3.250.10.0/24", &["3.251.10.0/24"], 3.0, false);
-        check("18.193.0.0/24", &["3.251.10.0/24"], 10.0, false);
-        check("203.0.113.0/24", &["3.251.10.0/24", "10.0.0.0/24"], 10.0, true);
-        check("10.1.2.0/24", &["203.0.113.0/24"], 6.0, false);
-        check("203.0.113.0/24", &[], 10.0, false);
+        check(plain("203.0.113.0/24"), &["198.51.100.0/24"], 10.0, false);
+        check(plain("203.0.114.0/24"), &["203.0.113.0/24"], 6.0, false);
+        check(plain("10.1.2.0/24"), &["10.9.9.0/24"], 3.0, false);
+        check(plain("3.250.10.0/24"), &["3.251.10.0/24"], 3.0, false);
+        check(plain("18.193.0.0/24"), &["3.251.10.0/24"], 10.0, false);
+        check(plain("203.0.113.0/24"), &["3.251.10.0/24", "10.0.0.0/24"], 10.0, true);
+        check(plain("10.1.2.0/24"), &["203.0.113.0/24"], 6.0, false);
+        check(plain("203.0.113.0/24"), &[], 10.0, false);
+    }
+
+    #[test]
+    fn the_same_autonomous_system_says_something_unless_anybody_rents_there() {
+        let of = |network, asn| Newcomer { network, class: None, known_asn: Some(asn) };
+        check(of("203.0.113.0/24", "AS64500"), &["198.51.100.0/24"], 6.0, false);
+        check(of("203.0.113.0/24", "AS24940"), &["198.51.100.0/24"], 10.0, false);
+        check(of("18.193.0.0/24", "AS16509"), &["3.251.10.0/24"], 10.0, false);
+        check(of("3.250.10.0/24", "AS16509"), &["3.251.10.0/24"], 3.0, false);
+        check(of("203.0.114.0/24", "AS64500"), &["203.0.113.0/24"], 6.0, false);
+    }
+
+    #[test]
+    fn what_the_operator_trusts_is_less_strange_and_what_hides_its_users_has_no_neighbours() {
+        let of = |network, class| Newcomer { network, class: Some(class), known_asn: Some("AS64500") };
+        let inside: &[&str] = &["3.251.10.0/24"];
+        check(of("203.0.113.0/24", NetworkClass::Own), inside, 3.0, false);
+        check(of("203.0.113.0/24", NetworkClass::Vendor), inside, 5.0, false);
+        check(of("10.1.2.0/24", NetworkClass::Vendor), &["10.9.9.0/24"], 3.0, false);
+        for class in
+            [NetworkClass::Tor, NetworkClass::Proxy, NetworkClass::Hosting, NetworkClass::Residential]
+        {
+            check(of("203.0.113.0/24", class), inside, 10.0, true);
+            check(of("203.0.113.0/24", class), &["203.0.114.0/24"], 10.0, false);
+        }
     }
 
     #[test]

@@ -65,7 +65,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let sets = [&args.detectors, &args.against].map(|name| load(name));
     let [proposed, against] = sets;
     let sets = [proposed?, against?];
-    let mut session = Session::new(&config, &sets, args.logs.settings(), Sides::default());
+    let mut session = Session::new(&config, &sets, args.logs.settings(), Sides::default())?;
     let reading = args.logs.read(&mut session, &config)?;
     let finished = session.finish()?;
     if finished.counts.activities + finished.counts.skipped_count() == 0 {

@@ -1,11 +1,12 @@
 //! `config check|default|schema`.
 
-use std::io::{Write, stdout};
+use std::io::{self, Write, stdout};
 
 use super::detectors::expired;
 use super::exit::{Exit, Failure};
 use super::settings;
 use crate::config::{default_toml, json_schema};
+use crate::enrich::Enrichment;
 
 pub(super) const ENVIRONMENT: &str = "\
 Environment:
@@ -33,6 +34,7 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
             let config = settings::load(Some(&args.config))?;
             let inputs: Vec<&str> = config.topics.inputs.iter().map(|input| input.topic.as_str()).collect();
             let detectors = settings::detectors(&config)?;
+            let enrichment = settings::enrichment(&config)?;
             writeln!(
                 out,
                 "{}: ok; reads {} at {}, with {} detectors",
@@ -41,10 +43,25 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
                 config.kafka.brokers,
                 detectors.iter().count()
             )?;
+            knows(&mut out, &enrichment)?;
             expired(&mut out, &detectors)?;
         }
         Command::Default => out.write_all(default_toml().as_bytes())?,
         Command::Schema => writeln!(out, "{:#}", json_schema())?,
     }
     Ok(Exit::Ok)
+}
+
+/// Tells what is known of addresses, and as of when.
+fn knows(out: &mut impl Write, enrichment: &Enrichment) -> io::Result<()> {
+    let databases = [("autonomous systems", &enrichment.systems), ("countries", &enrichment.countries)];
+    for (what, database) in databases {
+        if let Some(database) = database {
+            writeln!(out, "{what} of addresses as of {}", database.built().to_rfc3339())?;
+        }
+    }
+    if !enrichment.lists.is_empty() {
+        writeln!(out, "{} networks on lists", enrichment.lists.prefixes())?;
+    }
+    Ok(())
 }

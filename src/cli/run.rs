@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::http::Server;
 use crate::runtime::Clock;
 use crate::runtime::clock::SystemClock;
-use crate::runtime::{self, Stages};
+use crate::runtime::{self, Knowledge, Stages};
 use crate::telemetry::logging;
 use process::Process;
 use reload::Reload;
@@ -39,7 +39,8 @@ Examples:
   nhi-monitor run -c nhi-monitor.toml --stage ingest     beside others that run --stage monitor
 
 SIGTERM and SIGINT drain, commit and leave the consumer groups; a second one ends at once. SIGHUP reads the folder
-of detectors again. Exit codes: 0 stopped as asked; 1 it failed; 2 the settings or the detectors are wrong.";
+of detectors, the databases of addresses and the lists of networks again. Exit codes: 0 stopped as asked; 1 it failed;
+2 the settings, or what they name, are wrong.";
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum Stage {
@@ -72,11 +73,14 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 async fn serve(config: Arc<Config>, stages: Stages) -> Result<Exit, Failure> {
     let mut stop = StopSignals::new().context("signals cannot be waited for")?;
     let reload = Reload::new().context("signals cannot be waited for")?;
-    let detectors = Arc::new(settings::detectors(&config)?);
+    let knowledge = Knowledge {
+        detectors: Arc::new(settings::detectors(&config)?),
+        enrichment: Arc::new(settings::enrichment(&config)?),
+    };
     let server = bind(&config).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let settings = Arc::clone(&config);
-    let starting = spawn_blocking(move || Process::start(settings, detectors, stages, clock));
+    let starting = spawn_blocking(move || Process::start(settings, knowledge, stages, clock));
     let process = tokio::select! {
         started = starting => started??,
         signal = stop.received() => {

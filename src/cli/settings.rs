@@ -8,6 +8,7 @@ use anyhow::{Context, anyhow};
 use super::exit::Failure;
 use crate::config::{self, Config, ConfigFormat, Fault, Origin, Problem};
 use crate::detect::Detectors;
+use crate::enrich::Enrichment;
 use crate::files;
 use crate::kafka::client;
 
@@ -43,6 +44,11 @@ pub(super) fn detectors(config: &Config) -> Result<Detectors, Failure> {
 pub(super) fn detectors_of(folder: Option<&Path>) -> Result<Detectors, Failure> {
     let read = folder.map_or_else(Detectors::builtin, files::detectors::load);
     read.map_err(|error| Failure::Usage(error.into()))
+}
+
+/// What the settings let know of addresses.
+pub(super) fn enrichment(config: &Config) -> Result<Enrichment, Failure> {
+    files::enrichment::load(&config.enrichment).map_err(|error| Failure::Usage(error.into()))
 }
 
 /// Properties are free in the settings: only the client library knows them all.

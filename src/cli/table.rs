@@ -5,6 +5,7 @@ use comfy_table::{ContentArrangement, Table};
 use console::{Style, Term};
 
 use crate::detect::finding::Severity;
+use crate::text::visible;
 use crate::time::{DAY_MS, EventTime, HOUR_MS, MINUTE_MS};
 
 /// An empty table with these headings, which fits its columns to the terminal. Columns are set apart by blanks alone,
@@ -28,11 +29,10 @@ pub(super) fn severity_style(severity: Severity) -> Style {
     }
 }
 
-/// Text from a log, made safe for a terminal: control characters (which may move the cursor or set colours) are shown
-/// as `\u{1b}`.
+/// Text from a log, made safe for a terminal: what moves the cursor, sets colours, turns the direction or is not seen is
+/// shown as `\u{1b}`.
 pub(super) fn printable(text: &str) -> String {
-    let shown = |c: char| if c.is_control() { c.escape_unicode().collect() } else { String::from(c) };
-    text.chars().map(shown).collect()
+    visible(text).into_owned()
 }
 
 /// `text` broken into lines of at most `width` columns, at blanks.
@@ -110,6 +110,7 @@ mod tests {
     #[test]
     fn text_of_an_attacker_cannot_drive_the_terminal() {
         assert_eq!(printable("a\u{1b}[31mb\n"), "a\\u{1b}[31mb\\u{a}");
+        assert_eq!(printable("role/\u{202e}ppa"), "role/\\u{202e}ppa");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! is reported at once, each with its line: a key that does not exist, a value of the wrong type, a value out of
 //! range. Environment variables override single keys; see [`environment`].
 
+mod enrichment;
 pub mod environment;
 pub(crate) mod lines;
 pub(crate) mod load;
@@ -13,6 +14,7 @@ mod schema;
 pub(crate) mod unknown;
 mod validate;
 
+pub use enrichment::{Enrichment, MAX_LISTS, NetworkList};
 pub use load::ConfigFormat;
 pub use problem::{Error, Fault, Origin, Problem};
 pub use render::default_toml;
@@ -36,6 +38,8 @@ pub struct Config {
     pub stage: Stage,
     /// Caps on what one payload may unpack to.
     pub limits: Limits,
+    /// What is known of addresses.
+    pub enrichment: Enrichment,
     /// Baselines.
     pub baseline: Baseline,
     /// Detection.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use humantime_serde::re::humantime::format_duration;
 
 use super::problem::{Error, Fault, Origin, Problem};
-use super::{Config, Kafka, Limits, Stage, Topics};
+use super::{Config, Kafka, Limits, Stage, Topics, enrichment};
 use crate::time::EventTime;
 
 /// Kafka's own limit on the length of a topic's name.
@@ -60,6 +60,7 @@ impl Config {
         check_topics(&self.topics, &mut check);
         check_stage(&self.stage, &mut check);
         check_limits(&self.limits, &mut check);
+        enrichment::check(&self.enrichment, &mut check);
         self.check_learning(&mut check);
         self.check_outputs(&mut check);
         check.problems
@@ -186,12 +187,12 @@ fn is_host_port(text: &str) -> bool {
 
 /// Collects what is wrong.
 #[derive(Default)]
-struct Check {
+pub(super) struct Check {
     problems: Vec<Problem>,
 }
 
 impl Check {
-    fn holds(&mut self, holds: bool, key: &str, value: &str, allowed: &str) {
+    pub(super) fn holds(&mut self, holds: bool, key: &str, value: &str, allowed: &str) {
         if !holds {
             self.fail(key, &format!("`{value}`"), allowed);
         }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::activity::{CredentialKind, Event};
+use crate::activity::{CredentialKind, Event, NetworkClass};
 use crate::baseline::Dimension;
 use crate::time::EventTime;
 
@@ -124,7 +124,7 @@ pub struct Technique {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "family", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Rule {
-    /// Comes from somewhere new: network, region, country. Their surprise hardly adds up, since they change together.
+    /// Comes from somewhere new: network, region, country, autonomous system. Their surprise hardly adds up, since they change together.
     NewOrigin {
         /// Least surprise that is a signal, in bits.
         min_bits: f32,
@@ -132,6 +132,10 @@ pub enum Rule {
         max_bits: f32,
         /// Weight on top where everything known is within the cloud provider or private, and this is not.
         outside_bits: f32,
+        /// Weight on top, beyond `max_bits`, where the operator's lists say what the network is, and the identity never came from
+        /// any of that kind.
+        #[serde(default)]
+        class_bits: ClassBits,
     },
     /// Does something new. A release brings several new actions: their novelty counts once, and what each is good for in an
     /// attack adds up.
@@ -252,6 +256,34 @@ pub enum Rule {
     },
 }
 
+/// What a network weighs for being of a class, in bits. Networks of the operator and of vendors weigh nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClassBits {
+    /// Machines that anybody rents.
+    pub hosting: f32,
+    /// People's homes and phones.
+    pub residential: f32,
+    /// Open proxies and commercial VPN.
+    pub proxy: f32,
+    /// Exits of the Tor network.
+    pub tor: f32,
+}
+
+impl ClassBits {
+    /// The weight of a class.
+    #[must_use]
+    pub const fn of(self, class: NetworkClass) -> f32 {
+        match class {
+            NetworkClass::Own | NetworkClass::Vendor => 0.0,
+            NetworkClass::Hosting => self.hosting,
+            NetworkClass::Residential => self.residential,
+            NetworkClass::Proxy => self.proxy,
+            NetworkClass::Tor => self.tor,
+        }
+    }
+}
+
 /// What a signal weighs at most, where a detector sets no limit of its own.
 const fn most() -> f32 {
     super::families::MAX_SIGNAL_BITS
@@ -303,7 +335,13 @@ impl Rule {
                 Some(Dimension::Client | Dimension::Credential) => Axis::Means,
                 Some(Dimension::Account) => Axis::Target,
                 Some(Dimension::Caller | Dimension::Workload) => Axis::Caller,
-                Some(Dimension::Network | Dimension::Region | Dimension::Country) => Axis::Origin,
+                Some(
+                    Dimension::Network
+                    | Dimension::Region
+                    | Dimension::Country
+                    | Dimension::Asn
+                    | Dimension::NetworkClass,
+                ) => Axis::Origin,
                 // A new action acts on something new more often than not.
                 Some(Dimension::Action | Dimension::Service | Dimension::Resource | Dimension::Role)
                 | None => Axis::Action,

@@ -3,6 +3,7 @@
 use crate::activity::{Event, Outcome};
 use crate::baseline::{Behaviour, Dimension};
 use crate::normalize::endpoint::Endpoint;
+use crate::text::visible;
 
 use super::finding::EventEvidence;
 use super::sensitivity::Level;
@@ -27,6 +28,10 @@ pub fn evidence(event: &Event<'_>) -> EventEvidence {
         ip: text(event.origin.ip.as_deref()),
         network: text(event.origin.network.as_deref().or(event.origin.provider_service.as_deref())),
         country: text(event.origin.country.as_deref()),
+        asn: text(event.origin.asn.as_deref()),
+        as_name: text(event.origin.as_name.as_deref()),
+        network_class: event.origin.listed.as_ref().map(|listed| listed.class),
+        network_list: text(event.origin.listed.as_ref().map(|listed| &*listed.list)),
         client: event.client.as_ref().map(|client| match &client.version {
             Some(version) => shortened(&format!("{}/{version}", client.family)),
             None => shortened(&client.family),
@@ -62,19 +67,56 @@ pub fn novelty_reason(dimensions: &[Dimension], event: &Event<'_>) -> String {
     format!("new {}: {}", names(dimensions), values(dimensions, event))
 }
 
-/// The dimensions' names: `network and country`.
+/// The dimensions' names: `network, country and autonomous system`.
 #[must_use]
 pub fn names(dimensions: &[Dimension]) -> String {
-    dimensions.iter().map(|dimension| dimension.as_str()).collect::<Vec<_>>().join(" and ")
+    let names: Vec<_> = dimensions.iter().map(|dimension| name(*dimension)).collect();
+    match names.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => names.concat(),
+    }
 }
 
-/// Where an event came from, with the exact address where the network is new.
+/// What a dimension is called in a sentence.
+const fn name(dimension: Dimension) -> &'static str {
+    match dimension {
+        Dimension::Asn => "autonomous system",
+        Dimension::NetworkClass => "class of network",
+        _ => dimension.as_str(),
+    }
+}
+
+/// Where an event came from, with the exact address where the network is new, and all that was looked up of it.
 #[must_use]
 pub fn origin_of(dimensions: &[Dimension], event: &Event<'_>) -> String {
-    let place = dimensions.contains(&Dimension::Network).then(|| origin(event));
-    let others = dimensions.iter().filter(|dimension| **dimension != Dimension::Network);
+    let looked_up = looked_up(event);
+    let is_told = |dimension: &Dimension| *dimension == Dimension::Network || dimension.is_looked_up();
+    let place = match (dimensions.contains(&Dimension::Network), looked_up.is_empty()) {
+        (true, true) => Some(origin(event)),
+        (true, false) => Some(format!("{} ({looked_up})", origin(event))),
+        (false, true) => None,
+        (false, false) => dimensions.iter().any(is_told).then_some(looked_up),
+    };
+    let others = dimensions.iter().filter(|dimension| !is_told(dimension));
     let others = others.filter_map(|dimension| dimension.value_of(event, shortened));
-    place.into_iter().chain(others).collect::<Vec<_>>().join(", ")
+    place.into_iter().chain(others).chain(class_of(event)).collect::<Vec<_>>().join(", ")
+}
+
+/// Country and autonomous system of an event's address, as far as they are known: `BR, AS64500 Example Hosting`.
+fn looked_up(event: &Event<'_>) -> String {
+    let text = |value: Option<&str>| value.map(shortened);
+    let system = text(event.origin.asn.as_deref()).map(|asn| match text(event.origin.as_name.as_deref()) {
+        Some(name) => format!("{asn} {name}"),
+        None => asn,
+    });
+    let country = text(event.origin.country.as_deref());
+    country.into_iter().chain(system).collect::<Vec<_>>().join(", ")
+}
+
+/// What the operator's lists say of an event's address: `a Tor exit (list "exits")`.
+fn class_of(event: &Event<'_>) -> Option<String> {
+    let listed = event.origin.listed.as_ref()?;
+    Some(format!("{} (list \"{}\")", listed.class.words(), shortened(&listed.list)))
 }
 
 /// An hour of the week: `Tuesday 03:00 UTC`.
@@ -103,11 +145,7 @@ pub fn usual(dimensions: &[Dimension], event: &Event<'_>, behaviour: &Behaviour)
         let rest = set.len().saturating_sub(usual.len() + usize::from(own.is_some()));
         let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
         let values = usual.into_iter().map(shortened).collect::<Vec<_>>().join(", ");
-        if values.is_empty() {
-            format!("no {} so far", dimension.as_str())
-        } else {
-            format!("{values}{more}")
-        }
+        if values.is_empty() { format!("no {} so far", name(*dimension)) } else { format!("{values}{more}") }
     });
     each.collect::<Vec<_>>().join("; ")
 }
@@ -133,15 +171,17 @@ pub fn rate(value: f32) -> String {
     if value >= 10.0 { format!("{value:.0}") } else { format!("{value:.1}") }
 }
 
-/// Log text that is safe to show: control characters out, length held.
+/// Log text that is safe to show: what may mislead is spelt out ([`visible`]), and the length is held.
 #[must_use]
 pub fn shortened(value: &str) -> String {
-    let clean = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    let mut out: String = value.chars().take(MAX_VALUE_CHARS).map(clean).collect();
-    if value.chars().nth(MAX_VALUE_CHARS).is_some() {
-        out.push('…');
+    let end = |text: &str| text.char_indices().nth(MAX_VALUE_CHARS).map(|(end, _)| end);
+    let (value, is_long) = end(value).map_or((value, false), |end| (&value[..end], true));
+    let shown = visible(value);
+    match end(&shown) {
+        Some(end) => format!("{}…", &shown[..end]),
+        None if is_long => format!("{shown}…"),
+        None => shown.into_owned(),
     }
-    out
 }
 
 #[cfg(test)]
@@ -150,8 +190,14 @@ mod tests {
 
     #[test]
     fn hostile_text_is_cleaned_and_shortened() {
-        assert_eq!(shortened("a\u{1b}[31m\nb"), "a\u{fffd}[31m\u{fffd}b");
-        assert_eq!(shortened(&"x".repeat(1_000)).chars().count(), MAX_VALUE_CHARS + 1);
+        assert_eq!(shortened("a\u{1b}[31m\nb"), r"a\u{1b}[31m\u{a}b");
+        assert_eq!(shortened("invoice\u{202e}fdp.exe"), r"invoice\u{202e}fdp.exe");
+        assert_eq!(shortened("ro\u{200b}ot\u{e0041}"), r"ro\u{200b}ot\u{e0041}");
+        for long in ["x", "é", "\u{202e}", "x\u{e0041}"] {
+            let shown = shortened(&long.repeat(1_000));
+            assert_eq!((shown.chars().count(), shown.chars().last()), (MAX_VALUE_CHARS + 1, Some('…')));
+        }
+        assert_eq!(shortened(&"x".repeat(MAX_VALUE_CHARS)), "x".repeat(MAX_VALUE_CHARS));
     }
 
     #[test]

@@ -4,13 +4,16 @@ mod sharing;
 
 use std::sync::Arc;
 
-use crate::activity::{Event, Outcome, Usage};
+use crate::activity::{Event, NetworkClass, Outcome, Usage};
 use crate::baseline::behaviour::Burst;
 use crate::baseline::place::Place;
+use crate::baseline::terms::TermEntry;
 use crate::baseline::{Behaviour, Dimension, Sighting};
 use crate::identity::Declared;
 use crate::identity::declared::DeclaredStatus;
+use crate::time::DAY_MS;
 
+use super::bound;
 use super::detector::{BurstOf, Detector, Rule};
 use super::explain;
 use super::finding::Signal;
@@ -32,8 +35,9 @@ const MATURE_DAYS: f32 = 12.0;
 /// What is left of a sensitive action's weight for an identity that does something new every day.
 const RESTLESS_SHARE: f32 = 0.4;
 
-/// What a pause weighs less where the log source was not covered: a collector that was down made everybody silent.
-const UNCOVERED_PAUSE_BITS: f32 = 6.0;
+/// Time from which on a known action is a habit: what somebody did minutes or a day ago, to look at first, is no excuse for what
+/// comes next.
+const HABIT_MS: i64 = 3 * DAY_MS;
 
 /// How many times the shortest pause it takes for an identity of which little is known: a monthly job is not dormant.
 const YOUNG_PAUSE: u32 = 3;
@@ -68,9 +72,7 @@ struct Match {
 #[must_use]
 pub fn run(detector: &Arc<Detector>, subject: Subject<'_>) -> Option<Signal> {
     let found = match &detector.rule {
-        Rule::NewOrigin { min_bits, max_bits, outside_bits } => {
-            new_origin(*min_bits, *max_bits, *outside_bits, subject)
-        }
+        Rule::NewOrigin { .. } => new_origin(&detector.rule, subject),
         Rule::NewAction { .. } => new_action(&detector.rule, subject),
         Rule::Novelty { .. } => novelty(&detector.rule, subject),
         Rule::Burst { events, min_events, min_ratio, min_bits, max_bits } => {
@@ -101,6 +103,7 @@ pub fn run(detector: &Arc<Detector>, subject: Subject<'_>) -> Option<Signal> {
         reason: found.reason,
         expected: found.expected,
         observed: found.observed,
+        size: bound::size(&detector.rule, subject.sighting),
         time: subject.event.time,
         evidence: explain::evidence(subject.event),
     })
@@ -110,21 +113,29 @@ pub fn run(detector: &Arc<Detector>, subject: Subject<'_>) -> Option<Signal> {
 const SHARED_BY: u32 = 2;
 
 /// The dimensions that say where an identity comes from.
-const ORIGIN: [Dimension; 3] = [Dimension::Network, Dimension::Region, Dimension::Country];
+const ORIGIN: [Dimension; 4] = [Dimension::Network, Dimension::Region, Dimension::Country, Dimension::Asn];
 
-fn new_origin(min_bits: f32, max_bits: f32, outside_bits: f32, subject: Subject<'_>) -> Option<Match> {
+fn new_origin(rule: &Rule, subject: Subject<'_>) -> Option<Match> {
+    let Rule::NewOrigin { min_bits, max_bits, outside_bits, class_bits } = rule else { return None };
     let Subject { event, sighting, behaviour, .. } = settled(subject)?;
     let is_outside = sighting.network.is_outside && sighting.peers[Dimension::Network as usize] < SHARED_BY;
-    let network = sighting.network.bits + if is_outside { outside_bits } else { 0.0 };
-    let each = ORIGIN.map(|dimension| match dimension {
-        Dimension::Network => network,
-        other => sighting.bits(other).unwrap_or_default(),
+    let network = sighting.network.bits + if is_outside { *outside_bits } else { 0.0 };
+    let class = event.origin.listed.as_ref().map(|listed| listed.class);
+    let each = ORIGIN.map(|dimension| match (dimension, sighting.bits(dimension).unwrap_or_default()) {
+        (Dimension::Network, _) => network,
+        // Where a network is that the operator answers for, is known to the operator.
+        (Dimension::Country | Dimension::Asn, bits) if class.is_some_and(NetworkClass::is_trusted) => {
+            bits.min(network)
+        }
+        (_, bits) => bits,
     });
     let strongest = each.into_iter().fold(0.0, f32::max);
     let bits = strongest + CORRELATED_SHARE * (each.iter().sum::<f32>() - strongest);
+    let is_new_class = sighting.is_new(Dimension::NetworkClass);
+    let class_bits = class.filter(|_| is_new_class).map_or(0.0, |class| class_bits.of(class));
     let new: Vec<Dimension> = ORIGIN.into_iter().filter(|dimension| sighting.is_new(*dimension)).collect();
-    (!new.is_empty() && bits >= min_bits).then(|| Match {
-        peak: bits.min(max_bits),
+    (!new.is_empty() && bits + class_bits >= *min_bits).then(|| Match {
+        peak: bits.min(*max_bits) + class_bits,
         extra: 0.0,
         reason: format!("comes from a new {}: {}", explain::names(&new), explain::origin_of(&new, event)),
         expected: explain::usual(&new, event, behaviour),
@@ -148,7 +159,7 @@ fn new_action(rule: &Rule, subject: Subject<'_>) -> Option<Match> {
     let is_meant = at_least.is_none_or(|least| level >= Some(least))
         && below.is_none_or(|limit| level.is_none_or(|level| level < limit));
     // Who does new things all the time does sensitive ones, too.
-    let settled = (bits / max_bits).clamp(0.0, 1.0);
+    let settled = (sighting.action_bits().unwrap_or_default() / max_bits).clamp(0.0, 1.0);
     let sensitive = known.map_or(0.0, |known| sensitive_bits(known, settled, event, behaviour));
     let denied = if event.outcome == Outcome::Denied { *denied_bits } else { 0.0 };
     let peak = bits.min(*max_bits);
@@ -177,7 +188,9 @@ fn sensitive_bits(known: &Sensitivity, settled: f32, event: &Event<'_>, behaviou
         action != own && alike.is_some_and(|alike| alike.level >= known.level.min(Level::Medium))
     };
     let actions = behaviour.values(Dimension::Action);
-    let habit = actions.iter().filter(|entry| entry.is_learned() && is_alike(entry.term.as_str())).count();
+    let is_habit =
+        |entry: &TermEntry| entry.is_learned() && event.time.millis_since(entry.first_seen()) >= HABIT_MS;
+    let habit = actions.iter().filter(|entry| is_habit(entry) && is_alike(entry.term.as_str())).count();
     let habitual = 1.0 + 0.5 * habit as f32;
     let restless = if known.is_blinding() { 1.0 } else { RESTLESS_SHARE + (1.0 - RESTLESS_SHARE) * settled };
     known.bits(&event.service, &event.operation) * restless / habitual
@@ -328,8 +341,9 @@ fn displaced(workloads: &[String], bits: f32, subject: Subject<'_>) -> Option<Ma
     let Subject { event, sighting, behaviour, .. } = settled(subject)?;
     let workload = event.workload.as_deref()?;
     let is_bound = workloads.iter().any(|prefix| workload.starts_with(prefix.as_str()));
-    let is_outside = event.origin.ip.as_deref().and_then(Place::of) == Some(Place::Elsewhere)
-        || sharing::is_off_its_machine(subject);
+    let is_own = event.origin.listed.as_ref().is_some_and(|listed| listed.class == NetworkClass::Own);
+    let is_elsewhere = event.origin.ip.as_deref().and_then(Place::of) == Some(Place::Elsewhere);
+    let is_outside = !is_own && (is_elsewhere || sharing::is_off_its_machine(subject));
     let is_shared = sighting.peers[Dimension::Network as usize] >= SHARED_BY;
     (is_bound && is_outside && !is_shared && sighting.network.bits >= 2.0).then(|| Match {
         peak: 0.0,
@@ -344,16 +358,16 @@ fn displaced(workloads: &[String], bits: f32, subject: Subject<'_>) -> Option<Ma
     })
 }
 
+/// By what the identity did, and nothing else: whether its log source was covered in between is told by others' records, which
+/// have no order with it, and two runs would weigh one awakening differently.
 fn dormancy(min_days: u32, bits: f32, subject: Subject<'_>) -> Option<Match> {
-    let Sighting { pause_days, longest_pause_days, is_pause_covered, is_settled, .. } = *subject.sighting;
+    let Sighting { pause_days, longest_pause_days, is_settled, .. } = *subject.sighting;
     let is_beyond_habit = pause_days >= min_days && pause_days > longest_pause_days.saturating_mul(2);
     let is_known_well = is_settled || pause_days >= min_days.saturating_mul(YOUNG_PAUSE);
-    let unproven = if is_pause_covered { 0.0 } else { UNCOVERED_PAUSE_BITS };
-    let doubt = if is_pause_covered { "" } else { ", as far as its log source was covered" };
     (is_beyond_habit && is_known_well).then(|| Match {
         peak: 0.0,
-        extra: (bits - unproven + (pause_days as f32 / min_days.max(1) as f32).log2()).max(0.0),
-        reason: format!("active again after {pause_days} days of silence{doubt}"),
+        extra: bits + (pause_days as f32 / min_days.max(1) as f32).log2(),
+        reason: format!("active again after {pause_days} days of silence"),
         expected: match longest_pause_days {
             0 => "active every day, or retired".into(),
             longest => format!("pauses of at most {longest} days"),

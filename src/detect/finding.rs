@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::activity::{Class, Kind};
+use crate::activity::{Class, Kind, NetworkClass};
 use crate::identity::declared::Criticality;
 use crate::time::{EventTime, ProcessingTime};
 
@@ -27,6 +27,8 @@ pub struct Signal {
     pub expected: String,
     /// What was seen instead.
     pub observed: String,
+    /// What was counted, where the detector counts: events of the hour, days of the pause; else 0.
+    pub size: u32,
     /// When the event happened.
     pub time: EventTime,
     /// The event behind it.
@@ -83,6 +85,14 @@ pub struct EventEvidence {
     pub network: Option<String>,
     /// Country, where known.
     pub country: Option<String>,
+    /// Autonomous system, where known: `AS64500`.
+    pub asn: Option<String>,
+    /// Who runs that system.
+    pub as_name: Option<String>,
+    /// What the operator's lists say that the network is.
+    pub network_class: Option<NetworkClass>,
+    /// The list that has it.
+    pub network_list: Option<String>,
     /// Client family and version.
     pub client: Option<String>,
     /// Region.

@@ -1,5 +1,8 @@
 //! Incidents: the signals of one identity, grouped in time, weighed, and reported as they grow.
 
+#[cfg(test)]
+mod tests;
+
 use thin_vec::ThinVec;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -7,10 +10,11 @@ use crate::baseline::Dimension;
 use crate::config;
 use crate::identity::declared::Criticality;
 use crate::term::{Term, stable_hash};
-use crate::time::{DAY_MS, EventTime, ProcessingTime};
+use crate::time::{DAY_MS, EventTime, HOUR_MS, ProcessingTime};
 
+use super::bound;
 use super::chain::{Links, MAX_OPENED, Opened};
-use super::detector::Axis;
+use super::detector::{Axis, Rule};
 use super::finding::{IncidentReport, MAX_REPORTED_SIGNALS, Severity, Signal, Stage, Subject};
 
 /// Bits that make a risk of 50: a release, a move or an upgrade stay below, at most 6 to 8 bits alone and 11 for two at once; one with
@@ -38,6 +42,21 @@ const SUCCESSOR_MS: i64 = 2 * DAY_MS;
 
 /// Reports of one incident's growth. Beyond it the incident only closes: whoever works on it knows by now.
 const MAX_UPDATES: u32 = 10;
+
+/// Time after which a fact that goes on is told again: a day, less what a daily job's time may vary. From then on it takes twice
+/// as long each time, up to a week: who was told each day of the same would stop reading.
+const REMINDER_MS: i64 = 20 * HOUR_MS;
+const MAX_REMINDER_MS: i64 = 7 * DAY_MS;
+const MAX_DOUBLINGS: u8 = 4;
+
+/// Reports that a reminder brings: itself, and the close after it.
+const REPORTS_OF_A_REMINDER: u32 = 2;
+
+/// Mark of the fingerprints of facts that last.
+const LASTING: u64 = 1;
+
+/// Bounds kept for an acceptance: one for each doubling of a burst or pause, and some places of people.
+const MAX_BOUNDS: usize = 64;
 
 /// Distinct signals told apart within one incident; further ones weigh each time they come, so that nobody can hide behind many.
 const MAX_DISTINCT: usize = 256;
@@ -115,6 +134,16 @@ pub struct Incident {
     pub opened: ThinVec<Opened>,
     /// What was new in its events while it was not open, with the time: held out of the baseline when it opens.
     pub held: ThinVec<(Dimension, Term, EventTime)>,
+    /// Gravest severity of its signals, those that are not kept included, and the newest event of one so grave.
+    pub gravest: (Severity, EventTime),
+    /// What an acceptance covers of signals that count by their detector alone ([`bound::key`]).
+    pub accepted_as: ThinVec<u64>,
+    /// Newest event of which the last report told that opened it or was an update.
+    pub told_until: EventTime,
+    /// Newest event of a lasting fact that was known by then; the epoch where there was none.
+    pub went_on: EventTime,
+    /// Reports that said no more than that a fact goes on.
+    pub reminders: u8,
 }
 
 impl Incident {
@@ -140,11 +169,17 @@ impl Incident {
             is_closed: false,
             opened: ThinVec::new(),
             held: ThinVec::new(),
+            gravest: (Severity::Informational, time),
+            accepted_as: ThinVec::new(),
+            told_until: time,
+            went_on: EventTime::default(),
+            reminders: 0,
         }
     }
 
     /// The incident that a signal of this event belongs to: this one, or after some days of quiet one that follows it and
-    /// remembers what it said, so that more of the same says nothing.
+    /// remembers what it said, so that more of the same says nothing. Facts are said anew: that somebody is back at a retired
+    /// identity is news.
     #[must_use]
     pub fn at(
         mut self: Box<Self>,
@@ -155,7 +190,8 @@ impl Incident {
         if !self.is_closed || event.0.millis_since(self.last_seen) < SUCCESSOR_MS {
             return self;
         }
-        let distinct = std::mem::take(&mut self.distinct);
+        let mut distinct = std::mem::take(&mut self.distinct);
+        distinct.retain(|fingerprint| *fingerprint & LASTING == 0);
         Box::new(Self { distinct, ..Self::begin(identity_id, event, key) })
     }
 
@@ -167,8 +203,13 @@ impl Incident {
         self.first_seen = self.first_seen.min(signal.time);
         self.last_seen = self.last_seen.max(signal.time);
         self.received = self.received.max(received);
+        self.note_gravity(&signal);
+        self.note_bound(&signal);
         let fingerprint = fingerprint(&signal);
         if self.distinct.contains(&fingerprint) {
+            if fingerprint & LASTING != 0 {
+                self.went_on = self.went_on.max(signal.time);
+            }
             self.grow_volume(&signal);
             return;
         }
@@ -181,6 +222,21 @@ impl Incident {
         if place < most {
             self.signals.truncate(most - 1);
             self.signals.insert(place, signal);
+        }
+    }
+
+    fn note_gravity(&mut self, signal: &Signal) {
+        let (gravest, time) = self.gravest;
+        let severity = signal.severity();
+        if severity >= gravest {
+            self.gravest = (severity, if severity > gravest { signal.time } else { time.max(signal.time) });
+        }
+    }
+
+    fn note_bound(&mut self, signal: &Signal) {
+        let key = bound::key(signal).filter(|key| !self.accepted_as.contains(key));
+        if let Some(key) = key.filter(|_| self.accepted_as.len() < MAX_BOUNDS) {
+            self.accepted_as.push(key);
         }
     }
 
@@ -222,6 +278,17 @@ impl Incident {
         self.extra *= left;
         self.last_seen = time;
         self.sum_up();
+        self.forget_gravity(time);
+    }
+
+    /// What was gravest counts for as long as its weight does. After it, what is kept of the time since.
+    fn forget_gravity(&mut self, time: EventTime) {
+        let is_remembered = |since: EventTime| time.millis_since(since) <= PENDING_MS;
+        if !is_remembered(self.gravest.1) {
+            let kept = self.signals.iter().filter(|signal| is_remembered(signal.time));
+            let gravest = kept.map(|signal| (signal.severity(), signal.time)).max();
+            self.gravest = gravest.unwrap_or((Severity::Informational, time));
+        }
     }
 
     /// The highest threshold at which it would open: its risk, and any where it is grave. The alert budget never hides what is
@@ -281,6 +348,13 @@ impl Incident {
         self.reported_bits = 0.0;
     }
 
+    /// The fact that goes on, where it is kept; else what weighs most.
+    #[must_use]
+    pub fn lasting(&self) -> Option<&Signal> {
+        let lasting = self.signals.iter().find(|signal| is_lasting(&signal.detector.rule));
+        lasting.or(self.signals.first())
+    }
+
     /// Whether it was reported, and not closed since.
     #[must_use]
     pub const fn is_open(&self) -> bool {
@@ -298,20 +372,38 @@ impl Incident {
         })
     }
 
-    /// The report that is due now, if any: when it opens, when it has grown enough, and when it comes back after its close.
+    /// The report that is due now, if any: when it opens, when it has grown enough, when it comes back after its close, and where
+    /// no more than a known fact goes on, now and then.
     pub fn next_report(&mut self, subject: &Subject, settings: Settings) -> Option<IncidentReport> {
-        let severity = self.severity(subject.criticality);
-        let stage = match self.sequence {
-            0 if self.reach(settings.open_risk) >= settings.budget_risk => Stage::Create,
-            0 => return None,
-            _ if self.is_closed && self.bits < self.reported_bits + REOPEN_BITS => return None,
-            _ if self.is_closed => Stage::Update,
-            sequence if sequence > MAX_UPDATES => return None,
-            _ if self.bits >= self.reported_bits + UPDATE_BITS => Stage::Update,
-            _ if Some(severity) > self.reported_severity => Stage::Update,
-            _ => return None,
-        };
-        Some(self.report(stage, subject.clone(), self.received))
+        if let Some(stage) = self.growth(subject, settings) {
+            return Some(self.report(stage, subject.clone(), self.received));
+        }
+        self.is_reminder_due().then(|| {
+            let mut report = self.report(Stage::Update, subject.clone(), self.received);
+            self.reminders = self.reminders.saturating_add(1);
+            report.message = super::message::of_reminder(self, subject);
+            report
+        })
+    }
+
+    fn growth(&self, subject: &Subject, settings: Settings) -> Option<Stage> {
+        let most = MAX_UPDATES + REPORTS_OF_A_REMINDER * u32::from(self.reminders);
+        match self.sequence {
+            0 => (self.reach(settings.open_risk) >= settings.budget_risk).then_some(Stage::Create),
+            _ if self.is_closed => (self.bits >= self.reported_bits + REOPEN_BITS).then_some(Stage::Update),
+            sequence if sequence > most => None,
+            _ => {
+                let is_grown = self.bits >= self.reported_bits + UPDATE_BITS;
+                let is_graver = Some(self.severity(subject.criticality)) > self.reported_severity;
+                (is_grown || is_graver).then_some(Stage::Update)
+            }
+        }
+    }
+
+    /// Whether a fact that was told has gone on for so long since that whoever works on it should hear of it again.
+    fn is_reminder_due(&self) -> bool {
+        let wait_ms = (REMINDER_MS << self.reminders.min(MAX_DOUBLINGS)).min(MAX_REMINDER_MS);
+        self.sequence > 0 && self.went_on.millis_since(self.told_until) >= wait_ms
     }
 
     /// The report that ends it; `None` where it is not open.
@@ -337,7 +429,7 @@ impl Incident {
     /// Severity: of the gravest signal in it, up one at risk 75 and up one more at risk 90, and up or down one by
     /// how much depends on the identity.
     fn severity(&self, criticality: Criticality) -> Severity {
-        let base = self.signals.iter().map(Signal::severity).max().unwrap_or(Severity::Low);
+        let base = self.gravest.0;
         let risk = self.risk();
         let steps = i32::from(risk >= 75) + i32::from(risk >= 90);
         let by_criticality = match criticality {
@@ -353,6 +445,9 @@ impl Incident {
         let severity = self.severity(subject.criticality);
         self.sequence += 1;
         self.is_closed = stage == Stage::Close;
+        if !self.is_closed {
+            self.told_until = self.last_seen;
+        }
         self.reported_bits = self.bits;
         self.reported_severity = Some(severity);
         let report = IncidentReport {
@@ -397,14 +492,20 @@ impl Incident {
 /// What makes two signals say the same: the detector and what it saw, but for facts and volumes only the detector.
 #[must_use]
 pub fn fingerprint(signal: &Signal) -> u64 {
-    use super::detector::Rule;
-    match signal.detector.rule {
+    let detector = &signal.detector;
+    let hash = match detector.rule {
         Rule::Burst { .. }
         | Rule::HumanUse { .. }
         | Rule::SharedCredential { .. }
         | Rule::Dormancy { .. }
         | Rule::Retired { .. }
-        | Rule::OffHours { .. } => stable_hash(&signal.detector.id),
-        _ => stable_hash(&format!("{}\0{}", signal.detector.id, signal.observed)),
-    }
+        | Rule::OffHours { .. } => stable_hash(&detector.id),
+        _ => stable_hash(&format!("{}\0{}", detector.id, signal.observed)),
+    };
+    if is_lasting(&detector.rule) { hash | LASTING } else { hash & !LASTING }
+}
+
+/// Whether a rule states a fact that each further event states again for as long as it holds.
+const fn is_lasting(rule: &Rule) -> bool {
+    matches!(rule, Rule::Retired { .. } | Rule::HumanUse { .. } | Rule::DisplacedCredential { .. })
 }

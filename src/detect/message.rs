@@ -1,5 +1,7 @@
 //! The message of a report: one or two sentences that stand alone.
 
+use crate::text::visible;
+
 use super::finding::{EventEvidence, Signal, Stage, Subject};
 use super::incident::Incident;
 use super::source::Silence;
@@ -27,10 +29,23 @@ pub fn of_incident(incident: &Incident, subject: &Subject, stage: Stage) -> Stri
     format!("{who}: {}{more}{place}{session}.", reasons.join("; "))
 }
 
+/// The message of a report that says no more than that a known fact goes on.
+#[must_use]
+pub fn of_reminder(incident: &Incident, subject: &Subject) -> String {
+    let since = incident.first_seen.to_rfc3339();
+    let reason = incident.lasting().map(|signal| signal.reason.as_str()).unwrap_or_default();
+    format!(
+        "{}: it goes on, {} signals since {}: {reason}.",
+        who(subject),
+        incident.signal_count,
+        &since[..10]
+    )
+}
+
 /// The message of the report that ends an incident because somebody accepted it.
 #[must_use]
 pub fn of_acceptance(subject: &Subject, by: &str, reason: &str) -> String {
-    format!("{}: accepted by {by}: {reason}", who(subject))
+    format!("{}: accepted by {}: {}", who(subject), visible(by), visible(reason))
 }
 
 /// The message of an unused finding.
@@ -92,8 +107,9 @@ pub fn of_resumption(scope: &str, since: EventTime, resumed: EventTime) -> Strin
 fn who(subject: &Subject) -> String {
     let kind = subject.kind.as_str().replace('_', " ");
     let kind = if kind == "unknown" { "identity" } else { &kind };
-    let owner = subject.owner.as_ref().map(|owner| format!(" (owner {owner})")).unwrap_or_default();
-    format!("{} {}{owner}", capitalised(kind), short_name(&subject.identity_id))
+    let owner =
+        subject.owner.as_ref().map(|owner| format!(" (owner {})", visible(owner))).unwrap_or_default();
+    format!("{} {}{owner}", capitalised(kind), visible(&short_name(&subject.identity_id)))
 }
 
 /// The last part of an ARN with its account, or the id as it is.
@@ -135,6 +151,20 @@ const fn plural(count: usize) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_others_do_not_mislead() {
+        let subject = Subject {
+            identity_id: "linux:web:\u{202e}toor".into(),
+            owner: Some("ops\u{200b}".into()),
+            ..Subject::default()
+        };
+        let said = of_acceptance(&subject, "ana\u{2066}", "ok\u{1b}[2J");
+        assert_eq!(
+            said,
+            r"Identity linux:web:\u{202e}toor (owner ops\u{200b}): accepted by ana\u{2066}: ok\u{1b}[2J"
+        );
+    }
 
     #[test]
     fn names_are_short_and_still_tell_accounts_apart() {

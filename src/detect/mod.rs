@@ -1,5 +1,6 @@
 //! Detection: detectors raise signals, signals add up to risk, risk opens incidents.
 
+pub mod bound;
 pub mod budget;
 pub mod builtin;
 pub mod chain;

@@ -52,6 +52,7 @@ impl Posture {
             reason: self.message.clone(),
             expected: self.expected,
             observed: self.observed,
+            size: 0,
             time,
             evidence: EventEvidence::default(),
         };

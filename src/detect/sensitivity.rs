@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use crate::activity::Event;
+
 /// What one call is good for in an attack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sensitivity {
@@ -69,10 +71,11 @@ const EVERYDAY: [(&str, &str); 20] = [
 ];
 
 impl Sensitivity {
-    /// Whether it blinds those who watch, and serves nothing else.
+    /// Whether it blinds those who watch, and serves nothing else. What opens a bucket to the world evades a guard as well, and is
+    /// done for the data.
     #[must_use]
     pub fn is_blinding(&self) -> bool {
-        self.level == Level::High && self.categories.contains(Category::DefenseEvasion)
+        self.level == Level::High && self.categories == Categories::of(&[Category::DefenseEvasion])
     }
 
     /// Weight of a first use of the call `service:operation` in bits, to be added to how unusual it is for the identity: how
@@ -82,8 +85,7 @@ impl Sensitivity {
     /// watch serves nothing else.
     #[must_use]
     pub fn bits(&self, service: &str, operation: &str) -> f32 {
-        let name = undated(operation).unwrap_or(operation);
-        if EVERYDAY.contains(&(service, name)) {
+        if is_everyday(service, operation) {
             return 1.5;
         }
         match self.level {
@@ -252,6 +254,20 @@ pub fn sensitivity(service: &str, operation: &str) -> Option<&'static Sensitivit
     operations.get(operation).or_else(|| operations.get(undated(operation)?))
 }
 
+/// Whether a call serves an attack beyond looking around, and is nothing that ordinary releases bring all the time.
+#[must_use]
+pub fn is_grave(event: &Event<'_>) -> bool {
+    sensitivity(&event.service, &event.operation).is_some_and(|known| {
+        known.level >= Level::Medium
+            && known.categories != Categories::of(&[Category::Discovery])
+            && !is_everyday(&event.service, &event.operation)
+    })
+}
+
+fn is_everyday(service: &str, operation: &str) -> bool {
+    EVERYDAY.contains(&(service, undated(operation).unwrap_or(operation)))
+}
+
 /// By service, then by operation, so that a look-up needs no joined key.
 type Table = HashMap<&'static str, HashMap<&'static str, Sensitivity>>;
 
@@ -341,6 +357,27 @@ mod tests {
         check("sshd:login", Some((Low, LateralMovement)));
         check("ec2:DescribeVpcPeeringConnections", None);
         check("nothing:Nothing", None);
+    }
+
+    #[test]
+    fn what_blinds_serves_nothing_else() {
+        let bits = |action: &str| {
+            let (service, operation) = action.split_once(':').unwrap();
+            let known = sensitivity(service, operation).unwrap();
+            assert!(known.categories.contains(DefenseEvasion) && known.level == High, "{action}");
+            (known.is_blinding(), known.bits(service, operation))
+        };
+        for action in ["cloudtrail:StopLogging", "guardduty:DeleteDetector", "ec2:DeleteFlowLogs"] {
+            assert_eq!(bits(action), (true, 9.0), "{action}");
+        }
+        for action in [
+            "s3:DeleteBucketPublicAccessBlock",
+            "s3:DeleteAccountPublicAccessBlock",
+            "ec2:DisableSnapshotBlockPublicAccess",
+            "iam:DeleteVirtualMFADevice",
+        ] {
+            assert_eq!(bits(action), (false, 6.0), "{action}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::activity::{Class, Kind};
+use crate::activity::{Class, Kind, NetworkClass};
 use crate::identity::declared::Criticality;
 
 use super::form::DurationText;
@@ -110,6 +110,12 @@ pub struct Sample {
     pub issues: Option<String>,
     /// Whether it shows signs of a person (a console session).
     pub console: bool,
+    /// Country of the address.
+    pub country: Option<String>,
+    /// Autonomous system of the address: `AS64500`.
+    pub asn: Option<String>,
+    /// What the operator's lists say that the network is.
+    pub network_class: Option<NetworkClass>,
 }
 
 impl Default for Sample {
@@ -128,6 +134,9 @@ impl Default for Sample {
             caller: None,
             issues: None,
             console: false,
+            country: None,
+            asn: None,
+            network_class: None,
         }
     }
 }

@@ -63,6 +63,7 @@ fn report(uid: &str, identity: &str, stage: Stage, (place, minutes): (i64, i64))
         reason: String::new(),
         expected: String::new(),
         observed: String::new(),
+        size: 0,
         time: at(minutes),
         evidence: EventEvidence { offset: place, ..EventEvidence::default() },
     };

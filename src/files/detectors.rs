@@ -1,12 +1,12 @@
 //! Detectors from a folder.
 
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::detect::{Detectors, Error, Fault, MAX_DETECTORS, Problem};
 
 use super::walk::explain;
+use super::whole::{self, Unread};
 
 /// Bytes of one file. The built-in ones have 2 to 4 KB; a thousand exceptions take some 200 KB.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -48,18 +48,10 @@ fn is_named_as_detector(path: &Path) -> bool {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Fault> {
-    let unreadable = |error: std::io::Error| Fault::Unreadable(explain(&error));
-    // Opening a pipe would wait for whoever writes it.
-    if !fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err(Fault::Unreadable("not a file".to_owned()));
-    }
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(unreadable)?;
-    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(Fault::TooLarge { what: "bytes", most: MAX_FILE_BYTES });
-    }
-    Ok(bytes)
+    whole::read(path, MAX_FILE_BYTES).map_err(|unread| match unread {
+        Unread::Unreadable(why) => Fault::Unreadable(why),
+        Unread::TooLarge => Fault::TooLarge { what: "bytes", most: MAX_FILE_BYTES },
+    })
 }
 
 #[cfg(test)]

@@ -4,9 +4,11 @@
 
 pub mod chunks;
 pub mod detectors;
+pub mod enrichment;
 pub mod open;
 mod scanner;
 pub mod walk;
+mod whole;
 mod window;
 
 pub use chunks::{Chunk, Chunks};

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::baseline::{LastSeen, Profile};
+use crate::detect::Detectors;
 use crate::detect::chain::{self, Links};
 use crate::monitor::feedback::Entry;
-use crate::monitor::{Filter, HeldIncident, IncidentFilter, View};
+use crate::monitor::{Filter, HeldIncident, IncidentFilter, Stats, View};
 use crate::wire::FeedbackRecord;
 
 use super::alerts::{AlertQuery, RecentAlert};
@@ -30,6 +31,12 @@ pub trait Backend: Send + Sync {
     fn feedback_taker(&self) -> Option<&dyn FeedbackTaker> {
         None
     }
+
+    /// The detectors in force.
+    fn detectors(&self) -> Arc<Detectors>;
+
+    /// Counts of all partitions that this instance owns or owned, since the start.
+    fn stats(&self) -> Stats;
 
     /// The identities of each partition that this instance owns.
     fn views(&self) -> Vec<View>;

@@ -88,6 +88,8 @@ fn endpoint(request: &Request) -> &'static str {
         Some("/api/v1/identities/{*id}") => "/api/v1/identities/{id}",
         Some("/api/v1/alerts") => "/api/v1/alerts",
         Some("/api/v1/incidents") => "/api/v1/incidents",
+        Some("/api/v1/detectors") => "/api/v1/detectors",
+        Some("/api/v1/detectors/{id}") => "/api/v1/detectors/{id}",
         Some(FEEDBACK) => FEEDBACK,
         _ => "other",
     }

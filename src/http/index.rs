@@ -3,7 +3,7 @@
 use super::backend::Health;
 
 /// Endpoints with what they are for. Links lead to themselves.
-const ENDPOINTS: [(&str, &str); 8] = [
+const ENDPOINTS: [(&str, &str); 9] = [
     ("/metrics", "Prometheus metrics"),
     ("/healthz", "whether the process works"),
     ("/readyz", "whether state is restored and records are consumed, else why not"),
@@ -21,6 +21,7 @@ const ENDPOINTS: [(&str, &str); 8] = [
         "/api/v1/incidents",
         "incidents held, also below the threshold; <code>state</code> <code>min_risk</code> <code>identity</code> <code>chain</code> (uid or identity) <code>limit</code>",
     ),
+    ("/api/v1/detectors", "what is looked for, and what came of it; <code>/{id}</code> shows one as a whole"),
 ];
 
 const STYLE: &str = "

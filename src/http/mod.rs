@@ -1,4 +1,4 @@
-//! HTTP: metrics, health, and what analysts ask about identities, incidents and alerts. Read only, unless the operator lets
+//! HTTP: metrics, health, and what analysts ask about identities, incidents, alerts and detectors. Read only, unless the operator lets
 //! it take feedback (`http.feedback`).
 //!
 //! There is no authentication: listen on loopback or a network that only operators and Prometheus reach
@@ -6,6 +6,7 @@
 
 mod alerts;
 mod backend;
+mod detectors;
 mod feedback;
 mod guard;
 mod identities;

@@ -26,7 +26,7 @@ use super::alerts::AlertQuery;
 use super::backend::{Backend, Health};
 use super::guard::FEEDBACK;
 use super::problem::Problem;
-use super::{feedback, guard, identities, incidents, index};
+use super::{detectors, feedback, guard, identities, incidents, index};
 
 /// Type of the Prometheus text format (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -58,6 +58,8 @@ pub(super) fn router(backend: Arc<dyn Backend>) -> Router {
         .route("/api/v1/identities/{*id}", get(show_identity))
         .route("/api/v1/alerts", get(list_alerts))
         .route("/api/v1/incidents", get(list_incidents))
+        .route("/api/v1/detectors", get(list_detectors))
+        .route("/api/v1/detectors/{id}", get(show_detector))
         .route(FEEDBACK, post(take_feedback))
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "no such endpoint: GET / lists them") })
         .method_not_allowed_fallback(|| async {
@@ -157,6 +159,23 @@ async fn list_incidents(
 ) -> Result<Json<incidents::Incidents>, Problem> {
     let query = params.query()?;
     blocking(shared, move |backend| query.answer(backend)).await.map(Json)
+}
+
+async fn list_detectors(State(shared): State<Shared>) -> Result<Json<serde_json::Value>, Problem> {
+    let list = |backend: &dyn Backend| json!(detectors::List::new(&backend.detectors(), &backend.stats()));
+    blocking(shared, list).await.map(Json)
+}
+
+async fn show_detector(
+    State(shared): State<Shared>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Json<serde_json::Value>, Problem> {
+    let Path(id) = id.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let find = move |backend: &dyn Backend| {
+        detectors::Whole::find(&id, &backend.detectors(), &backend.stats()).map(|found| json!(found))
+    };
+    let missing = "no such detector is in force: GET /api/v1/detectors lists them";
+    blocking(shared, find).await?.map(Json).ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, missing))
 }
 
 async fn take_feedback(

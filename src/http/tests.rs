@@ -1,3 +1,4 @@
+mod detectors;
 mod feedback;
 
 use std::io::{Read, Write};
@@ -14,9 +15,10 @@ use crate::activity::Kind;
 use crate::baseline::last_seen::UseStatus;
 use crate::baseline::profile::{TermList, TermUse};
 use crate::baseline::{LastSeen, Profile};
+use crate::detect::Detectors;
 use crate::detect::finding::Severity;
 use crate::detect::testing::Sample;
-use crate::monitor::{Filter, View, fixture};
+use crate::monitor::{Filter, Stats, View, fixture};
 use crate::time::{DAY_MS, EventTime, HOUR_MS, ProcessingTime};
 
 const ROLE: &str = "arn:aws:iam::111122223333:role/ci/deploy";
@@ -28,6 +30,8 @@ struct Fake {
     answered: Mutex<Vec<(&'static str, u16)>>,
     feedback: Option<feedback::Taker>,
     views: Vec<View>,
+    detectors: Arc<Detectors>,
+    stats: Stats,
 }
 
 impl Backend for Fake {
@@ -53,6 +57,14 @@ impl Backend for Fake {
 
     fn views(&self) -> Vec<View> {
         self.views.clone()
+    }
+
+    fn detectors(&self) -> Arc<Detectors> {
+        Arc::clone(&self.detectors)
+    }
+
+    fn stats(&self) -> Stats {
+        self.stats.clone()
     }
 
     fn identities(&self, filter: &Filter, after: Option<&str>, limit: usize) -> Vec<LastSeen> {
@@ -136,6 +148,8 @@ fn fake() -> Fake {
         answered: Mutex::default(),
         feedback: None,
         views: Vec::new(),
+        detectors: Arc::new(Detectors::builtin().unwrap()),
+        stats: Stats::default(),
     }
 }
 
@@ -373,6 +387,8 @@ fn errors_are_problems_that_say_what_to_do() {
     check("/api/v1/identities?limit=0", 400, "1 to 1000");
     check("/api/v1/identities/%ff", 400, "");
     check("/api/v1/alerts?since=yesterday", 400, "2026-01-31T09:30:00Z");
+    check("/api/v1/detectors/no-such", 404, "no such detector");
+    check("/api/v1/detectors/%ff", 400, "");
     check("/api/v1/incidents?state=ajar", 400, "pending");
     check("/api/v1/incidents?min_risk=101", 400, "0 to 100");
     check("/api/v1/incidents?limit=0", 400, "1 to 200");

@@ -146,13 +146,18 @@ fn iam_id<'a>(aws: &AwsPrincipal<'a>, event: &Event<'a>) -> Option<Text<'a>> {
 
 /// The partition that a region lies in.
 fn partition_of(region: &str) -> &'static str {
-    if region.starts_with("cn-") {
-        "aws-cn"
-    } else if region.starts_with("us-gov-") {
-        "aws-us-gov"
-    } else {
-        "aws"
-    }
+    /// Partitions by what their regions begin with (AWS General Reference, and the endpoint metadata of AWS' SDKs).
+    const PARTITIONS: [(&str, &str); 7] = [
+        ("cn-", "aws-cn"),
+        ("us-gov-", "aws-us-gov"),
+        ("us-iso-", "aws-iso"),
+        ("us-isob-", "aws-iso-b"),
+        ("eu-isoe-", "aws-iso-e"),
+        ("us-isof-", "aws-iso-f"),
+        ("eusc-", "aws-eusc"),
+    ];
+    let known = PARTITIONS.into_iter().find(|(prefix, _)| region.starts_with(prefix));
+    known.map_or("aws", |(_, partition)| partition)
 }
 
 /// What is left to go by where the type is unknown and there is no ARN.
@@ -173,4 +178,35 @@ fn aws_unique_id<'a>(aws: &AwsPrincipal<'a>) -> Option<Text<'a>> {
     let candidate = aws.issuer_principal_id.as_ref().or(aws.principal_id.as_ref())?;
     let id = candidate.map_part(|text| text.split(':').next().unwrap_or_default());
     (id.starts_with("AROA") || id.starts_with("AIDA")).then_some(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_region_lies_in_its_partition() {
+        for (region, expected) in [
+            ("eu-west-1", "aws"),
+            ("", "aws"),
+            ("cn-north-1", "aws-cn"),
+            ("us-gov-west-1", "aws-us-gov"),
+            ("us-iso-east-1", "aws-iso"),
+            ("us-isob-east-1", "aws-iso-b"),
+            ("eu-isoe-west-1", "aws-iso-e"),
+            ("us-isof-south-1", "aws-iso-f"),
+            ("eusc-de-east-1", "aws-eusc"),
+        ] {
+            assert_eq!(partition_of(region), expected, "{region}");
+        }
+    }
+
+    #[test]
+    fn a_session_is_its_role_s_in_every_partition() {
+        for partition in ["aws", "aws-cn", "aws-us-gov", "aws-iso"] {
+            let session = format!("arn:{partition}:sts::111122223333:assumed-role/app/i-0abc");
+            let role = format!("arn:{partition}:iam::111122223333:role/app");
+            assert_eq!(role_of_session(&session), Some(role));
+        }
+    }
 }

@@ -25,6 +25,9 @@ pub const MAX_RELEASED: usize = 128;
 /// How long a mute lasts that names no end, in days.
 pub const DEFAULT_MUTE_DAYS: i64 = 30;
 
+/// How long an acceptance that names no end covers use of a retired identity, in days: nothing else bounds it.
+pub const RETIRED_ACCEPT_DAYS: i64 = 30;
+
 /// The longest that a mute may last, in days: as long as a baseline remembers (`baseline.memory_days`).
 pub const MAX_MUTE_DAYS: i64 = 400;
 
@@ -122,7 +125,7 @@ pub struct Entry {
     pub until: Option<EventTime>,
     /// [`Feedback::key`] of its record.
     pub key: u64,
-    /// Signals that were accepted.
+    /// Signals that were accepted: their fingerprints, and the bounds of those that count by their detector alone.
     pub fingerprints: ThinVec<u64>,
     /// Values that were released into the baseline, to be held out again where the acceptance ends.
     pub released: ThinVec<(Dimension, Term)>,
@@ -138,9 +141,9 @@ impl Entry {
     }
 
     /// Whether it says anything about a signal.
-    fn is_about(&self, detector: &str, fingerprint: u64) -> bool {
+    fn is_about(&self, detector: &str, is_covered: impl Fn(&Self) -> bool) -> bool {
         match (self.verdict, &self.scope) {
-            (Verdict::Accept, _) => self.fingerprints.contains(&fingerprint),
+            (Verdict::Accept, _) => is_covered(self),
             (_, Scope::Identity) => true,
             (_, Scope::Detector(id)) => id == detector,
             (_, Scope::Incident(_)) => false,
@@ -213,11 +216,11 @@ pub struct Taken {
 pub struct Verdicts(ThinVec<Entry>);
 
 impl Verdicts {
-    /// What is to become of a signal of this detector with this fingerprint, whose event happened at `time`. Of several
-    /// verdicts in force the latest counts.
+    /// What is to become of a signal of this detector, whose event happened at `time`; `is_covered` tells which acceptances
+    /// cover it. Of several verdicts in force the latest counts.
     #[must_use]
-    pub fn admits(&self, detector: &str, fingerprint: u64, time: EventTime) -> Ruling {
-        let in_force = |entry: &&Entry| !entry.is_over(time) && entry.is_about(detector, fingerprint);
+    pub fn admits(&self, detector: &str, time: EventTime, is_covered: impl Fn(&Entry) -> bool) -> Ruling {
+        let in_force = |entry: &&Entry| !entry.is_over(time) && entry.is_about(detector, &is_covered);
         match self.0.iter().rev().find(in_force) {
             Some(Entry { verdict: Verdict::Accept, .. }) => Ruling::Accepted,
             Some(Entry { verdict: Verdict::Mute, until, .. }) => Ruling::Muted(until.unwrap_or(time)),

@@ -150,6 +150,16 @@ impl IdentityState {
         is_declared || self.classification.is_some_and(by_type)
     }
 
+    /// What time alone changes: reports of the incident, the finding that is open, what was published. With an effect, or (an
+    /// incident forgotten, a finding that is not alerted) without: what is not booked comes back with a restore.
+    ///
+    /// That it was looked at is not part of it: a million identities, each looked at once a day, would be as many records for nothing.
+    #[must_use]
+    pub fn standing(&self) -> (Option<u32>, Option<UnusedFinding>, Published) {
+        let reports = self.incident.as_ref().map(|incident| incident.sequence);
+        (reports, self.unused.as_deref().copied(), self.published)
+    }
+
     /// Whether an activity is of this identity, of one that had the name before, or of one that has it now.
     ///
     /// The unique id used last has the name (of two at one instant, the greater in text order): so a straggler of a deleted

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::activity::{
     Activity, Class, Classification, Client, Credential, CredentialKind, Event, Evidence, Identity,
-    Interactive, Issued, Kind, Origin, Provenance, Usage,
+    Interactive, Issued, Kind, Listed, Origin, Provenance, Usage,
 };
 use crate::config::Config;
 use crate::detect::detector::Status;
@@ -152,8 +152,6 @@ impl Rehearsal {
 
 pub(super) fn activity<'a>(sample: &'a Sample, now_ms: i64, event_id: &'a str) -> Activity<'a> {
     let (service, operation) = sample.action.split_once(':').unwrap_or((&sample.action, ""));
-    let of_address = || sample.ip.rsplit_once('.').map(|(network, _)| Text::from(format!("{network}.0/24")));
-    let network = sample.network.as_deref().map(Text::from).or_else(of_address);
     let key_kind =
         |id: &str| if id.starts_with("ASIA") { CredentialKind::Temporary } else { CredentialKind::LongTerm };
     let event = Event {
@@ -168,7 +166,7 @@ pub(super) fn activity<'a>(sample: &'a Sample, now_ms: i64, event_id: &'a str) -
         resource: sample.resource.as_deref().map(Text::from),
         outcome: sample.outcome,
         error_code: None,
-        origin: Origin { ip: Some(sample.ip.as_str().into()), network, ..Origin::default() },
+        origin: origin(sample),
         client: Some(Client { family: sample.client.as_str().into(), version: None }),
         region: Some(sample.region.as_str().into()),
         account: sample.account.as_deref().map(Text::from),
@@ -197,6 +195,19 @@ pub(super) fn activity<'a>(sample: &'a Sample, now_ms: i64, event_id: &'a str) -
         },
     };
     Activity { identity, event }
+}
+
+fn origin(sample: &Sample) -> Origin<'_> {
+    let of_address = || sample.ip.rsplit_once('.').map(|(network, _)| Text::from(format!("{network}.0/24")));
+    let network = sample.network.as_deref().map(Text::from).or_else(of_address);
+    Origin {
+        ip: Some(sample.ip.as_str().into()),
+        network,
+        country: sample.country.as_deref().map(Text::from),
+        asn: sample.asn.as_deref().map(Text::from),
+        listed: sample.network_class.map(|class| Listed { class, list: class.as_str().into() }),
+        ..Origin::default()
+    }
 }
 
 /// What an alert says.

@@ -42,20 +42,25 @@ impl Monitor {
             return;
         }
         self.next_sources = ProcessingTime::from_millis((now.millis() / JUDGE_EVERY_MS + 1) * JUDGE_EVERY_MS);
-        let (missed, resumed) = self.changed_sources(now);
-        for (scope, since, until) in resumed {
+        for (scope, since, until) in self.resumed_sources() {
             self.source_resumed(&scope, (since, until), now, effects);
         }
-        for (scope, silence) in missed {
+        for (scope, silence) in self.missed_sources(now) {
             self.source_missed(&scope, silence, now, effects);
         }
     }
 
-    /// The sources of this partition that are newly silent, and those that were and report again, in text order.
-    fn changed_sources(
-        &self,
-        now: ProcessingTime,
-    ) -> (Vec<(String, Silence)>, Vec<(String, EventTime, EventTime)>) {
+    /// The sources of this partition that were missed and report again, in text order: since when, and their newest event.
+    fn resumed_sources(&self) -> Vec<(String, EventTime, EventTime)> {
+        let coverage = self.shared.coverage();
+        let own = coverage.resumed().filter(|(scope, ..)| self.place.judges(scope));
+        let mut resumed: Vec<_> = own.map(|(scope, since, until)| (scope.to_owned(), since, until)).collect();
+        resumed.sort();
+        resumed
+    }
+
+    /// The sources of this partition that are newly silent, in text order.
+    fn missed_sources(&self, now: ProcessingTime) -> Vec<(String, Silence)> {
         let end = EventTime::from_millis(now.millis());
         let coverage = self.shared.coverage();
         let watched: Vec<Watched<'_>> = coverage.watched(end).collect();
@@ -77,14 +82,8 @@ impl Monitor {
             .filter(|source| speaks(source))
             .map(|source| (source.scope.to_owned(), silence(source)))
             .collect();
-        let mut resumed: Vec<_> = coverage
-            .resumed()
-            .filter(|(scope, ..)| self.place.judges(scope))
-            .map(|(scope, since, until)| (scope.to_owned(), since, until))
-            .collect();
         missed.sort_by(|a, b| a.0.cmp(&b.0));
-        resumed.sort();
-        (missed, resumed)
+        missed
     }
 
     fn source_missed(

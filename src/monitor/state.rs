@@ -9,6 +9,7 @@ use crate::baseline::coverage::cadence::Limits;
 use crate::baseline::{CoverageMap, behaviour, coverage};
 use crate::config::{self, Config};
 use crate::detect::incident;
+use crate::detect::sensitivity::is_grave;
 use crate::term::{Term, TextHash};
 use crate::time::{EventTime, ProcessingTime};
 
@@ -51,7 +52,7 @@ impl Settings {
     pub fn new(config: &Config) -> Self {
         let millis = |duration: std::time::Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
         Self {
-            behaviour: behaviour::Settings::new(&config.baseline, &config.detection),
+            behaviour: behaviour::Settings::new(&config.baseline, &config.detection, is_grave),
             incident: incident::Settings::new(&config.detection),
             publish_every_ms: millis(config.last_seen.publish_every),
             unused_after_days: config.unused.after_days,

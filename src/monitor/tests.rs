@@ -1,5 +1,7 @@
 //! What a monitor promises, shown on activities.
 
+mod habits;
+mod lasting;
 mod links;
 
 use super::fixture::{activity, covered, empty_monitor};
@@ -377,4 +379,66 @@ fn an_unused_finding_ends_under_its_name_after_its_detector_was_replaced() {
     let told: Vec<_> = of_unused.map(|alert| (alert.stage, alert.uid.clone())).collect();
     assert_eq!(told.iter().map(|(stage, _)| *stage).collect::<Vec<_>>(), [Stage::Create, Stage::Close]);
     assert_eq!(told[0].1, told[1].1);
+}
+
+fn incidents(monitor: &Monitor) -> usize {
+    monitor.view().incidents(&IncidentFilter::default(), 10).len()
+}
+
+/// Guarantees that an incident which time alone made forgotten does not come back with a restore.
+#[test]
+fn what_is_forgotten_without_a_word_stays_forgotten() {
+    let mut monitor = settled();
+    let sample = Sample { client: "another".into(), ..Sample::default() };
+    monitor.activity(&activity("app", &sample, 30 * DAY_MS, "client"), &mut Vec::new());
+    monitor.tick(at(31 * DAY_MS), &mut Vec::new());
+    let mut changelog = crate::wire::snapshot::take_changes(&mut monitor).unwrap();
+    assert_eq!(incidents(&monitor), 1);
+    let mut effects = Vec::new();
+    monitor.tick(at(46 * DAY_MS), &mut effects);
+    assert_eq!((effects.len(), incidents(&monitor)), (0, 0));
+    changelog.extend(crate::wire::snapshot::take_changes(&mut monitor).unwrap());
+    let mut copy = empty_monitor();
+    for change in &changelog {
+        crate::wire::snapshot::restore(&mut copy, &change.key, change.value.as_deref()).unwrap();
+    }
+    assert_eq!(incidents(&copy), 0);
+}
+
+/// Guarantees that an awakening weighs the same, whether or not others' records told of its log source before.
+#[test]
+fn an_awakening_does_not_depend_on_what_is_known_of_its_log_source() {
+    let woken = |is_told: bool| {
+        let mut monitor = settled();
+        if is_told {
+            monitor.process(&Record::Coverage(vec![covered(30 * 24, 90 * 24)]), &mut Vec::new());
+        }
+        monitor.activity(&activity("app", &Sample::default(), 90 * DAY_MS, "woken"), &mut Vec::new());
+        monitor.view().incidents(&IncidentFilter::default(), 10)
+    };
+    let (told, untold) = (woken(true), woken(false));
+    assert_eq!(told, untold);
+    assert_eq!(told[0].signals[0].detector, "dormant-identity-awakened");
+    assert!(told[0].bits >= 7.0, "{told:#?}");
+}
+
+/// Guarantees that a process that starts between two hours drops what one that has run for days drops, and when it does.
+#[test]
+fn limits_are_looked_after_at_whole_hours_of_the_partition_s_time() {
+    let last_heard_ms = 400 * DAY_MS + HOUR_MS / 4;
+    let dropped_by = |ticks: &[i64]| {
+        let mut monitor = empty_monitor();
+        monitor.process(&Record::Coverage(vec![covered(0, 0)]), &mut Vec::new());
+        let mark = CoverageMark { until_ms: START_MS + HOUR_MS / 4, ..covered(0, 0) };
+        monitor.process(&Record::Coverage(vec![mark]), &mut Vec::new());
+        ticks
+            .iter()
+            .map(|minutes| {
+                monitor.tick(at(last_heard_ms + minutes * 60_000), &mut Vec::new());
+                monitor.shared().coverage().len()
+            })
+            .collect::<Vec<usize>>()
+    };
+    assert_eq!(dropped_by(&[-20, 10, 30, 44, 45, 90]), [1, 1, 1, 1, 0, 0]);
+    assert_eq!(dropped_by(&[30, 44, 46]), [1, 1, 0], "as if it had just been started");
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::detect::bound;
 use crate::detect::finding::Signal;
-use crate::detect::incident::fingerprint;
-use crate::time::{EventTime, ProcessingTime};
+use crate::time::{DAY_MS, EventTime, ProcessingTime};
 
-use super::feedback::{Entry, Feedback, Ignored, Ruling, Scope, Verdict};
+use super::feedback::{Entry, Feedback, Ignored, RETIRED_ACCEPT_DAYS, Ruling, Scope, Verdict};
 use super::identity::IdentityState;
 use super::{Effect, Monitor, publish};
 
@@ -55,7 +55,7 @@ impl Monitor {
         }
         let taken = state.feedback.take(entry);
         for (dimension, value) in &taken.released {
-            state.behaviour.quarantine((*dimension, value.as_str()), feedback.at, &mut self.peers);
+            state.behaviour.quarantine_again((*dimension, value.as_str()), feedback.at, &mut self.peers);
         }
         if taken.ends_mute {
             let muted_until = state.feedback.muted_until().unwrap_or_default();
@@ -77,7 +77,7 @@ impl Monitor {
         let span = span(feedback, state);
         let incident = state.incident.take_if(|incident| entry.scope == Scope::Incident(incident.uid));
         if let Some(mut incident) = incident {
-            entry.fingerprints.clone_from(&incident.distinct);
+            entry.fingerprints.extend(incident.distinct.iter().chain(&incident.accepted_as).copied());
             entry.released.extend(incident.held.drain(..).map(|(dimension, value, _)| (dimension, value)));
             let subject = publish::subject(&feedback.identity_id, state);
             let at = ProcessingTime::from_millis(feedback.at.millis());
@@ -105,7 +105,7 @@ impl Monitor {
         }
         let mut muted_until = None;
         signals.retain(|signal| {
-            let ruling = state.feedback.admits(&signal.detector.id, fingerprint(signal), time);
+            let ruling = state.feedback.admits(&signal.detector.id, time, |entry| covers(entry, signal));
             match ruling {
                 Ruling::Counts => return true,
                 Ruling::Accepted => self.stats.count_suppressed("accepted", 1),
@@ -125,9 +125,16 @@ impl Monitor {
             return;
         }
         for (dimension, value) in state.feedback.expire(time) {
-            state.behaviour.quarantine((dimension, value.as_str()), time, &mut self.peers);
+            state.behaviour.quarantine_again((dimension, value.as_str()), time, &mut self.peers);
         }
     }
+}
+
+/// Whether an acceptance covers a signal, within the bounds of its kind.
+fn covers(accepted: &Entry, signal: &Signal) -> bool {
+    let end = accepted.at.plus_millis(RETIRED_ACCEPT_DAYS * DAY_MS);
+    let is_over = accepted.until.is_none() && bound::needs_an_end(signal) && signal.time >= end;
+    !is_over && bound::is_covered(signal, &accepted.fingerprints)
 }
 
 /// Whether a word is about this incident of the identity.

@@ -15,9 +15,27 @@ use crate::time::EventTime;
 
 /// Turns one event into who did what.
 pub(super) fn normalize<'a>(raw: &RawRecord<'a>, context: &Context<'a>) -> Result<Normalized<'a>, Error> {
-    let activity: ApiActivity<'a> = read(raw.text)?;
+    let mut activity: ApiActivity<'a> = read(raw.text)?;
     let time = time(&activity)?.or(raw.envelope.time).ok_or(Error::MissingField("time"))?;
-    cloudtrail::activity(&record(activity), time, context)
+    let location = std::mem::take(&mut activity.src_endpoint.location);
+    let system = std::mem::take(&mut activity.src_endpoint.autonomous_system);
+    let mut normalized = cloudtrail::activity(&record(activity), time, context)?;
+    if let Normalized::Activity(_, event) = &mut normalized
+        && event.origin.ip.is_some()
+    {
+        event.origin.country = location.country.filter(|code| is_country(code));
+        event.origin.asn = system
+            .number
+            .filter(|number| u32::try_from(*number).is_ok())
+            .map(|number| format!("AS{number}").into());
+        event.origin.as_name = event.origin.asn.is_some().then_some(system.name).flatten();
+    }
+    Ok(normalized)
+}
+
+/// ISO 3166 alpha-2, as the schema asks for.
+fn is_country(code: &str) -> bool {
+    code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
 /// `time` is in milliseconds; `time_dt` belongs to the date/time profile.
@@ -191,6 +209,26 @@ struct Endpoint<'a> {
     /// The VPC endpoint.
     #[serde(borrow, deserialize_with = "text")]
     uid: Option<Text<'a>>,
+    #[serde(borrow, deserialize_with = "object")]
+    location: Location<'a>,
+    #[serde(borrow, deserialize_with = "object")]
+    autonomous_system: System<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Location<'a> {
+    #[serde(borrow, deserialize_with = "text")]
+    country: Option<Text<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct System<'a> {
+    #[serde(deserialize_with = "integer")]
+    number: Option<i64>,
+    #[serde(borrow, deserialize_with = "text")]
+    name: Option<Text<'a>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -19,6 +19,46 @@ fn ocsf_events_become_what_they_say() {
     insta::assert_snapshot!(describe_all(Format::OcsfApiActivity, OCSF));
 }
 
+/// Country, system and its name of the first OCSF record, whose endpoint says this too.
+fn whereabouts(said: &[(&str, Value)]) -> [Option<String>; 3] {
+    let (_, text) = golden_records(OCSF).next().unwrap();
+    let mut value: Value = serde_json::from_str(text).unwrap();
+    for (key, part) in said {
+        value["src_endpoint"][key] = part.clone();
+    }
+    let text = value.to_string();
+    let Ok(Normalized::Activity(_, event)) = normalize(&record(Format::OcsfApiActivity, &text), &context())
+    else {
+        panic!("not understood: {text}")
+    };
+    [event.origin.country, event.origin.asn, event.origin.as_name]
+        .map(|part| part.map(|part| part.to_string()))
+}
+
+#[test]
+fn what_a_log_knows_of_an_address_is_taken() {
+    let told = |country: &str, number: Value| {
+        whereabouts(&[
+            ("location", json!({ "country": country, "city": "x" })),
+            ("autonomous_system", json!({ "number": number, "name": "Example" })),
+        ])
+    };
+    let all = ["NL", "AS64500", "Example"].map(|part| Some(part.to_owned()));
+    assert_eq!(told("NL", json!(64_500)), all);
+    assert_eq!(whereabouts(&[]), [None, None, None]);
+    assert_eq!(told("Netherlands", json!(-1)), [None, None, None]);
+    assert_eq!(
+        whereabouts(&[("location", json!("NL")), ("autonomous_system", json!([]))]),
+        [None, None, None]
+    );
+    let service = [
+        ("ip", json!(null)),
+        ("domain", json!("logs.amazonaws.com")),
+        ("location", json!({ "country": "NL" })),
+    ];
+    assert_eq!(whereabouts(&service), [None, None, None]);
+}
+
 /// A golden record that is well-formed.
 fn any_golden() -> impl Strategy<Value = (Format, Value)> {
     let of = |format, golden: &'static str| {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::clock;
 use super::coverage::Seen;
 use super::frames::Frames;
+use super::in_force::InForce;
 use super::latency::Receptions;
 use super::log::{Loss, Message, OutRecord, Output, Source};
 use super::observer::{Observer, StageKind};
@@ -13,6 +14,7 @@ use super::processor::{Commit, Outbox, Processor, Refusal};
 use crate::activity::{Activity, Event};
 use crate::config::Config;
 use crate::decode::FormatHint;
+use crate::enrich::Enrichment;
 use crate::ingest::{Hidden, Ingest, Payload, Rejected, Sink};
 use crate::monitor::{InputLoss, InputProgress, Record, Unreadable};
 use crate::time::{EventTime, ProcessingTime};
@@ -32,6 +34,9 @@ pub(crate) struct IngestProcessor {
     /// How far each partition was said to be read, in steps.
     told: BTreeMap<Source, i64>,
     observer: Arc<dyn Observer>,
+    enrichment: Arc<InForce<Enrichment>>,
+    /// What the open transaction goes by.
+    enriched_by: Arc<Enrichment>,
 }
 
 /// How far a partition is read is told in steps of five seconds: often enough for judgements in days and incidents in
@@ -63,15 +68,23 @@ struct Counts {
 
 impl IngestProcessor {
     /// A processor that routes to this many partitions of activities.
-    pub(crate) fn new(config: &Config, activity_partitions: i32, observer: Arc<dyn Observer>) -> Self {
+    pub(crate) fn new(
+        config: &Config,
+        activity_partitions: i32,
+        observer: Arc<dyn Observer>,
+        enrichment: Arc<InForce<Enrichment>>,
+    ) -> Self {
         let logs = config.topics.inputs.iter();
         let mut topics: Vec<_> = logs
             .map(|input| Topic { name: input.topic.clone(), content: Content::Logs(input.format) })
             .collect();
         topics.push(Topic { name: config.topics.inventory.clone(), content: Content::Inventory });
         topics.push(Topic { name: config.topics.feedback.clone(), content: Content::Feedback });
+        let enriched_by = enrichment.get();
+        let mut ingest = Ingest::new(config.limits.clone());
+        ingest.enrich(Arc::clone(&enriched_by));
         Self {
-            ingest: Ingest::new(config.limits.clone()),
+            ingest,
             skew_ms: i64::try_from(config.limits.clock_skew.as_millis()).unwrap_or(i64::MAX),
             topics,
             frames: Frames::new(activity_partitions),
@@ -81,6 +94,8 @@ impl IngestProcessor {
             receptions: Receptions::default(),
             told: BTreeMap::new(),
             observer,
+            enrichment,
+            enriched_by,
         }
     }
 
@@ -88,6 +103,15 @@ impl IngestProcessor {
     pub(crate) fn topics(config: &Config) -> Vec<String> {
         let inputs = config.topics.inputs.iter().map(|input| input.topic.clone());
         inputs.chain([config.topics.inventory.clone(), config.topics.feedback.clone()]).collect()
+    }
+
+    /// Goes by what is in force now. Between transactions, so that one transaction's records are told alike.
+    fn renew(&mut self) {
+        let now = self.enrichment.get();
+        if !Arc::ptr_eq(&now, &self.enriched_by) {
+            self.ingest.enrich(Arc::clone(&now));
+            self.enriched_by = now;
+        }
     }
 
     /// Tells every monitor something that is small by its nature: names of topics, or of log sources that were told before.
@@ -197,6 +221,7 @@ impl Processor for IngestProcessor {
             }
         }
         self.receptions.report(StageKind::Ingest, commit.at, &*self.observer);
+        self.renew();
     }
 
     fn aborted(&mut self) {
@@ -206,6 +231,7 @@ impl Processor for IngestProcessor {
         self.unreadable.clear();
         self.counts.clear();
         self.receptions.clear();
+        self.renew();
     }
 
     fn close(&mut self, source: Source) {

@@ -26,11 +26,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub use clock::Clock;
+pub use in_force::Knowledge;
 pub use observer::{Counters, Observer, StageKind, TopicCounters, Unobserved};
 pub use watchdog::Pulse;
 
 use crate::config::{self, Config};
 use crate::detect::Detectors;
+use crate::enrich::Enrichment;
 use crate::kafka::client::WorkerName;
 use crate::kafka::{KafkaLog, Worker, topics};
 use crate::monitor::{Stats, View};
@@ -107,7 +109,8 @@ pub struct Service {
     board: Arc<Board>,
     counting: Arc<Counting>,
     terms: Arc<Interner>,
-    detectors: Arc<InForce>,
+    detectors: Arc<InForce<Detectors>>,
+    enrichment: Arc<InForce<Enrichment>>,
     workers: usize,
     drain_timeout: Duration,
 }
@@ -117,8 +120,12 @@ impl Service {
     ///
     /// # Errors
     /// Where Kafka does not answer, a topic is missing or not as it should be, or a thread cannot be started.
-    pub fn start(config: Arc<Config>, detectors: Arc<Detectors>, stages: Stages) -> Result<Self, Error> {
-        Self::start_observed(config, detectors, stages, Arc::new(Unobserved))
+    pub fn start(
+        config: Arc<Config>,
+        knowledge: impl Into<Knowledge>,
+        stages: Stages,
+    ) -> Result<Self, Error> {
+        Self::start_observed(config, knowledge, stages, Arc::new(Unobserved))
     }
 
     /// As [`Self::start`], with an observer that is told of everything that happens.
@@ -127,11 +134,11 @@ impl Service {
     /// As [`Self::start`].
     pub fn start_observed(
         config: Arc<Config>,
-        detectors: Arc<Detectors>,
+        knowledge: impl Into<Knowledge>,
         stages: Stages,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, Error> {
-        Self::start_timed(config, detectors, stages, observer, Arc::new(SystemClock::start()))
+        Self::start_timed(config, knowledge, stages, observer, Arc::new(SystemClock::start()))
     }
 
     /// As [`Self::start_observed`], with a clock of the caller's: who plays the past has its time pass, too.
@@ -140,7 +147,7 @@ impl Service {
     /// As [`Self::start`].
     pub fn start_timed(
         config: Arc<Config>,
-        detectors: Arc<Detectors>,
+        knowledge: impl Into<Knowledge>,
         stages: Stages,
         observer: Arc<dyn Observer>,
         clock: Arc<dyn Clock>,
@@ -149,7 +156,7 @@ impl Service {
         for (topic, doubt) in report.doubts() {
             tracing::warn!(topic, doubt, "topic works, but not as well as it could");
         }
-        let plan = Plan::new(&config, stages);
+        let (plan, knowledge) = (Plan::new(&config, stages), knowledge.into());
         let board = Arc::new(Board::new(plan.workers.len(), config.http.recent_alerts));
         let counting = Arc::new(Counting::new(observer));
         let service = Self {
@@ -157,7 +164,8 @@ impl Service {
             board,
             counting,
             terms: Arc::new(Interner::new()),
-            detectors: Arc::new(InForce::new(detectors)),
+            detectors: Arc::new(InForce::new(knowledge.detectors)),
+            enrichment: Arc::new(InForce::new(knowledge.enrichment)),
             workers: plan.workers.len(),
             drain_timeout: config.stage.drain_timeout,
         };
@@ -189,6 +197,7 @@ impl Service {
         Shared {
             config: Arc::clone(config),
             detectors: Arc::clone(&self.detectors),
+            enrichment: Arc::clone(&self.enrichment),
             terms: Arc::clone(&self.terms),
             board: Arc::clone(&self.board),
             partitions: Arc::clone(partitions),
@@ -199,6 +208,11 @@ impl Service {
     /// Has all workers go on with other detectors, each from its next transaction on: none has records judged by two sets.
     pub fn reload(&self, detectors: Arc<Detectors>) {
         self.detectors.set(detectors);
+    }
+
+    /// Has all workers go by other databases and lists, each from its next transaction on.
+    pub fn enrich(&self, enrichment: Arc<Enrichment>) {
+        self.enrichment.set(enrichment);
     }
 
     /// The detectors in force.
@@ -357,8 +371,10 @@ impl WorkerParts {
         let (kind, worker) = (self.kind, self.worker);
         let outcome = match kind {
             StageKind::Ingest => {
-                let observer = Arc::clone(&self.shared.observer);
-                let processor = IngestProcessor::new(&self.config, self.activity_partitions, observer);
+                let (observer, enrichment) =
+                    (Arc::clone(&self.shared.observer), Arc::clone(&self.shared.enrichment));
+                let processor =
+                    IngestProcessor::new(&self.config, self.activity_partitions, observer, enrichment);
                 self.drive(processor, IngestProcessor::topics(&self.config))
             }
             StageKind::Monitor => {

@@ -14,6 +14,7 @@ use super::processor::{Commit, Outbox, Processor, Refusal};
 use crate::config::Config;
 use crate::detect::Detectors;
 use crate::detect::finding::IncidentReport;
+use crate::enrich::Enrichment;
 use crate::monitor::{Effect, Monitor, Record};
 use crate::term::Interner;
 use crate::time::{MINUTE_MS, ProcessingTime};
@@ -26,11 +27,12 @@ const SWEEP_EVERY_MS: i64 = 10 * MINUTE_MS;
 /// tells must not be forgotten: state that is restored later is left to the next start.
 const COUNTS_HOLD: Duration = Duration::from_secs(10 * 60);
 
-/// What all monitor workers of a process share.
+/// What all workers of a process share.
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) config: Arc<Config>,
-    pub(crate) detectors: Arc<InForce>,
+    pub(crate) detectors: Arc<InForce<Detectors>>,
+    pub(crate) enrichment: Arc<InForce<Enrichment>>,
     pub(crate) terms: Arc<Interner>,
     pub(crate) board: Arc<Board>,
     /// How many partitions each topic had when the process started.

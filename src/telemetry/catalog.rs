@@ -79,11 +79,13 @@ pub enum Label {
     Code,
     /// Version of the program.
     Version,
+    /// Database of addresses.
+    Database,
 }
 
 impl Label {
     /// All labels.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Topic,
         Self::Partition,
         Self::Reason,
@@ -102,6 +104,7 @@ impl Label {
         Self::Endpoint,
         Self::Code,
         Self::Version,
+        Self::Database,
     ];
 
     /// The label's name.
@@ -126,6 +129,7 @@ impl Label {
             Self::Endpoint => "endpoint",
             Self::Code => "code",
             Self::Version => "version",
+            Self::Database => "database",
         }
     }
 
@@ -151,6 +155,7 @@ impl Label {
             Self::Endpoint => "the routes served, else `other`",
             Self::Code => "status codes that the server gives",
             Self::Version => "one",
+            Self::Database => "`asn`, `country`",
         }
     }
 }
@@ -264,6 +269,15 @@ families! {
         "Times that they could not be taken; those before stay in force, and the log says what is wrong."
     EXPIRED_EXCEPTIONS = Gauge "nhi_detector_exceptions_expired" []
         "Exceptions of detectors in force whose last day is over."
+
+    ENRICHMENT_BUILT = Gauge "nhi_enrichment_built_timestamp_seconds" [Database]
+        "When a database of addresses was built by its publisher, in seconds since 1970."
+    ENRICHMENT_NETWORKS = Gauge "nhi_enrichment_networks" []
+        "Networks on the lists of enrichment.networks."
+    ENRICHMENT_RELOADS = Counter "nhi_enrichment_reloads_total" []
+        "Times that databases and lists were read again and taken."
+    ENRICHMENT_RELOAD_FAILURES = Counter "nhi_enrichment_reload_failures_total" []
+        "Times that they could not be taken; those before stay in force, and the log says what is wrong."
 
     LAG = Gauge "nhi_lag_records" [Topic, Partition]
         "Messages between the position read to and the end of a partition, as a read_committed reader sees it."

@@ -10,11 +10,13 @@ use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder};
 use crate::config::Topics;
 use crate::detect::Detectors;
 use crate::detect::finding::{IncidentReport, Stage as ReportStage};
+use crate::enrich::Enrichment;
 use crate::monitor::Stats;
 use crate::runtime::{Observer, StageKind};
 use crate::time::ProcessingTime;
 
 use super::catalog;
+use super::enrichment::Addresses;
 use super::families::Families;
 use super::ingest::Ingest;
 use super::losses::Losses;
@@ -41,6 +43,7 @@ pub struct Metrics {
     http: IntCounterVec,
     process: Process,
     state: Mutex<State>,
+    addresses: Addresses,
     topics: BTreeSet<String>,
 }
 
@@ -70,6 +73,7 @@ impl Metrics {
             http: families.counters(&catalog::HTTP_REQUESTS),
             process: Process::new(&mut families),
             state: Mutex::new(State::new(&mut families, detectors)),
+            addresses: Addresses::new(&mut families),
             topics: topic_names(topics),
             registry: families.into_registry(),
         }
@@ -92,6 +96,21 @@ impl Metrics {
     /// The detectors could not be read again.
     pub fn detectors_refused(&self) {
         lock(&self.state).detectors().failed();
+    }
+
+    /// What is known of addresses from the start on.
+    pub fn enrichment_loaded(&self, enrichment: &Enrichment) {
+        self.addresses.show(enrichment);
+    }
+
+    /// What is known of addresses was read again, and is in force.
+    pub fn enrichment_reloaded(&self, enrichment: &Enrichment) {
+        self.addresses.reloaded(enrichment);
+    }
+
+    /// It could not be read again.
+    pub fn enrichment_refused(&self) {
+        self.addresses.failed();
     }
 
     /// How many distinct terms all baselines share.

@@ -2,6 +2,7 @@
 
 pub mod catalog;
 mod detectors;
+mod enrichment;
 mod families;
 mod ingest;
 mod latency;

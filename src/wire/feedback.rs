@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::monitor::feedback::{DEFAULT_MUTE_DAYS, Feedback, MAX_MUTE_DAYS, Scope, Verdict};
+use crate::text::is_misleading;
 use crate::time::{DAY_MS, EventTime, ProcessingTime};
 
 use super::declared::{self, brief, check_size, checked_id};
@@ -247,7 +248,7 @@ fn incident(uid: &str) -> Result<u128, Error> {
 
 fn detector_id(id: &str) -> Result<String, Error> {
     check_size("detector in bytes", id.len(), MAX_DETECTOR_BYTES)?;
-    let is_text = !id.trim().is_empty() && !id.chars().any(char::is_control);
+    let is_text = !id.trim().is_empty() && !id.chars().any(is_misleading);
     if is_text { Ok(id.trim().to_owned()) } else { Err(Error::BadDetector) }
 }
 
@@ -259,7 +260,7 @@ fn time(key: &'static str, found: &str) -> Result<EventTime, Error> {
 /// The text on one line, cut: alerts and terminals show it.
 fn line(key: &'static str, text: &str, max_chars: usize) -> Result<String, Error> {
     let text: String =
-        text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
+        text.chars().map(|character| if is_misleading(character) { ' ' } else { character }).collect();
     let text = clip_to(text.trim(), max_chars);
     if text.is_empty() { Err(Error::Empty(key)) } else { Ok(text) }
 }

@@ -319,6 +319,19 @@ pub struct Endpoint {
     /// Country of the address.
     #[serde(default, skip_serializing_if = "absent")]
     pub location: Option<Location>,
+    /// Autonomous system of the address.
+    #[serde(default, skip_serializing_if = "absent")]
+    pub autonomous_system: Option<AutonomousSystem>,
+}
+
+/// Who announces an address to the Internet.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AutonomousSystem {
+    /// Its number.
+    pub number: u32,
+    /// Who runs it.
+    #[serde(default, skip_serializing_if = "absent")]
+    pub name: Option<String>,
 }
 
 /// A place.
@@ -345,6 +358,12 @@ pub struct EvidenceData {
     /// Source network.
     #[serde(default, skip_serializing_if = "absent")]
     pub network: Option<String>,
+    /// What the operator's lists say that the network is: `own`, `vendor`, `hosting`, `residential`, `proxy`, `tor`.
+    #[serde(default, skip_serializing_if = "absent")]
+    pub network_class: Option<String>,
+    /// The list that has it.
+    #[serde(default, skip_serializing_if = "absent")]
+    pub network_list: Option<String>,
     /// Region acted in.
     #[serde(default, skip_serializing_if = "absent")]
     pub region: Option<String>,

@@ -138,7 +138,7 @@ mod tests {
 
     fn learned(hours: impl Iterator<Item = u32>) -> Cadence {
         let mut runs = Runs::default();
-        hours.for_each(|hour| drop(runs.insert(hour, hour)));
+        hours.for_each(|hour| _ = runs.insert(hour, hour));
         Cadence::learned(&runs, LIMITS)
     }
 

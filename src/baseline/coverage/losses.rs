@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn counts_of_long_ago_are_forgotten() {
         let mut losses = Losses::default();
-        (0..500).for_each(|hour| drop(losses.note_unreadable(hour, (0, 1), 10)));
+        (0..500).for_each(|hour| _ = losses.note_unreadable(hour, (0, 1), 10));
         assert_eq!(losses.counts.len(), COUNTED_HOURS);
     }
 }

@@ -140,7 +140,7 @@ mod tests {
 
     fn runs_of(hours: &BTreeSet<u32>) -> Runs {
         let mut runs = Runs::default();
-        hours.iter().for_each(|hour| drop(runs.insert(*hour, *hour)));
+        hours.iter().for_each(|hour| _ = runs.insert(*hour, *hour));
         runs
     }
 

@@ -110,7 +110,7 @@ fn of_a_source_that_never_rests_a_silence_of_hours_is_a_gap() {
     assert_eq!(over(&map, 11_000, 30).gaps[0], silence(10_500, 10_510));
     assert_eq!(over(&map, 11_006, 1).gaps, []);
     assert_eq!(over(&map, 11_008, 1).gaps, [silence(11_000, 11_008)]);
-    (10_503..10_505).for_each(|hour| drop(map.note("aws:111122223333:eu-west-1", &[hour], hour_start(hour))));
+    (10_503..10_505).for_each(|hour| _ = map.note("aws:111122223333:eu-west-1", &[hour], hour_start(hour)));
     assert_eq!(over(&map, 11_000, 20).gaps, [], "what came late leaves no silence that is unusual");
 }
 
@@ -137,7 +137,7 @@ fn what_is_proven_complete_is_no_gap_whatever_was_lost_of_other_sources() {
 fn what_the_operator_lets_pass_is_no_gap() {
     let accepted = Settings { accepted_before: 10_605, ..SETTINGS };
     let mut map = CoverageMap::new(accepted);
-    (10_000..11_000).for_each(|hour| drop(map.note("linux:web", &[hour], hour_start(hour))));
+    (10_000..11_000).for_each(|hour| _ = map.note("linux:web", &[hour], hour_start(hour)));
     map.note_loss(None, hour_start(10_609));
     let coverage = map.over(["linux:web"].into_iter(), hour_start(11_000), 20 * 24 * HOUR_MS);
     assert_eq!(coverage.gaps, [gap(GapCause::Lost, 10_605, 10_610)]);

@@ -191,7 +191,7 @@ impl Sink for Taker {
 /// Adds what a database of addresses would say.
 fn locate(origin: &mut Origin<'_>) {
     let Some(place) = origin.ip.as_deref().and_then(whereabouts) else { return };
-    origin.network = Some(format!("AS{}", place.asn).into());
+    origin.asn = Some(format!("AS{}", place.asn).into());
     origin.country = Some(place.country.into());
 }
 

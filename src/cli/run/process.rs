@@ -7,10 +7,11 @@ use std::time::Duration;
 use crate::config::Config;
 use crate::detect::Detectors;
 use crate::detect::finding::IncidentReport;
+use crate::enrich::Enrichment;
 use crate::http::{AlertQuery, Backend, FeedbackTaker, Health, NotReady, RecentAlert, RecentAlerts};
 use crate::kafka;
-use crate::monitor::View;
-use crate::runtime::{self, Clock, Observer, Service, StageKind, Stages, clock};
+use crate::monitor::{Stats, View};
+use crate::runtime::{self, Clock, Knowledge, Observer, Service, StageKind, Stages, clock};
 use crate::telemetry::Metrics;
 use crate::wire::FeedbackRecord;
 
@@ -29,17 +30,19 @@ impl Process {
     /// Where Kafka does not answer, or topics are not as they should be.
     pub(in crate::cli) fn start(
         config: Arc<Config>,
-        detectors: Arc<Detectors>,
+        knowledge: impl Into<Knowledge>,
         stages: Stages,
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Self>, runtime::Error> {
+        let knowledge = knowledge.into();
         let reports = Arc::new(Reports {
-            metrics: Metrics::new(&config.topics, &detectors),
+            metrics: Metrics::new(&config.topics, &knowledge.detectors),
             alerts: RecentAlerts::new(config.http.recent_alerts),
         });
-        reports.metrics.detectors_loaded(&detectors, clock::now());
+        reports.metrics.detectors_loaded(&knowledge.detectors, clock::now());
+        reports.metrics.enrichment_loaded(&knowledge.enrichment);
         let observer = Arc::clone(&reports) as Arc<dyn Observer>;
-        let service = Service::start_timed(Arc::clone(&config), detectors, stages, observer, clock)?;
+        let service = Service::start_timed(Arc::clone(&config), knowledge, stages, observer, clock)?;
         Ok(Arc::new(Self { config, service, reports, draining: AtomicBool::new(false) }))
     }
 
@@ -57,6 +60,17 @@ impl Process {
     /// Counts that detectors could not be taken.
     pub(in crate::cli) fn refuse_reload(&self) {
         self.reports.metrics.detectors_refused();
+    }
+
+    /// Goes on with other databases and lists.
+    pub(in crate::cli) fn enrich(&self, enrichment: Arc<Enrichment>) {
+        self.reports.metrics.enrichment_reloaded(&enrichment);
+        self.service.enrich(enrichment);
+    }
+
+    /// Counts that databases or lists could not be taken.
+    pub(in crate::cli) fn refuse_enrichment(&self) {
+        self.reports.metrics.enrichment_refused();
     }
 
     /// From now on it is not ready: it is about to stop.
@@ -103,6 +117,14 @@ impl Backend for Process {
 
     fn feedback_taker(&self) -> Option<&dyn FeedbackTaker> {
         self.config.http.feedback.then_some(self)
+    }
+
+    fn detectors(&self) -> Arc<Detectors> {
+        self.service.detectors()
+    }
+
+    fn stats(&self) -> Stats {
+        self.service.monitor_stats()
     }
 
     fn views(&self) -> Vec<View> {

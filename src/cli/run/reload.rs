@@ -1,4 +1,5 @@
-//! Detectors while the service runs: read again on SIGHUP, and watched for exceptions that expire.
+//! What is read again on SIGHUP while the service runs: detectors, which are watched for exceptions that expire, and what is
+//! known of addresses.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -12,7 +13,7 @@ use tokio::task::spawn_blocking;
 use super::process::Process;
 use crate::cli::exit::Failure;
 use crate::cli::settings;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::detect::Detectors;
 use crate::runtime::clock;
 use crate::time::{EventTime, ProcessingTime};
@@ -20,7 +21,7 @@ use crate::time::{EventTime, ProcessingTime};
 /// Exceptions end with a day, so that looking each hour is often enough.
 const LOOK_EVERY: Duration = Duration::from_secs(3_600);
 
-/// What has the detectors read again.
+/// What has detectors, databases and lists read again.
 pub(super) struct Reload {
     hangup: Signal,
     told: Told,
@@ -32,12 +33,15 @@ impl Reload {
         Ok(Self { hangup: signal(SignalKind::hangup())?, told: Told::default() })
     }
 
-    /// Reads the detectors again whenever that is asked for. What is wrong with them changes nothing but the log and a metric.
+    /// Reads all again whenever that is asked for. What is wrong with any of it changes nothing but the log and a metric.
     pub(super) async fn serve(mut self, config: Arc<Config>, process: Arc<Process>) -> Infallible {
         let mut look = tokio::time::interval(LOOK_EVERY);
         loop {
             tokio::select! {
-                Some(()) = self.hangup.recv() => reload(&config, &process).await,
+                Some(()) = self.hangup.recv() => {
+                    reload(&config, &process).await;
+                    reload_enrichment(&config, &process).await;
+                }
                 _ = look.tick() => {}
             }
             self.told.tell(&process.service().detectors(), clock::now());
@@ -58,6 +62,28 @@ async fn reload(config: &Arc<Config>, process: &Arc<Process>) {
         Ok(Err(Failure::Usage(error) | Failure::Failed(error))) => refuse(process, &error.to_string()),
         Err(error) => refuse(process, &error.to_string()),
     }
+}
+
+/// Reads databases and lists again; without any in the settings there is nothing to do.
+async fn reload_enrichment(config: &Arc<Config>, process: &Arc<Process>) {
+    if config.enrichment == config::Enrichment::default() {
+        return;
+    }
+    let config = Arc::clone(config);
+    let read = spawn_blocking(move || settings::enrichment(&config)).await;
+    let error = match read {
+        Ok(Ok(enrichment)) => {
+            tracing::info!(
+                networks = enrichment.lists.prefixes(),
+                "what is known of addresses is read again"
+            );
+            return process.enrich(Arc::new(enrichment));
+        }
+        Ok(Err(Failure::Usage(error) | Failure::Failed(error))) => error.to_string(),
+        Err(error) => error.to_string(),
+    };
+    process.refuse_enrichment();
+    tracing::error!(error, "databases or lists of addresses cannot be taken: those before stay in force");
 }
 
 fn refuse(process: &Process, error: &str) {

@@ -96,7 +96,7 @@ fn session(args: &Args, config: &Config) -> Result<Session<Kept>, Failure> {
         Outputs::create(args.alerts.as_deref(), args.last_seen.as_deref()).map_err(Failure::Usage)?;
     let results = Kept { incidents: Incidents::default(), outputs };
     let detectors = Arc::new(settings::detectors(config)?);
-    Ok(Session::new(config, &[detectors], args.logs.settings(), results))
+    Session::new(config, &[detectors], args.logs.settings(), results)
 }
 
 fn conclude(args: &Args, report: &Report) -> Result<Exit, Failure> {

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use anyhow::bail;
 
+use super::super::exit::Failure;
 use super::super::replay::Replay;
+use super::super::settings::enrichment;
 use super::report::Counts;
 use crate::activity::Activity;
 use crate::config::Config;
@@ -65,12 +67,18 @@ struct State<R> {
 }
 
 impl<R: Results> Session<R> {
+    /// A scan by these settings and sets of detectors.
+    ///
+    /// # Errors
+    /// Where what the settings let know of addresses cannot be read.
     pub(in crate::cli) fn new(
         config: &Config,
         sets: &[Arc<Detectors>],
         settings: Settings,
         results: R,
-    ) -> Self {
+    ) -> Result<Self, Failure> {
+        let mut ingest = Ingest::new(config.limits.clone());
+        ingest.enrich(Arc::new(enrichment(config)?));
         let state = State {
             replay: Replay::new(config, sets),
             counts: Counts::default(),
@@ -78,7 +86,7 @@ impl<R: Results> Session<R> {
             place: (String::new(), 0),
             failure: None,
         };
-        Self { settings, ingest: Ingest::new(config.limits.clone()), state }
+        Ok(Self { settings, ingest, state })
     }
 
     /// Takes in what the inventory declares.

@@ -111,6 +111,7 @@ fn signal(severity: Severity, bits: f32, at: ProcessingTime) -> Signal {
         reason: String::new(),
         expected: String::new(),
         observed: String::new(),
+        size: 0,
         time: EventTime::from_millis(at.millis()),
         evidence: EventEvidence::default(),
     }

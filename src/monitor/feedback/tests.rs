@@ -1,5 +1,7 @@
 //! What analysts' verdicts do, shown on a role that read a bucket hourly for a month and is then used by somebody else.
 
+mod bounds;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -330,7 +332,11 @@ fn rulings(said: &[Said]) -> Vec<Ruling> {
         }
     }
     let signals = (0..130).flat_map(|ms| [("a", 1), ("a", 2), ("b", 1), ("b", 2)].map(|signal| (signal, ms)));
-    signals.map(|((detector, print), ms)| verdicts.admits(detector, print, at(ms))).collect()
+    signals
+        .map(|((detector, print), ms)| {
+            verdicts.admits(detector, at(ms), |entry| entry.fingerprints.contains(&print))
+        })
+        .collect()
 }
 
 proptest! {
@@ -356,4 +362,22 @@ fn time_that_passes_without_events_changes_no_verdict() {
     }
     assert!(reports(effects).is_empty(), "it is closed once");
     assert!(does(&mut monitor, &theft("iam:CreateAccessKey"), 50 * DAY_MS).is_empty());
+}
+
+/// Guarantees that the end of an acceptance takes nothing back of what the identity brought itself on that day.
+#[test]
+fn what_is_held_out_again_takes_back_the_day_that_it_came_and_no_other() {
+    let habit = |is_accepted: bool| {
+        let (mut monitor, uid) = attacked();
+        if is_accepted {
+            let until = Some(ATTACK_MS + 3 * DAY_MS + HOUR_MS);
+            tell(&mut monitor, &word(Verdict::Accept, Scope::Incident(uid), SOON_MS, until));
+        }
+        let own = Sample { client: "aws-cli".into(), ..Sample::default() };
+        does(&mut monitor, &own, ATTACK_MS + 3 * DAY_MS);
+        does(&mut monitor, &Sample::default(), ATTACK_MS + 3 * DAY_MS + 2 * HOUR_MS);
+        let shared = monitor.shared();
+        shared.identities.get(ID).unwrap().behaviour.innovation[crate::baseline::Dimension::Client as usize]
+    };
+    assert_eq!(habit(true), habit(false));
 }

@@ -12,7 +12,7 @@ const START_MS: i64 = 1_704_067_200_000;
 fn processor() -> IngestProcessor {
     let mut config = Config::default();
     config.topics.inputs.truncate(1);
-    IngestProcessor::new(&config, 3, Arc::new(Unobserved))
+    IngestProcessor::new(&config, 3, Arc::new(Unobserved), Arc::new(InForce::new(Arc::default())))
 }
 
 /// A CloudTrail record of a role that reads a bucket.

@@ -6,8 +6,8 @@ use crate::activity::{Class, Kind};
 use crate::detect::finding::{EventEvidence, IncidentReport, Signal};
 
 use super::super::ocsf::{
-    Actor, Api, Endpoint, Evidence, EvidenceData, Location, Observable, Resource, Response, Service, Session,
-    User,
+    Actor, Api, AutonomousSystem, Endpoint, Evidence, EvidenceData, Location, Observable, Resource, Response,
+    Service, Session, User,
 };
 use super::finding::distinct;
 use super::{Alert, account, clip, is_about_log_source, short_name};
@@ -97,6 +97,8 @@ fn evidence(report: &IncidentReport, signal: &Signal) -> Evidence {
             reasons: vec![clip(&signal.reason)],
             resource: event.resource.as_deref().map(clip),
             network: event.network.as_deref().map(clip),
+            network_class: event.network_class.map(|class| class.as_str().to_owned()),
+            network_list: event.network_list.as_deref().map(clip),
             region: event.region.as_deref().map(clip),
             source: event.source.clone(),
             partition: event.partition,
@@ -163,7 +165,13 @@ fn endpoint(event: &EventEvidence) -> Option<Endpoint> {
         ip: is_address.then(|| from.to_owned()),
         name: (!is_address).then(|| clip(from)),
         location: event.country.as_deref().map(|country| Location { country: clip(country) }),
+        autonomous_system: autonomous_system(event),
     })
+}
+
+fn autonomous_system(event: &EventEvidence) -> Option<AutonomousSystem> {
+    let number = event.asn.as_deref()?.strip_prefix("AS")?.parse().ok()?;
+    Some(AutonomousSystem { number, name: event.as_name.as_deref().map(clip) })
 }
 
 /// Topics or files that the events came from.

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::*;
-use crate::activity::{Class, Kind};
+use crate::activity::{Class, Kind, NetworkClass};
 use crate::detect::Detector;
 use crate::detect::chain::Opened;
 use crate::detect::detector::{Rule, Status, Technique};
@@ -80,6 +80,10 @@ fn event(offset: i64, service: &str, operation: &str) -> EventEvidence {
         ip: Some("203.0.113.77".into()),
         network: Some("203.0.113.0/24".into()),
         country: Some("NL".into()),
+        asn: Some("AS64500".into()),
+        as_name: Some("Example Hosting".into()),
+        network_class: Some(NetworkClass::Hosting),
+        network_list: Some("rented".into()),
         client: Some("aws-cli 2.15.0".into()),
         region: Some("us-east-1".into()),
         account: Some("111122223333".into()),
@@ -98,6 +102,7 @@ fn signal(detector: Arc<Detector>, minutes: i64, bits: f32, evidence: EventEvide
         reason: format!("{}:{} for the first time in 212 days.", evidence.service, evidence.operation),
         expected: "dynamodb, s3, sqs".into(),
         observed: evidence.service.clone(),
+        size: 0,
         detector,
         bits,
         peak: bits,
@@ -349,6 +354,7 @@ fn an_alert_of_the_most_signals_fits_in_a_kafka_message() {
             evidence.credential = Some(format!("{index:02}{}", "c".repeat(10_000)));
             (evidence.client, evidence.session, evidence.network) = (long(), long(), long());
             (evidence.region, evidence.country, evidence.error_code) = (long(), long(), long());
+            (evidence.asn, evidence.as_name, evidence.network_list) = (long(), long(), long());
             signal(new_service(), 0, 1.0, evidence)
         })
         .collect();

@@ -78,6 +78,7 @@ struct BehaviourSnapshot<'a> {
     is_human_use_known: bool,
     #[serde(borrow)]
     new_origin: Option<(&'a str, EventTime)>,
+    grave_innovation: Innovation,
     #[serde(borrow)]
     sharing: Vec<SuspectSnapshot<'a>>,
 }
@@ -267,6 +268,7 @@ impl<'a> BehaviourSnapshot<'a> {
             human_since: behaviour.human_since,
             is_human_use_known: behaviour.is_human_use_known,
             new_origin: behaviour.new_origin.as_deref().map(|(term, since)| (term.as_str(), *since)),
+            grave_innovation: behaviour.grave_innovation,
             sharing: behaviour.sharing.iter().map(SuspectSnapshot::of).collect(),
         }
     }
@@ -279,6 +281,7 @@ impl<'a> BehaviourSnapshot<'a> {
             longest_pause_days: self.longest_pause_days,
             terms,
             innovation: self.innovation,
+            grave_innovation: self.grave_innovation,
             rate: self.rates.0,
             denied_rate: self.rates.1,
             hours,

@@ -27,6 +27,11 @@ pub(super) struct IncidentSnapshot {
     reported_severity: Option<Severity>,
     is_closed: bool,
     held: Vec<(Dimension, String, EventTime)>,
+    gravest: (Severity, EventTime),
+    accepted_as: Vec<u64>,
+    told_until: EventTime,
+    went_on: EventTime,
+    reminders: u8,
     opened: Vec<Opened>,
 }
 
@@ -40,6 +45,7 @@ struct SignalSnapshot {
     observed: String,
     time: EventTime,
     evidence: EventEvidence,
+    size: u32,
 }
 
 impl IncidentSnapshot {
@@ -58,6 +64,11 @@ impl IncidentSnapshot {
             reported_severity: incident.reported_severity,
             is_closed: incident.is_closed,
             held: incident.held.iter().map(|(at, term, time)| (*at, term.to_string(), *time)).collect(),
+            gravest: incident.gravest,
+            accepted_as: incident.accepted_as.to_vec(),
+            told_until: incident.told_until,
+            went_on: incident.went_on,
+            reminders: incident.reminders,
             opened: incident.opened.to_vec(),
         }
     }
@@ -82,6 +93,11 @@ impl IncidentSnapshot {
             reported_severity: self.reported_severity,
             is_closed: self.is_closed,
             held: self.held.iter().map(|(at, value, time)| (*at, terms.intern(value), *time)).collect(),
+            gravest: self.gravest,
+            accepted_as: self.accepted_as.into_iter().collect(),
+            told_until: self.told_until,
+            went_on: self.went_on,
+            reminders: self.reminders,
             opened: self.opened.into_iter().collect(),
         }
     }
@@ -98,6 +114,7 @@ impl SignalSnapshot {
             observed: signal.observed.clone(),
             time: signal.time,
             evidence: signal.evidence.clone(),
+            size: signal.size,
         }
     }
 
@@ -109,6 +126,7 @@ impl SignalSnapshot {
             reason: self.reason,
             expected: self.expected,
             observed: self.observed,
+            size: self.size,
             time: self.time,
             evidence: self.evidence,
         })

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::activity::Outcome;
+use crate::activity::{NetworkClass, Outcome};
 use crate::baseline::coverage::losses::Losses;
 use crate::config::Config;
 use crate::detect::Detectors;
@@ -166,6 +166,9 @@ fn perform(monitor: &mut Monitor, deeds: &[Deed]) -> String {
             network: None,
             issues: None,
             caller: (*rest == 4).then(|| format!("caller-{action}")),
+            country: (*region > 3).then(|| ["NL", "BR"][usize::from(region % 2)].into()),
+            asn: (*region > 5).then(|| format!("AS{}", 64_500 + u32::from(region % 3))),
+            network_class: (*client > 8).then(|| NetworkClass::ALL[usize::from(client % 6)]),
         };
         let (name, event) = (format!("role-{who}"), format!("{minute}-{action}"));
         let mut activity = fixture::activity(&name, &sample, minute * MINUTE_MS, &event);
