@@ -134,6 +134,7 @@ fn event(index: u64, who: u64, what: u64, operation: &'static str) -> Event<'sta
         session: Some(format!("i-{:017x}", who * 31).into()),
         workload: Some(format!("ec2:i-{:017x}", who * 31).into()),
         caller: Some("aws-service:ec2.amazonaws.com".into()),
+        issued: None,
         interactive: Interactive::default(),
         via_service: None,
         event_id: Some(event_id(index).into()),

@@ -261,6 +261,7 @@ impl Monitor {
         let mut words = Words { terms: &terms, peers: &mut self.peers };
         let mut sighting = state.behaviour.observe(event, first_seen, shared.settings.behaviour, &mut words);
         self.stats.count_evictions("terms", u64::from(sighting.evictions));
+        self.stats.count_evictions("shared_credentials", u64::from(sighting.sharing.is_evicted));
         self.detect(activity, state, &mut sighting, effects);
         self.publish_if_due(id.as_str(), state, &sighting, event.received, effects);
         self.settle(id, state, event.received);

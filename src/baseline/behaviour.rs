@@ -2,22 +2,25 @@
 
 use crate::activity::{Event, Outcome};
 use crate::config;
+use crate::normalize::endpoint::Endpoint;
 use crate::term::Term;
 use crate::time::{DAY_MS, EventTime, HOUR_MS};
 
 use super::dimension::Dimension;
+use super::endpoint;
 use super::hours::HourProfile;
 use super::novelty::{Innovation, decay_active_days};
 use super::peers::Peers;
 use super::place::{Newcomer, Place, Strangeness};
 use super::rate::HourlyRate;
+use super::sharing::{self, Observed, Sharing};
 use super::terms::{Prior, Retention, TermEntry, TermSet, TermSets, Touched, Words};
 
 /// Active days before novelty means anything: with fewer, everything is new.
 const MIN_ACTIVE_DAYS: f32 = 3.0;
 
 /// Events that say as much, on however few days: a key that worked hard for a day and then slept has shown what it does.
-const MANY_ACTIVITIES: u64 = 200;
+const MANY_ACTIVITIES: u64 = 60;
 
 /// How new a network must be for use of a usual one beside it to say anything, in bits.
 const MIN_ORIGIN_BITS: f32 = 3.0;
@@ -63,6 +66,8 @@ pub struct Behaviour {
     pub is_human_use_known: bool,
     /// The newest surprising network and its first use, until it is a move or a second place.
     pub new_origin: Option<Box<(Term, EventTime)>>,
+    /// Credentials that turned up in a strange place lately.
+    pub sharing: Sharing,
 }
 
 /// What is known of an identity when an event comes, and what in the event is new.
@@ -80,6 +85,10 @@ pub struct Sighting {
     pub off_hours_bits: f32,
     /// A new network from which it was used lately, where the event comes from a usual one again.
     pub second_origin: Option<Term>,
+    /// Whether the event passed a VPC endpoint of an account of which the identity used none.
+    pub is_strangers_endpoint: bool,
+    /// What the event showed of its credential: whether it went from a strange place to a usual one, or back.
+    pub sharing: Observed,
     /// Whether the inventory calls the identity retired.
     pub is_retired: bool,
     /// Whether the identity is known for long enough for novelty to mean anything.
@@ -132,6 +141,7 @@ impl Sighting {
         self.is_new_human_use
             || self.pause_days > 0
             || self.second_origin.is_some()
+            || self.sharing.turn.is_some()
             || self.is_retired
             || self.burst.count > 0
             || self.denied_burst.count > 0
@@ -389,7 +399,7 @@ impl Behaviour {
         if has_others { Standing::Comparable } else { Standing::Incomparable }
     }
 
-    /// Notes a surprising new network, and tells when a usual one is in use beside it.
+    /// Notes a surprising new network, and tells when a usual one is in use beside it, by the identity or by one credential.
     ///
     /// A move goes one way, and takes others along. Whoever took a credential uses it beside its owner.
     fn observe_origin(
@@ -401,22 +411,20 @@ impl Behaviour {
     ) {
         let Some(network) = event.origin.network.as_deref() else { return };
         if let Some(bits) = sighting.bits(Dimension::Network) {
-            let known = self.terms.of(Dimension::Network).iter().filter(|entry| entry.is_learned());
-            let new = newcomer(network, event, sighting);
-            let bits = (bits, Innovation::surprise_of_first(self.active_days));
-            sighting.network = Strangeness::of(new, bits, known.map(|entry| entry.term.as_str()));
-            let is_strange =
-                sighting.network.bits >= MIN_ORIGIN_BITS && Place::of(network) != Some(Place::Private);
+            let is_strange = self.weigh_network(network, bits, event, sighting) && sighting.is_settled;
+            let standing = if is_strange { sharing::Standing::Strange } else { sharing::Standing::Other };
+            sighting.sharing = self.sharing.observe(event, standing, words.terms);
             // One that is older was a move.
             let is_free = self
                 .new_origin
                 .as_deref()
                 .is_none_or(|(_, since)| event.time.millis_since(*since) >= BACK_WITHIN_MS);
-            if sighting.is_settled && is_strange && is_free {
+            if is_strange && is_free {
                 self.new_origin = Some(Box::new((words.terms.intern(network), event.time)));
             }
             return;
         }
+        sighting.sharing = self.sharing.observe(event, sharing::Standing::Usual, words.terms);
         let Some((other, since)) = self.new_origin.as_deref() else { return };
         let age_ms = event.time.millis_since(*since);
         if other.as_str() == network || age_ms < MOVE_MS {
@@ -429,6 +437,24 @@ impl Behaviour {
         {
             sighting.second_origin = Some(origin.0);
         }
+    }
+
+    /// Works out how strange a new network is beside those known; says whether a copy of the credential may be there.
+    fn weigh_network(&self, network: &str, bits: f32, event: &Event<'_>, sighting: &mut Sighting) -> bool {
+        let known = self.terms.of(Dimension::Network).iter().filter(|entry| entry.is_learned());
+        let known: Vec<&str> = known.map(|entry| entry.term.as_str()).collect();
+        sighting.network = match Endpoint::of(network) {
+            Some(endpoint) => {
+                sighting.is_strangers_endpoint = endpoint::is_of_strangers(endpoint, &known);
+                endpoint::strangeness(endpoint, bits, &known)
+            }
+            None => {
+                let bits = (bits, Innovation::surprise_of_first(self.active_days));
+                Strangeness::of(newcomer(network, event, sighting), bits, known.into_iter())
+            }
+        };
+        let is_private = Place::of(network) == Some(Place::Private) && !sighting.is_strangers_endpoint;
+        sighting.network.bits >= MIN_ORIGIN_BITS && !is_private
     }
 
     fn observe_rates(&mut self, event: &Event<'_>, sighting: &mut Sighting) {

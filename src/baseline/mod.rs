@@ -4,6 +4,7 @@ pub mod behaviour;
 pub mod cadence;
 pub mod coverage;
 pub mod dimension;
+pub mod endpoint;
 pub mod hours;
 pub mod last_seen;
 pub mod novelty;
@@ -12,6 +13,7 @@ pub mod place;
 pub mod profile;
 pub mod rate;
 pub mod recent;
+pub mod sharing;
 pub mod terms;
 pub mod usage;
 

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use crate::activity::NetworkClass;
+use crate::normalize::endpoint::Endpoint;
 
 /// What kind of place an address belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +21,8 @@ pub enum Place {
 }
 
 impl Place {
-    /// The place of an address, or of a network by its first address (`203.0.113.0/24`); `None` where it is neither.
+    /// The place of an address, or of a network by its first address (`203.0.113.0/24`) or as a VPC endpoint; `None` where it
+    /// is none of these.
     ///
     /// ```
     /// use nhi_monitor::baseline::place::Place;
@@ -32,7 +34,10 @@ impl Place {
     #[must_use]
     pub fn of(text: &str) -> Option<Self> {
         let address = text.split_once('/').map_or(text, |(address, _)| address);
-        let address = address.parse::<IpAddr>().ok()?.to_canonical();
+        let Ok(address) = address.parse::<IpAddr>() else {
+            return Endpoint::of(text).map(|_| Self::Private);
+        };
+        let address = address.to_canonical();
         if is_private(address) {
             return Some(Self::Private);
         }
@@ -187,7 +192,8 @@ impl Newcomer<'_> {
     }
 }
 
-fn are_neighbours(a: &str, b: &str) -> bool {
+/// Whether two networks are of the same /16 (IPv4) or /32 (IPv6).
+pub(super) fn are_neighbours(a: &str, b: &str) -> bool {
     let separator = if a.contains(':') { ':' } else { '.' };
     a.contains(separator) && a.split(separator).take(2).eq(b.split(separator).take(2))
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::activity::{Event, NetworkClass};
+use crate::activity::{CredentialKind, Event, NetworkClass};
 use crate::baseline::Dimension;
 use crate::time::EventTime;
 
@@ -179,6 +179,22 @@ pub enum Rule {
         /// Weight in bits.
         bits: f32,
     },
+    /// One credential at work in two places by turns: a strange one, a usual one, and so on.
+    SharedCredential {
+        /// Kind of credential: `temporary` or `long_term`.
+        credential: CredentialKind,
+        /// Fewest times that it went from one to the other.
+        min_turns: u8,
+        /// Shortest time since it turned up in the strange place, in minutes. A move of several workers takes up to an hour.
+        min_minutes: u32,
+        /// Weight in bits.
+        bits: f32,
+    },
+    /// A call through a VPC endpoint of an account of which the identity used none.
+    ForeignEndpoint {
+        /// Weight in bits.
+        bits: f32,
+    },
     /// Something new at a time of the week at which the identity does not work.
     OffHours {
         /// Least that is a signal, in bits.
@@ -347,6 +363,8 @@ impl Rule {
                 | None => Axis::Action,
             },
             Self::TwoOrigins { .. }
+            | Self::SharedCredential { .. }
+            | Self::ForeignEndpoint { .. }
             | Self::OffHours { .. }
             | Self::CrossEnvironment { .. }
             | Self::Retired { .. }
@@ -368,6 +386,8 @@ impl Rule {
             Self::NewAction { .. } => "new_action",
             Self::Novelty { .. } => "novelty",
             Self::TwoOrigins { .. } => "two_origins",
+            Self::SharedCredential { .. } => "shared_credential",
+            Self::ForeignEndpoint { .. } => "foreign_endpoint",
             Self::OffHours { .. } => "off_hours",
             Self::CrossEnvironment { .. } => "cross_environment",
             Self::Retired { .. } => "retired",

@@ -2,6 +2,7 @@
 
 use crate::activity::{Event, Outcome};
 use crate::baseline::{Behaviour, Dimension};
+use crate::normalize::endpoint::Endpoint;
 use crate::text::visible;
 
 use super::finding::EventEvidence;
@@ -39,6 +40,7 @@ pub fn evidence(event: &Event<'_>) -> EventEvidence {
         account: text(event.account.as_deref()),
         credential: text(event.credential.as_ref().map(|credential| &*credential.id)),
         session: text(event.session.as_deref()),
+        caller: text(event.caller.as_deref()),
         source: event.provenance.source.to_string(),
         partition: event.provenance.partition,
         offset: event.provenance.offset,
@@ -153,7 +155,14 @@ pub fn usual(dimensions: &[Dimension], event: &Event<'_>, behaviour: &Behaviour)
 pub fn origin(event: &Event<'_>) -> String {
     let origin = &event.origin;
     let place = origin.ip.as_deref().or(origin.network.as_deref()).or(origin.provider_service.as_deref());
-    shortened(place.unwrap_or("an unknown place"))
+    let place = shortened(place.unwrap_or("an unknown place"));
+    match origin.network.as_deref().and_then(Endpoint::of) {
+        Some(Endpoint { id, foreign_account: None }) => format!("{place} through {}", shortened(id)),
+        Some(Endpoint { id, foreign_account: Some(account) }) => {
+            format!("{place} through {} of account {}", shortened(id), shortened(account))
+        }
+        None => place,
+    }
 }
 
 /// A rate for people: whole from 10 up, one decimal below.

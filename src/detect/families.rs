@@ -1,5 +1,7 @@
 //! The families that run detectors: from an event and what is surprising in it to signals.
 
+mod sharing;
+
 use std::sync::Arc;
 
 use crate::activity::{Event, Interactive, NetworkClass, Outcome, Usage};
@@ -112,6 +114,8 @@ pub fn run(detector: &Arc<Detector>, subject: Subject<'_>) -> Option<Signal> {
             (is_large && burst.bits >= *min_bits).then(|| burst_match(*events, burst, (least, *max_bits)))
         }
         Rule::TwoOrigins { bits } => two_origins(*bits, subject),
+        Rule::SharedCredential { .. } => sharing::shared_credential(&detector.rule, subject),
+        Rule::ForeignEndpoint { bits } => sharing::foreign_endpoint(*bits, subject),
         Rule::OffHours { min_bits } => off_hours(*min_bits, subject),
         Rule::CrossEnvironment { bits } => cross_environment(*bits, subject),
         Rule::Retired { bits } => retired(*bits, subject),
@@ -402,7 +406,8 @@ fn displaced(workloads: &[String], bits: f32, subject: Subject<'_>) -> Option<Ma
     let workload = event.workload.as_deref()?;
     let is_bound = workloads.iter().any(|prefix| workload.starts_with(prefix.as_str()));
     let is_own = event.origin.listed.as_ref().is_some_and(|listed| listed.class == NetworkClass::Own);
-    let is_outside = !is_own && event.origin.ip.as_deref().and_then(Place::of) == Some(Place::Elsewhere);
+    let is_elsewhere = event.origin.ip.as_deref().and_then(Place::of) == Some(Place::Elsewhere);
+    let is_outside = !is_own && (is_elsewhere || sharing::is_off_its_machine(subject));
     let is_shared = sighting.peers[Dimension::Network as usize] >= SHARED_BY;
     (is_bound && is_outside && !is_shared && sighting.network.bits >= 2.0).then(|| Match {
         peak: 0.0,

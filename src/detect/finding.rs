@@ -8,6 +8,7 @@ use crate::activity::{Class, Kind, NetworkClass};
 use crate::identity::declared::Criticality;
 use crate::time::{EventTime, ProcessingTime};
 
+use super::chain::Opened;
 use super::detector::{Detector, Rule, Technique};
 use super::sensitivity::{Level, Sensitivity, sensitivity};
 
@@ -104,6 +105,8 @@ pub struct EventEvidence {
     pub credential: Option<String>,
     /// Session name.
     pub session: Option<String>,
+    /// Who took on the identity, where the event says so.
+    pub caller: Option<String>,
     /// Topic or file, partition, offset, index of the record.
     pub source: String,
     /// Partition of the topic.
@@ -135,6 +138,8 @@ pub struct IncidentReport {
     pub signals: Vec<Signal>,
     /// How many signals the incident has in all.
     pub signal_count: u32,
+    /// The credentials that it gave out, oldest first, at most [`MAX_OPENED`](super::chain::MAX_OPENED).
+    pub opened: Vec<Opened>,
     /// Risk, 0 to 100.
     pub risk: u8,
     /// Severity.

@@ -13,6 +13,7 @@ use crate::term::{Term, stable_hash};
 use crate::time::{DAY_MS, EventTime, HOUR_MS, ProcessingTime};
 
 use super::bound;
+use super::chain::{Links, MAX_OPENED, Opened};
 use super::detector::{Axis, Rule};
 use super::finding::{IncidentReport, MAX_REPORTED_SIGNALS, Severity, Signal, Stage, Subject};
 
@@ -135,6 +136,8 @@ pub struct Incident {
     /// Whether it was closed. It is remembered for as long as what it held is kept out of the baseline, so that more of the
     /// same is the old incident again and not a new one.
     pub is_closed: bool,
+    /// Credentials that it gave out, oldest first.
+    pub opened: ThinVec<Opened>,
     /// What was new in its events while it was not open, with the time: held out of the baseline when it opens.
     pub held: ThinVec<(Dimension, Term, EventTime)>,
     /// Gravest severity of its signals, those that are not kept included, and the newest event of one so grave.
@@ -171,6 +174,7 @@ impl Incident {
             reported_bits: 0.0,
             reported_severity: None,
             is_closed: false,
+            opened: ThinVec::new(),
             held: ThinVec::new(),
             gravest: (Severity::Informational, time),
             accepted_as: ThinVec::new(),
@@ -314,6 +318,33 @@ impl Incident {
         if is_grave { 100 } else { self.risk() }
     }
 
+    /// Remembers a credential that it gave out; says whether another had to go for it, or there was no room.
+    ///
+    /// Of an open incident, a way on to another identity is reported at once where the call raised a signal: whoever looks into it must
+    /// know where to look next. Credentials whose call raised none make room for others.
+    pub fn note_opened(&mut self, opened: Opened) -> bool {
+        if self.opened.iter().any(|known| known.credential == opened.credential) {
+            return false;
+        }
+        let leads_on = |known: &Opened| known.is_signal && known.target == opened.target;
+        if opened.is_signal && self.is_open() && !self.opened.iter().any(leads_on) {
+            self.reported_bits = self.reported_bits.min(self.bits - UPDATE_BITS);
+        }
+        let is_full = self.opened.len() >= MAX_OPENED;
+        if is_full {
+            let Some(quiet) = self.opened.iter().position(|known| !known.is_signal) else { return true };
+            self.opened.remove(quiet);
+        }
+        self.opened.push(opened);
+        is_full
+    }
+
+    /// The credentials that join it with others.
+    #[must_use]
+    pub fn links(&self) -> Links {
+        Links::new(&self.opened, self.signals.iter().map(|signal| &signal.evidence))
+    }
+
     /// Remembers what was new, to hold it out of the baseline should the incident open. Where there is too much, the oldest goes.
     pub fn hold(&mut self, dimension: Dimension, term: Term, time: EventTime) {
         if self.held.iter().any(|(of, known, _)| *of == dimension && *known == term) {
@@ -447,6 +478,7 @@ impl Incident {
             last_seen: self.last_seen,
             signals: self.signals.to_vec(),
             signal_count: self.signal_count,
+            opened: self.opened.to_vec(),
             risk: self.risk(),
             severity,
             confidence: self.confidence(),
@@ -483,6 +515,7 @@ pub fn fingerprint(signal: &Signal) -> u64 {
     let hash = match detector.rule {
         Rule::Burst { .. }
         | Rule::HumanUse { .. }
+        | Rule::SharedCredential { .. }
         | Rule::Dormancy { .. }
         | Rule::Retired { .. }
         | Rule::OffHours { .. } => stable_hash(&detector.id),

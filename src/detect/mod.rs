@@ -3,6 +3,7 @@
 pub mod bound;
 pub mod budget;
 pub mod builtin;
+pub mod chain;
 pub mod detector;
 pub mod exception;
 pub mod explain;

@@ -70,6 +70,7 @@ impl Posture {
             severity: detector.severity.min(self.at_most),
             confidence: self.confidence,
             message: self.message,
+            opened: Vec::new(),
             settlement: None,
             subject,
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::activity::{
     Activity, Class, Classification, Client, Credential, CredentialKind, Event, Evidence, Identity,
-    Interactive, Kind, Listed, Origin, Provenance, Usage,
+    Interactive, Issued, Kind, Listed, Origin, Provenance, Usage,
 };
 use crate::config::Config;
 use crate::detect::detector::Status;
@@ -152,15 +152,14 @@ impl Rehearsal {
 
 pub(super) fn activity<'a>(sample: &'a Sample, now_ms: i64, event_id: &'a str) -> Activity<'a> {
     let (service, operation) = sample.action.split_once(':').unwrap_or((&sample.action, ""));
+    let key_kind =
+        |id: &str| if id.starts_with("ASIA") { CredentialKind::Temporary } else { CredentialKind::LongTerm };
     let event = Event {
         time: EventTime::from_millis(now_ms),
         time_clamped: false,
         received: ProcessingTime::from_millis(now_ms),
         usage: Usage::Used,
-        credential: sample
-            .credential
-            .as_deref()
-            .map(|id| Credential { kind: CredentialKind::LongTerm, id: id.into() }),
+        credential: sample.credential.as_deref().map(|id| Credential { kind: key_kind(id), id: id.into() }),
         service: service.into(),
         operation: operation.into(),
         read_only: None,
@@ -174,6 +173,10 @@ pub(super) fn activity<'a>(sample: &'a Sample, now_ms: i64, event_id: &'a str) -
         session: None,
         workload: sample.workload.as_deref().map(Text::from),
         caller: sample.caller.as_deref().map(Text::from),
+        issued: sample
+            .issues
+            .as_deref()
+            .map(|id| Issued { id: id.into(), session: Some("rehearsed".into()) }),
         interactive: if sample.console { Interactive::CONSOLE } else { Interactive::default() },
         via_service: None,
         event_id: Some(event_id.into()),
@@ -195,7 +198,8 @@ pub(super) fn activity<'a>(sample: &'a Sample, now_ms: i64, event_id: &'a str) -
 }
 
 fn origin(sample: &Sample) -> Origin<'_> {
-    let network = sample.ip.rsplit_once('.').map(|(network, _)| Text::from(format!("{network}.0/24")));
+    let of_address = || sample.ip.rsplit_once('.').map(|(network, _)| Text::from(format!("{network}.0/24")));
+    let network = sample.network.as_deref().map(Text::from).or_else(of_address);
     Origin {
         ip: Some(sample.ip.as_str().into()),
         network,

@@ -66,6 +66,13 @@ fn describe_activity(identity: &Identity<'_>, event: &Event<'_>) -> String {
     add("session", text(&event.session));
     add("workload", text(&event.workload));
     add("caller", text(&event.caller));
+    add(
+        "issued",
+        event.issued.as_ref().map(|issued| {
+            let session = issued.session.as_deref().map(|name| format!(" in session {name}"));
+            format!("{}{}", issued.id, session.unwrap_or_default())
+        }),
+    );
     add("interactive", (!event.interactive.is_empty()).then(|| event.interactive.names().join(", ")));
     add("via", text(&event.via_service));
     add("event id", text(&event.event_id));

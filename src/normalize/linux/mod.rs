@@ -162,6 +162,7 @@ fn activity<'a>(act: Act<'a>, line: Line<'a>, context: &Context<'a>) -> Normaliz
         session: None,
         workload: act.workload.map(|workload| cut(workload, MAX_RESOURCE)),
         caller,
+        issued: None,
         interactive: act.interactive,
         via_service: None,
         event_id: line.event_id,

@@ -51,6 +51,7 @@ fn activity(is_full: bool) -> Activity<'static> {
             session: some("i-0abc"),
             workload: some("ec2:i-0abc"),
             caller: some("aws-service:ec2.amazonaws.com"),
+            issued: is_full.then(|| Issued { id: "ASIAISSUED".into(), session: some("session-1") }),
             interactive: Interactive::MFA,
             via_service: some("athena.amazonaws.com"),
             event_id: some("e-1"),

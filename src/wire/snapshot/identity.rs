@@ -15,6 +15,7 @@ use crate::baseline::hours::HourProfile;
 use crate::baseline::novelty::Innovation;
 use crate::baseline::rate::HourlyRate;
 use crate::baseline::recent::{self, Recent};
+use crate::baseline::sharing::{Sharing, Suspect};
 use crate::baseline::terms::{TermEntry, TermSets};
 use crate::baseline::usage::Usage;
 use crate::baseline::{Behaviour, Dimension};
@@ -81,6 +82,17 @@ struct BehaviourSnapshot<'a> {
     #[serde(borrow)]
     new_origin: Option<(&'a str, EventTime)>,
     grave_innovation: Innovation,
+    #[serde(borrow)]
+    sharing: Vec<SuspectSnapshot<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SuspectSnapshot<'a> {
+    credential: [u8; 8],
+    strange: &'a str,
+    times: (EventTime, EventTime),
+    is_strange: bool,
+    turns: u8,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -264,6 +276,7 @@ impl<'a> BehaviourSnapshot<'a> {
             is_human_use_known: behaviour.is_human_use_known,
             new_origin: behaviour.new_origin.as_deref().map(|(term, since)| (term.as_str(), *since)),
             grave_innovation: behaviour.grave_innovation,
+            sharing: behaviour.sharing.iter().map(SuspectSnapshot::of).collect(),
         }
     }
 
@@ -283,6 +296,30 @@ impl<'a> BehaviourSnapshot<'a> {
             human_since: self.human_since,
             is_human_use_known: self.is_human_use_known,
             new_origin: self.new_origin.map(|(network, since)| Box::new((Term::unshared(network), since))),
+            sharing: Sharing::restored(self.sharing.iter().map(SuspectSnapshot::restore)),
+        }
+    }
+}
+
+impl<'a> SuspectSnapshot<'a> {
+    fn of(suspect: &'a Suspect) -> Self {
+        Self {
+            credential: suspect.credential.to_le_bytes(),
+            strange: suspect.strange.as_str(),
+            times: (suspect.since, suspect.until),
+            is_strange: suspect.is_strange,
+            turns: suspect.turns,
+        }
+    }
+
+    fn restore(&self) -> Suspect {
+        Suspect {
+            credential: u64::from_le_bytes(self.credential),
+            strange: Term::unshared(self.strange),
+            since: self.times.0,
+            until: self.times.1,
+            is_strange: self.is_strange,
+            turns: self.turns,
         }
     }
 }

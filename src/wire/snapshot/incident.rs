@@ -5,6 +5,7 @@ use thin_vec::ThinVec;
 
 use crate::baseline::Dimension;
 use crate::detect::Detectors;
+use crate::detect::chain::Opened;
 use crate::detect::detector::Axis;
 use crate::detect::finding::{EventEvidence, Severity, Signal};
 use crate::detect::incident::Incident;
@@ -32,6 +33,7 @@ pub(super) struct IncidentSnapshot {
     told_until: EventTime,
     went_on: EventTime,
     reminders: u8,
+    opened: Vec<Opened>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -69,6 +71,7 @@ impl IncidentSnapshot {
             told_until: incident.told_until,
             went_on: incident.went_on,
             reminders: incident.reminders,
+            opened: incident.opened.to_vec(),
         }
     }
 
@@ -98,6 +101,7 @@ impl IncidentSnapshot {
             told_until: self.told_until,
             went_on: self.went_on,
             reminders: self.reminders,
+            opened: self.opened.into_iter().collect(),
         }
     }
 }

@@ -163,6 +163,8 @@ fn perform(monitor: &mut Monitor, deeds: &[Deed]) -> String {
             console: *rest == 2,
             account: (*rest > 6).then(|| format!("account-{}", rest % 2)),
             resource: (*rest == 3).then(|| format!("arn:aws:s3:::bucket-{action}/key")),
+            network: None,
+            issues: None,
             caller: (*rest == 4).then(|| format!("caller-{action}")),
             country: (*region > 3).then(|| ["NL", "BR"][usize::from(region % 2)].into()),
             asn: (*region > 5).then(|| format!("AS{}", 64_500 + u32::from(region % 3))),
