@@ -11,6 +11,7 @@ use crate::time::{DAY_MS, EventTime, ProcessingTime};
 
 use super::detector::Axis;
 use super::finding::{IncidentReport, MAX_REPORTED_SIGNALS, Severity, Signal, Stage, Subject};
+use super::kept::KeptSignal;
 
 /// Bits that make a risk of 50: a release, a move or an upgrade stay below, at most 6 to 8 bits alone and 11 for two at once; one with
 /// something that only attackers need does not.
@@ -90,7 +91,7 @@ pub struct Incident {
     /// Reception of the newest signal's record.
     pub received: ProcessingTime,
     /// Weightiest signals, heaviest first.
-    pub signals: ThinVec<Signal>,
+    pub signals: ThinVec<KeptSignal>,
     /// How many signals there were.
     pub signal_count: u32,
     /// Weight of the distinct signals, in bits: the strongest surprise of each axis, and all that adds up.
@@ -169,6 +170,7 @@ impl Incident {
             return;
         }
         if self.distinct.len() < MAX_DISTINCT {
+            self.distinct.reserve_exact(1);
             self.distinct.push(fingerprint);
         }
         signal.bits = self.weigh(&signal);
@@ -176,7 +178,9 @@ impl Incident {
         let place = self.signals.partition_point(|other| other.bits >= signal.bits);
         if place < most {
             self.signals.truncate(most - 1);
-            self.signals.insert(place, signal);
+            self.signals.reserve_exact(1);
+            let kept = KeptSignal::beside(&self.signals, &signal);
+            self.signals.insert(place, kept);
         }
     }
 
@@ -198,7 +202,7 @@ impl Incident {
         let grown = self.weigh(&Signal { bits: signal.peak, ..signal.clone() });
         let same = self.signals.iter_mut().find(|other| other.detector.id == signal.detector.id);
         if let Some(same) = same.filter(|_| grown > 0.0) {
-            *same = Signal { bits: same.bits + grown, ..signal.clone() };
+            *same = KeptSignal::beside(&[], &Signal { bits: same.bits + grown, ..signal.clone() });
             self.signals.sort_by(|a, b| b.bits.total_cmp(&a.bits));
         }
     }
@@ -236,6 +240,7 @@ impl Incident {
         if self.held.len() >= MAX_HELD {
             self.held.remove(0);
         }
+        self.held.reserve_exact(1);
         self.held.push((dimension, term, time));
     }
 
@@ -306,7 +311,7 @@ impl Incident {
     /// Severity: of the gravest signal in it, up one at risk 75 and up one more at risk 90, and up or down one by
     /// how much depends on the identity.
     fn severity(&self, criticality: Criticality) -> Severity {
-        let base = self.signals.iter().map(Signal::severity).max().unwrap_or(Severity::Low);
+        let base = self.signals.iter().map(KeptSignal::severity).max().unwrap_or(Severity::Low);
         let risk = self.risk();
         let steps = i32::from(risk >= 75) + i32::from(risk >= 90);
         let by_criticality = match criticality {
@@ -331,7 +336,7 @@ impl Incident {
             found_at,
             first_seen: self.first_seen,
             last_seen: self.last_seen,
-            signals: self.signals.to_vec(),
+            signals: self.signals.iter().map(KeptSignal::unpacked).collect(),
             signal_count: self.signal_count,
             risk: self.risk(),
             severity,

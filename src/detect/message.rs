@@ -2,6 +2,7 @@
 
 use super::finding::{Signal, Stage, Subject};
 use super::incident::Incident;
+use super::kept::KeptSignal;
 use super::unused::Ending;
 
 /// Signals spelled out in a message; the rest are counted.
@@ -15,11 +16,10 @@ pub fn of_incident(incident: &Incident, subject: &Subject, stage: Stage) -> Stri
     if stage == Stage::Close {
         return format!("{who}: quiet again after {distinct} kind{} of unusual activity.", plural(distinct));
     }
-    let reasons: Vec<&str> =
-        incident.signals.iter().take(SPELLED_OUT).map(|s: &Signal| s.reason.as_str()).collect();
+    let reasons: Vec<&str> = incident.signals.iter().take(SPELLED_OUT).map(KeptSignal::reason).collect();
     let rest = distinct.saturating_sub(reasons.len());
     let more = if rest > 0 { format!("; and {rest} more sign{}", plural(rest)) } else { String::new() };
-    let place = incident.signals.first().and_then(origin).unwrap_or_default();
+    let place = incident.signals.first().and_then(|first| origin(&first.unpacked())).unwrap_or_default();
     format!("{who}: {}{more}{place}.", reasons.join("; "))
 }
 

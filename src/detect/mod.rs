@@ -9,6 +9,7 @@ pub mod families;
 pub mod finding;
 pub mod form;
 pub mod incident;
+pub mod kept;
 pub mod message;
 pub mod problem;
 mod read;

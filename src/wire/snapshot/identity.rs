@@ -1,4 +1,4 @@
-//! One identity's state as a snapshot holds it, version 3.
+//! One identity's state as a snapshot holds it, version 4.
 //!
 //! First the parts of fixed number, then the log sources, the values by dimension, the keys against duplicates and the hours
 //! of the week, whose numbers the first part tells. Fields are only ever added behind a new version: postcard has no names,
@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use thin_vec::ThinVec;
 
 use crate::activity::{Classification, Kind};
@@ -26,7 +26,7 @@ use crate::time::{EventTime, ProcessingTime};
 
 use super::feedback::EntrySnapshot;
 use super::incident::IncidentSnapshot;
-use super::{Error, damaged};
+use super::{Error, as_bytes, damaged};
 
 /// The parts of which there is one each, and the numbers of the others.
 #[derive(Serialize, Deserialize)]
@@ -42,7 +42,8 @@ struct Head<'a> {
     #[serde(borrow)]
     behaviour: BehaviourSnapshot<'a>,
     has_more_scopes: bool,
-    incident: Option<Box<IncidentSnapshot>>,
+    #[serde(borrow)]
+    incident: Option<Box<IncidentSnapshot<'a>>>,
     feedback: Vec<EntrySnapshot>,
     unused: Option<UnusedFinding>,
     published: Published,
@@ -116,6 +117,7 @@ pub(super) fn read(bytes: &[u8], words: Vocabulary<'_>) -> Result<Box<IdentitySt
         scopes.push(term(rest.take()?)?.0);
     }
     let values = read_values(&head.values, &mut rest, &mut term)?;
+    let incident = head.incident.map(|incident| incident.restore(detectors, &mut term)).transpose()?;
     let recent = rest.bytes(usize::from(head.recent.0) * recent::KEY_BYTES)?;
     let hours = rest.bytes(usize::from(head.hours))?;
     if !rest.0.is_empty() {
@@ -133,7 +135,7 @@ pub(super) fn read(bytes: &[u8], words: Vocabulary<'_>) -> Result<Box<IdentitySt
         recent: Recent::restored(recent, head.recent.1),
         scopes,
         has_more_scopes: head.has_more_scopes,
-        incident: head.incident.map(|incident| Box::new(incident.restore(terms, detectors))),
+        incident: incident.map(Box::new),
         feedback: Verdicts::restored(head.feedback.into_iter().map(|entry| entry.restore(terms))),
         unused: head.unused.map(Box::new),
         published: head.published,
@@ -165,11 +167,6 @@ fn read_values(
 
 fn append<T: Serialize + ?Sized>(value: &T, bytes: Vec<u8>) -> Result<Vec<u8>, Error> {
     postcard::to_extend(value, bytes).map_err(damaged)
-}
-
-/// In one piece, where serde would go byte by byte.
-fn as_bytes<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_bytes(bytes)
 }
 
 /// What is left to read.

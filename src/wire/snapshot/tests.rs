@@ -120,8 +120,8 @@ fn from_text(text: &str) -> Vec<Change> {
 ///
 /// What was written is read, and written again: that way the numbers in it are the same on every machine.
 #[test]
-fn version_3_has_these_bytes() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/wire/snapshot/snapshot_v3.hex");
+fn version_4_has_these_bytes() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/wire/snapshot/snapshot_v4.hex");
     if std::env::var_os("NHI_UPDATE_GOLDEN").is_some() {
         std::fs::write(path, to_text(&written(&golden_monitor()))).unwrap();
     }
