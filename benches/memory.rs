@@ -1,15 +1,18 @@
-//! What one identity costs: memory while it is watched, bytes in the changelog, time to write and restore it.
+//! What one identity costs: memory while it is watched, bytes in the changelog, time to write and restore it, and time that
+//! ticks and lists take.
 //!
-//! `cargo bench --bench memory [--no-default-features]`. A generated company's month is lived by many copies of its
+//! `cargo bench --bench memory [--no-default-features] [-- --identities N]`. A generated company's month is lived by many copies of its
 //! members: each copy has an id, a unique id and credentials of its own, and shares actions, networks and clients with
 //! its like, as identities of one company do. Linux tells what is resident; elsewhere those lines are left out.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail, and says where")]
 
 mod clock;
+mod deep;
+mod passing;
 mod restoring;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use nhi_monitor::activity::Activity;
@@ -27,7 +30,7 @@ use nhi_monitor::monitor::Monitor;
 use nhi_monitor::monitor::identity::IdentityState;
 use nhi_monitor::term::Interner;
 use nhi_monitor::text::Text;
-use nhi_monitor::time::{DAY_MS, EventTime, ProcessingTime};
+use nhi_monitor::time::{DAY_MS, EventTime, HOUR_MS, ProcessingTime};
 use nhi_monitor::wire::snapshot::{self, Change};
 
 use clock::timed;
@@ -36,8 +39,12 @@ use clock::timed;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Identities that are watched.
+/// Identities that are watched, unless `--identities` says otherwise. A million take 5 GB, and 8 GB for a moment.
 const IDENTITIES: usize = 100_000;
+/// Most identities whose records are held beside them, for a process that restores them.
+const MAX_RESTORED: usize = 200_000;
+/// `unused.after_days`: shorter than usual, so that waiting for it takes less time.
+const UNUSED_AFTER_DAYS: i64 = 30;
 /// Members of the company that is copied.
 const MEMBERS: usize = 600;
 /// Records of the company's month for each member, on average.
@@ -57,14 +64,15 @@ fn main() {
         return;
     }
     let is_bench = std::env::args().any(|arg| arg == "--bench");
-    let (identities, members) = if is_bench { (IDENTITIES, MEMBERS) } else { (200, 60) };
-    let histories = histories(members);
+    let (identities, members) = if is_bench { (asked_for(), MEMBERS) } else { (200, 60) };
+    let Past { histories, scopes } = past(members);
     report_histories(&histories, identities);
 
     let before = resident_bytes();
     let mut monitor = empty_monitor();
-    let (spent, ()) = timed(|| live(&mut monitor, &histories, identities));
+    let (spent, ()) = timed(|| live(&mut monitor, (&histories, &scopes), identities));
     report_resident("watched", before, identities);
+    deep::report(&monitor);
     report_terms(&mut monitor);
     println!("{:>12.2} s CPU for the history, replayed", spent.as_secs_f64());
 
@@ -72,14 +80,26 @@ fn main() {
         timed(|| snapshot::take_changes(&mut monitor).expect("a state can be written down"));
     report_snapshot(&changes);
     println!("{:>12.0} ns to encode a snapshot", per(spent.as_nanos() as f64, changes.len()));
-
     report_sizes();
-    restoring::in_its_own_process(&changes);
+    let changes = Some(changes).filter(|changes| changes.len() <= MAX_RESTORED);
+
+    passing::report(&mut monitor, &scopes);
+    drop(monitor);
+    if let Some(changes) = changes {
+        restoring::in_its_own_process(&changes);
+    }
+}
+
+fn asked_for() -> usize {
+    let given = std::env::args().skip_while(|arg| arg != "--identities").nth(1);
+    given.map_or(IDENTITIES, |count| count.parse().expect("a number of identities"))
 }
 
 fn empty_monitor() -> Monitor {
     let detectors = Arc::new(Detectors::builtin().expect("the detectors that are built in are valid"));
-    Monitor::new(&Config::default(), detectors, Arc::new(Interner::new()))
+    let mut config = Config::default();
+    config.unused.after_days = UNUSED_AFTER_DAYS as u32;
+    Monitor::new(&config, detectors, Arc::new(Interner::new()))
 }
 
 /// One activity of a member, in the binary form of the internal topic: compact, and quick to read again.
@@ -88,8 +108,15 @@ struct Stored {
     bytes: Vec<u8>,
 }
 
-/// The activities of each member with enough of them, in order of time.
-fn histories(members: usize) -> Vec<Vec<Stored>> {
+/// What happened in the month.
+struct Past {
+    /// The activities of each member with enough of them, in order of time.
+    histories: Vec<Vec<Stored>>,
+    /// The log sources that they came from.
+    scopes: BTreeSet<String>,
+}
+
+fn past(members: usize) -> Past {
     let company = Company::new(1, members);
     let since = EventTime::from_millis(START_MS);
     let plan = Plan {
@@ -104,7 +131,8 @@ fn histories(members: usize) -> Vec<Vec<Stored>> {
         collect.take(&mut ingest, &emission);
     }
     let enough = |history: &Vec<Stored>| history.len() >= MIN_ACTIVITIES;
-    collect.by_identity.into_values().filter(enough).map(thinned).collect()
+    let histories = collect.by_identity.into_values().filter(enough).map(thinned).collect();
+    Past { histories, scopes: collect.scopes }
 }
 
 fn thinned(history: Vec<Stored>) -> Vec<Stored> {
@@ -116,6 +144,7 @@ fn thinned(history: Vec<Stored>) -> Vec<Stored> {
 #[derive(Default)]
 struct Collect {
     by_identity: BTreeMap<String, Vec<Stored>>,
+    scopes: BTreeSet<String>,
 }
 
 impl Collect {
@@ -134,6 +163,7 @@ impl Collect {
 impl Sink for Collect {
     fn activity(&mut self, activity: Activity<'_>) {
         let day = (activity.event.time.millis() - START_MS) / DAY_MS;
+        self.scopes.insert(activity.event.scope.to_string());
         let bytes = postcard::to_extend(&activity, Vec::new()).expect("an activity has a binary form");
         self.by_identity.entry(activity.identity.id.to_string()).or_default().push(Stored { day, bytes });
     }
@@ -146,7 +176,8 @@ impl Sink for Collect {
 }
 
 /// Lets `identities` copies of the members live through the month, day by day.
-fn live(monitor: &mut Monitor, histories: &[Vec<Stored>], identities: usize) {
+fn live(monitor: &mut Monitor, past: (&[Vec<Stored>], &BTreeSet<String>), identities: usize) {
+    let (histories, scopes) = past;
     let mut effects = Vec::new();
     for day in 0..DAYS {
         for copy in 0..identities {
@@ -157,6 +188,9 @@ fn live(monitor: &mut Monitor, histories: &[Vec<Stored>], identities: usize) {
                 monitor.activity(&activity, &mut effects);
                 effects.clear();
             }
+        }
+        for hour in day * 24..(day + 1) * 24 {
+            passing::cover(monitor, scopes, START_MS + hour * HOUR_MS);
         }
         monitor.tick(ProcessingTime::from_millis(START_MS + (day + 1) * DAY_MS), &mut effects);
         effects.clear();

@@ -165,7 +165,7 @@ impl Monitor {
             shared: Arc::new(Shared::new(Settings::new(config))),
             detectors,
             terms,
-            peers: Peers::default(),
+            peers: Peers::counting(config.detection.peers),
             lately: Lexicon::default(),
             schedule: Schedule::default(),
             changes: Changes::default(),
@@ -389,7 +389,9 @@ impl Monitor {
     fn reschedule(&mut self, id: &Term, state: &mut IdentityState, now: ProcessingTime) {
         let next = self.next_due(state, now);
         if state.due.is_none_or(|due| due > next.plus_millis(crate::time::MINUTE_MS)) {
-            state.due = Some(self.schedule.add(id.clone(), next));
+            let is_idle = next == now.plus_millis(DAY_MS);
+            let at = if is_idle { schedule::within_a_day(id.as_str(), now) } else { next };
+            state.due = Some(self.schedule.add(id.clone(), at));
         }
     }
 

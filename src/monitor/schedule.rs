@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::term::Term;
-use crate::time::{MINUTE_MS, ProcessingTime};
+use crate::term::{Term, stable_hash};
+use crate::time::{DAY_MS, MINUTE_MS, ProcessingTime};
 
 /// Identities by the minute in which they are due.
 ///
@@ -31,6 +31,13 @@ impl Schedule {
     }
 }
 
+/// When to look at an identity again of which nothing is due: half a day to a day from now, by its name. What came all at
+/// once, as in a catch-up, would otherwise be looked at all at once, day by day.
+pub(super) fn within_a_day(identity_id: &str, now: ProcessingTime) -> ProcessingTime {
+    const HALF_MS: i64 = DAY_MS / 2;
+    now.plus_millis(HALF_MS + (stable_hash(identity_id) % HALF_MS as u64) as i64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,5 +54,17 @@ mod tests {
         assert_eq!(schedule.take_due(at(9)), Some((at(3), vec![terms.intern("soon")])));
         assert_eq!(schedule.take_due(at(9)), Some((at(9), vec![terms.intern("late")])));
         assert!(schedule.take_due(at(99)).is_none());
+    }
+
+    #[test]
+    fn what_came_at_once_is_looked_at_in_turn() {
+        let now = ProcessingTime::from_millis(DAY_MS);
+        let mut by_hour = [0; 24];
+        for identity in 0..1_200 {
+            let wait_ms = within_a_day(&format!("identity-{identity}"), now).millis() - now.millis();
+            by_hour[(wait_ms / (60 * MINUTE_MS)) as usize] += 1;
+        }
+        assert!(by_hour[..12].iter().all(|count| *count == 0), "{by_hour:?}");
+        assert!(by_hour[12..].iter().all(|count| (60..150).contains(count)), "{by_hour:?}");
     }
 }

@@ -118,7 +118,7 @@ impl MonitorProcessor {
     fn sweep(&mut self, now: ProcessingTime) {
         if now.millis_since(self.swept) >= SWEEP_EVERY_MS {
             self.swept = now;
-            let dropped = self.shared.terms.sweep();
+            let dropped = self.shared.terms.sweep_if_grown();
             tracing::debug!(dropped, held = self.shared.terms.len(), "terms swept");
         }
     }

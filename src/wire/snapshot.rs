@@ -16,6 +16,7 @@ mod identity;
 mod incident;
 #[cfg(test)]
 mod tests;
+mod values;
 
 /// Version of the values written.
 pub const VERSION: u8 = 4;

@@ -14,7 +14,7 @@ use crate::baseline::hours::HourProfile;
 use crate::baseline::novelty::Innovation;
 use crate::baseline::rate::HourlyRate;
 use crate::baseline::recent::{self, Recent};
-use crate::baseline::terms::{TermEntry, TermSets};
+use crate::baseline::terms::TermSets;
 use crate::baseline::usage::Usage;
 use crate::baseline::{Behaviour, Dimension};
 use crate::identity::Declared;
@@ -26,7 +26,7 @@ use crate::time::{EventTime, ProcessingTime};
 
 use super::feedback::EntrySnapshot;
 use super::incident::IncidentSnapshot;
-use super::{Error, as_bytes, damaged};
+use super::{Error, damaged, values};
 
 /// The parts of which there is one each, and the numbers of the others.
 #[derive(Serialize, Deserialize)]
@@ -80,18 +80,6 @@ struct BehaviourSnapshot<'a> {
     new_origin: Option<(&'a str, EventTime)>,
 }
 
-#[derive(Serialize, Deserialize)]
-struct ValueSnapshot<'a> {
-    /// Known to be text by being known.
-    #[serde(serialize_with = "as_bytes")]
-    value: &'a [u8],
-    first_seen: EventTime,
-    /// Milliseconds from first to last use: small, so that it packs well.
-    span_ms: i64,
-    uses: u32,
-    quarantined_at: Option<EventTime>,
-}
-
 /// Appends the state to `bytes`.
 pub(super) fn write(state: &IdentityState, bytes: Vec<u8>) -> Result<Vec<u8>, Error> {
     let mut bytes = append(&Head::of(state), bytes)?;
@@ -99,7 +87,7 @@ pub(super) fn write(state: &IdentityState, bytes: Vec<u8>) -> Result<Vec<u8>, Er
         bytes = append(scope.as_str(), bytes)?;
     }
     for entry in Dimension::ALL.iter().flat_map(|dimension| state.behaviour.terms.of(*dimension).iter()) {
-        bytes = append(&ValueSnapshot::of(entry), bytes)?;
+        values::write(entry, &mut bytes);
     }
     state.recent.write(&mut bytes);
     bytes.extend_from_slice(state.behaviour.hours.as_bytes());
@@ -154,15 +142,14 @@ fn read_values(
     if total > usize::from(u16::MAX) || total > rest.0.len() {
         return Err(Error::Damaged(format!("{total} values in {} bytes", rest.0.len())));
     }
-    let mut sets = TermSets::default();
-    sets.reserve(total);
-    for (dimension, count) in Dimension::ALL.into_iter().zip(counts) {
-        for _ in 0..*count {
-            let value: ValueSnapshot<'_> = rest.take()?;
-            sets.restore(dimension, value.restore(term(value.value)?));
-        }
-    }
-    Ok(sets)
+    TermSets::restored(
+        counts,
+        std::iter::repeat_with(|| {
+            let (value, left) = values::read(rest.0, &mut term)?;
+            rest.0 = left;
+            Ok(value)
+        }),
+    )
 }
 
 fn append<T: Serialize + ?Sized>(value: &T, bytes: Vec<u8>) -> Result<Vec<u8>, Error> {
@@ -271,22 +258,5 @@ impl<'a> BehaviourSnapshot<'a> {
             is_human_use_known: self.is_human_use_known,
             new_origin: self.new_origin.map(|(network, since)| Box::new((Term::unshared(network), since))),
         }
-    }
-}
-
-impl<'a> ValueSnapshot<'a> {
-    fn of(entry: &'a TermEntry) -> Self {
-        Self {
-            value: entry.term.as_str().as_bytes(),
-            first_seen: entry.first_seen(),
-            span_ms: entry.last_seen().millis_since(entry.first_seen()),
-            uses: entry.uses,
-            quarantined_at: entry.quarantined_at(),
-        }
-    }
-
-    fn restore(&self, term: (Term, u64)) -> TermEntry {
-        let seen = (self.first_seen, self.first_seen.plus_millis(self.span_ms));
-        TermEntry::restored(term, seen, self.uses, self.quarantined_at)
     }
 }

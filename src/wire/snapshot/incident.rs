@@ -1,5 +1,6 @@
 //! One identity's incident as a snapshot holds it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -29,7 +30,9 @@ pub(super) struct IncidentSnapshot<'a> {
     signal_count: u32,
     peaks: [f32; Axis::COUNT],
     extra: f32,
-    distinct: Vec<[u8; 8]>,
+    /// Each in eight bytes, little end first.
+    #[serde(borrow, serialize_with = "as_bytes")]
+    distinct: Cow<'a, [u8]>,
     sequence: u32,
     reported_bits: f32,
     reported_severity: Option<Severity>,
@@ -67,7 +70,7 @@ impl<'a> IncidentSnapshot<'a> {
             signal_count: incident.signal_count,
             peaks: incident.peaks,
             extra: incident.extra,
-            distinct: incident.distinct.iter().map(|known| known.to_le_bytes()).collect(),
+            distinct: incident.distinct.iter().flat_map(|known| known.to_le_bytes()).collect(),
             sequence: incident.sequence,
             reported_bits: incident.reported_bits,
             reported_severity: incident.reported_severity,
@@ -97,7 +100,7 @@ impl<'a> IncidentSnapshot<'a> {
             bits: self.peaks.iter().sum::<f32>() + self.extra,
             peaks: self.peaks,
             extra: self.extra,
-            distinct: self.distinct.into_iter().map(u64::from_le_bytes).collect(),
+            distinct: self.distinct.as_chunks().0.iter().copied().map(u64::from_le_bytes).collect(),
             sequence: self.sequence,
             reported_bits: self.reported_bits,
             reported_severity: self.reported_severity,
