@@ -29,6 +29,7 @@ pub const FILES: &[(&str, &str)] = files![
     "off-hours.yaml",
     "retired-identity-used.yaml",
     "sensitive-action-first-use.yaml",
+    "source-silent.yaml",
     "unused-identity.yaml",
     "used-in-two-places.yaml",
     "volume-burst.yaml",
