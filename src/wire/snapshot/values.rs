@@ -25,10 +25,10 @@ pub(super) fn write(entry: &TermEntry, bytes: &mut Vec<u8>) {
 }
 
 /// Reads a value, and says what is left behind it.
-pub(super) fn read<'a>(
-    bytes: &'a [u8],
+pub(super) fn read(
+    bytes: &[u8],
     mut term: impl FnMut(&[u8]) -> Result<(Term, u64), Error>,
-) -> Result<(TermEntry, &'a [u8]), Error> {
+) -> Result<(TermEntry, &[u8]), Error> {
     let (head, rest) = read_number(bytes)?;
     let (text, rest) =
         rest.split_at_checked(usize::try_from(head >> 1).unwrap_or(usize::MAX)).ok_or_else(cut)?;
