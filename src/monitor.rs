@@ -186,7 +186,7 @@ impl Monitor {
             shared: Arc::new(Shared::new(Settings::new(config))),
             detectors,
             terms,
-            peers: Peers::default(),
+            peers: Peers::counting(config.detection.peers),
             lately: Lexicon::default(),
             schedule: Schedule::default(),
             changes: Changes::default(),

@@ -12,7 +12,7 @@ use crate::activity::Event;
 use crate::time::EventTime;
 
 use super::explain::shortened;
-use super::finding::{EventEvidence, IncidentReport};
+use super::finding::IncidentReport;
 
 /// Credentials given out that one incident remembers. Who goes on through more roles than that has been seen.
 pub const MAX_OPENED: usize = 16;
@@ -60,10 +60,10 @@ pub struct Links {
 }
 
 impl Links {
-    /// The links of an incident with these signals' events.
+    /// The links of an incident that gave these credentials out, and whose signals were made with those.
     #[must_use]
-    pub fn new<'e>(opened: &[Opened], events: impl Iterator<Item = &'e EventEvidence>) -> Self {
-        let mut used: Vec<String> = events.filter_map(|event| event.credential.clone()).collect();
+    pub fn new(opened: &[Opened], used: impl Iterator<Item = String>) -> Self {
+        let mut used: Vec<String> = used.collect();
         used.sort_unstable();
         used.dedup();
         Self { issued: opened.iter().map(|opened| opened.credential.clone()).collect(), used }
@@ -72,7 +72,10 @@ impl Links {
     /// The links of a reported incident.
     #[must_use]
     pub fn of(report: &IncidentReport) -> Self {
-        Self::new(&report.opened, report.signals.iter().map(|signal| &signal.evidence))
+        Self::new(
+            &report.opened,
+            report.signals.iter().filter_map(|signal| signal.evidence.credential.clone()),
+        )
     }
 
     /// Whether a credential joins the two, in either direction.

@@ -41,10 +41,13 @@ impl Signal {
     /// Severity: the detector's, and high at least where the action can give away control.
     #[must_use]
     pub fn severity(&self) -> Severity {
-        match self.sensitivity() {
-            Some(known) if known.level == Level::High => self.detector.severity.max(Severity::High),
-            _ => self.detector.severity,
-        }
+        severity(&self.detector, self.gives_control())
+    }
+
+    /// Whether its action can give away control.
+    #[must_use]
+    pub fn gives_control(&self) -> bool {
+        self.known_action().is_some_and(|known| known.level == Level::High)
     }
 
     /// The detector's ATT&CK techniques; where it judges sensitive actions, those whose tactic this action serves.
@@ -61,9 +64,23 @@ impl Signal {
 
     /// What is known of the action, where the detector goes by that.
     fn sensitivity(&self) -> Option<&'static Sensitivity> {
-        let goes_by_it = matches!(self.detector.rule, Rule::NewAction { at_least: Some(_), .. });
-        goes_by_it.then(|| sensitivity(&self.evidence.service, &self.evidence.operation)).flatten()
+        goes_by_actions(&self.detector).then(|| self.known_action()).flatten()
     }
+
+    fn known_action(&self) -> Option<&'static Sensitivity> {
+        sensitivity(&self.evidence.service, &self.evidence.operation)
+    }
+}
+
+/// Severity of a signal: the detector's, and high at least where the action can give away control and the detector goes by that.
+#[must_use]
+pub fn severity(detector: &Detector, gives_control: bool) -> Severity {
+    let is_grave = gives_control && goes_by_actions(detector);
+    if is_grave { detector.severity.max(Severity::High) } else { detector.severity }
+}
+
+const fn goes_by_actions(detector: &Detector) -> bool {
+    matches!(detector.rule, Rule::NewAction { at_least: Some(_), .. })
 }
 
 /// The event behind a signal, as far as an analyst needs it to find the original.

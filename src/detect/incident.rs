@@ -16,6 +16,7 @@ use super::bound;
 use super::chain::{Links, MAX_OPENED, Opened};
 use super::detector::{Axis, Rule};
 use super::finding::{IncidentReport, MAX_REPORTED_SIGNALS, Severity, Signal, Stage, Subject};
+use super::kept::KeptSignal;
 
 /// Bits that make a risk of 50: a release, a move or an upgrade stay below, at most 6 to 8 bits alone and 11 for two at once; one with
 /// something that only attackers need does not.
@@ -114,7 +115,7 @@ pub struct Incident {
     /// Reception of the newest signal's record.
     pub received: ProcessingTime,
     /// Weightiest signals, heaviest first.
-    pub signals: ThinVec<Signal>,
+    pub signals: ThinVec<KeptSignal>,
     /// How many signals there were.
     pub signal_count: u32,
     /// Weight of the distinct signals, in bits: the strongest surprise of each axis, and all that adds up.
@@ -221,19 +222,22 @@ impl Incident {
             return;
         }
         if self.distinct.len() < MAX_DISTINCT {
+            self.distinct.reserve_exact(1);
             self.distinct.push(fingerprint);
         }
         signal.bits = self.weigh(&signal);
-        self.keep(signal);
+        self.keep(&signal);
     }
 
     /// Keeps a signal among those that weigh most.
-    fn keep(&mut self, signal: Signal) {
+    fn keep(&mut self, signal: &Signal) {
         let most = if self.is_open() { MAX_REPORTED_SIGNALS } else { MAX_KEPT_SIGNALS };
         let place = self.signals.partition_point(|other| other.bits >= signal.bits);
         if place < most {
             self.signals.truncate(most - 1);
-            self.signals.insert(place, signal);
+            self.signals.reserve_exact(1);
+            let kept = KeptSignal::beside(&self.signals, signal);
+            self.signals.insert(place, kept);
         }
     }
 
@@ -274,10 +278,10 @@ impl Incident {
         match same {
             _ if grown <= 0.0 => {}
             Some(same) => {
-                *same = Signal { bits: same.bits + grown, ..signal.clone() };
+                *same = KeptSignal::beside(&[], &Signal { bits: same.bits + grown, ..signal.clone() });
                 self.signals.sort_by(|a, b| b.bits.total_cmp(&a.bits));
             }
-            None => self.keep(Signal { bits: grown, ..signal.clone() }),
+            None => self.keep(&Signal { bits: grown, ..signal.clone() }),
         }
     }
 
@@ -342,7 +346,7 @@ impl Incident {
     /// The credentials that join it with others.
     #[must_use]
     pub fn links(&self) -> Links {
-        Links::new(&self.opened, self.signals.iter().map(|signal| &signal.evidence))
+        Links::new(&self.opened, self.signals.iter().filter_map(KeptSignal::credential))
     }
 
     /// Remembers what was new, to hold it out of the baseline should the incident open. Where there is too much, the oldest goes.
@@ -353,6 +357,7 @@ impl Incident {
         if self.held.len() >= MAX_HELD {
             self.held.remove(0);
         }
+        self.held.reserve_exact(1);
         self.held.push((dimension, term, time));
     }
 
@@ -369,7 +374,7 @@ impl Incident {
 
     /// The fact that goes on, where it is kept; else what weighs most.
     #[must_use]
-    pub fn lasting(&self) -> Option<&Signal> {
+    pub fn lasting(&self) -> Option<&KeptSignal> {
         let lasting = self.signals.iter().find(|signal| is_lasting(&signal.detector.rule));
         lasting.or(self.signals.first())
     }
@@ -476,7 +481,7 @@ impl Incident {
             found_at,
             first_seen: self.first_seen,
             last_seen: self.last_seen,
-            signals: self.signals.to_vec(),
+            signals: self.signals.iter().map(KeptSignal::unpacked).collect(),
             signal_count: self.signal_count,
             opened: self.opened.to_vec(),
             risk: self.risk(),

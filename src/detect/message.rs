@@ -4,6 +4,7 @@ use crate::text::visible;
 
 use super::finding::{EventEvidence, Signal, Stage, Subject};
 use super::incident::Incident;
+use super::kept::KeptSignal;
 use super::source::Silence;
 use super::unused::Ending;
 use crate::time::EventTime;
@@ -19,13 +20,12 @@ pub fn of_incident(incident: &Incident, subject: &Subject, stage: Stage) -> Stri
     if stage == Stage::Close {
         return format!("{who}: quiet again after {distinct} kind{} of unusual activity.", plural(distinct));
     }
-    let reasons: Vec<&str> =
-        incident.signals.iter().take(SPELLED_OUT).map(|s: &Signal| s.reason.as_str()).collect();
+    let reasons: Vec<&str> = incident.signals.iter().take(SPELLED_OUT).map(KeptSignal::reason).collect();
     let rest = distinct.saturating_sub(reasons.len());
     let more = if rest > 0 { format!("; and {rest} more sign{}", plural(rest)) } else { String::new() };
-    let first = incident.signals.first();
-    let place = first.and_then(origin).unwrap_or_default();
-    let session = first.map(|signal| session(&subject.identity_id, signal)).unwrap_or_default();
+    let first = incident.signals.first().map(KeptSignal::unpacked);
+    let place = first.as_ref().and_then(origin).unwrap_or_default();
+    let session = first.map(|signal| session(&subject.identity_id, &signal)).unwrap_or_default();
     format!("{who}: {}{more}{place}{session}.", reasons.join("; "))
 }
 
@@ -33,7 +33,7 @@ pub fn of_incident(incident: &Incident, subject: &Subject, stage: Stage) -> Stri
 #[must_use]
 pub fn of_reminder(incident: &Incident, subject: &Subject) -> String {
     let since = incident.first_seen.to_rfc3339();
-    let reason = incident.lasting().map(|signal| signal.reason.as_str()).unwrap_or_default();
+    let reason = incident.lasting().map(KeptSignal::reason).unwrap_or_default();
     format!(
         "{}: it goes on, {} signals since {}: {reason}.",
         who(subject),

@@ -12,6 +12,7 @@ pub mod finding;
 pub mod form;
 pub mod heartbeat;
 pub mod incident;
+pub mod kept;
 pub mod message;
 mod posture;
 pub mod problem;

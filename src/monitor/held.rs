@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::detect::chain::{Links, Opened};
-use crate::detect::finding::Signal;
 use crate::detect::incident::Incident;
+use crate::detect::kept::KeptSignal;
 use crate::term::Term;
 use crate::time::EventTime;
 
@@ -154,10 +154,10 @@ impl HeldIncident {
 }
 
 impl HeldSignal {
-    fn of(signal: &Signal) -> Self {
+    fn of(signal: &KeptSignal) -> Self {
         Self {
             detector: signal.detector.id.clone(),
-            reason: signal.reason.clone(),
+            reason: signal.reason().to_owned(),
             bits: signal.bits,
             time: signal.time,
         }

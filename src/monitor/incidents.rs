@@ -9,6 +9,7 @@ use crate::detect::chain::Opened;
 use crate::detect::families::Subject;
 use crate::detect::finding::Signal;
 use crate::detect::incident::Incident;
+use crate::detect::kept::KeptSignal;
 use crate::identity::declared::DeclaredStatus;
 use crate::time::ProcessingTime;
 
@@ -131,7 +132,7 @@ impl Monitor {
         let Some(opened) = Opened::of(event, false) else { return };
         let Some(incident) = state.incident.as_mut().filter(|incident| incident.is_open()) else { return };
         let shown = event.credential.as_ref().map(|shown| &*shown.id);
-        let is_its_own = |signal: &Signal| signal.evidence.credential.as_deref() == shown;
+        let is_its_own = |signal: &KeptSignal| signal.credential().as_deref() == shown;
         if shown.is_some() && incident.signals.iter().any(is_its_own) {
             let is_over = incident.note_opened(opened);
             self.stats.count_evictions("opened_sessions", u64::from(is_over));

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use thin_vec::ThinVec;
 
 use crate::activity::{Classification, Kind};
@@ -16,7 +16,7 @@ use crate::baseline::novelty::Innovation;
 use crate::baseline::rate::HourlyRate;
 use crate::baseline::recent::{self, Recent};
 use crate::baseline::sharing::{Sharing, Suspect};
-use crate::baseline::terms::{TermEntry, TermSets};
+use crate::baseline::terms::TermSets;
 use crate::baseline::usage::Usage;
 use crate::baseline::{Behaviour, Dimension};
 use crate::identity::Declared;
@@ -28,7 +28,7 @@ use crate::time::{EventTime, ProcessingTime};
 
 use super::feedback::EntrySnapshot;
 use super::incident::IncidentSnapshot;
-use super::{Error, damaged};
+use super::{Error, damaged, values};
 
 /// The parts of which there is one each, and the numbers of the others.
 #[derive(Serialize, Deserialize)]
@@ -44,7 +44,8 @@ struct Head<'a> {
     #[serde(borrow)]
     behaviour: BehaviourSnapshot<'a>,
     has_more_scopes: bool,
-    incident: Option<Box<IncidentSnapshot>>,
+    #[serde(borrow)]
+    incident: Option<Box<IncidentSnapshot<'a>>>,
     feedback: Vec<EntrySnapshot>,
     unused: Option<UnusedFinding>,
     published: Published,
@@ -95,18 +96,6 @@ struct SuspectSnapshot<'a> {
     turns: u8,
 }
 
-#[derive(Serialize, Deserialize)]
-struct ValueSnapshot<'a> {
-    /// Known to be text by being known.
-    #[serde(serialize_with = "as_bytes")]
-    value: &'a [u8],
-    first_seen: EventTime,
-    /// Milliseconds from first to last use: small, so that it packs well.
-    span_ms: i64,
-    uses: u32,
-    quarantined_at: Option<EventTime>,
-}
-
 /// Appends the state to `bytes`.
 pub(super) fn write(state: &IdentityState, bytes: Vec<u8>) -> Result<Vec<u8>, Error> {
     let mut bytes = append(&Head::of(state), bytes)?;
@@ -114,7 +103,7 @@ pub(super) fn write(state: &IdentityState, bytes: Vec<u8>) -> Result<Vec<u8>, Er
         bytes = append(scope.as_str(), bytes)?;
     }
     for entry in Dimension::ALL.iter().flat_map(|dimension| state.behaviour.terms.of(*dimension).iter()) {
-        bytes = append(&ValueSnapshot::of(entry), bytes)?;
+        values::write(entry, &mut bytes);
     }
     state.recent.write(&mut bytes);
     bytes.extend_from_slice(state.behaviour.hours.as_bytes());
@@ -132,6 +121,7 @@ pub(super) fn read(bytes: &[u8], words: Vocabulary<'_>) -> Result<Box<IdentitySt
         scopes.push(term(rest.take()?)?.0);
     }
     let values = read_values(&head.values, &mut rest, &mut term)?;
+    let incident = head.incident.map(|incident| incident.restore(detectors, &mut term)).transpose()?;
     let recent = rest.bytes(usize::from(head.recent.0) * recent::KEY_BYTES)?;
     let hours = rest.bytes(usize::from(head.hours))?;
     if !rest.0.is_empty() {
@@ -149,7 +139,7 @@ pub(super) fn read(bytes: &[u8], words: Vocabulary<'_>) -> Result<Box<IdentitySt
         recent: Recent::restored(recent, head.recent.1),
         scopes,
         has_more_scopes: head.has_more_scopes,
-        incident: head.incident.map(|incident| Box::new(incident.restore(terms, detectors))),
+        incident: incident.map(Box::new),
         feedback: Verdicts::restored(head.feedback.into_iter().map(|entry| entry.restore(terms))),
         unused: head.unused.map(Box::new),
         cadence: head.cadence,
@@ -170,24 +160,18 @@ fn read_values(
     if total > usize::from(u16::MAX) || total > rest.0.len() {
         return Err(Error::Damaged(format!("{total} values in {} bytes", rest.0.len())));
     }
-    let mut sets = TermSets::default();
-    sets.reserve(total);
-    for (dimension, count) in Dimension::ALL.into_iter().zip(counts) {
-        for _ in 0..*count {
-            let value: ValueSnapshot<'_> = rest.take()?;
-            sets.restore(dimension, value.restore(term(value.value)?));
-        }
-    }
-    Ok(sets)
+    TermSets::restored(
+        counts,
+        std::iter::repeat_with(|| {
+            let (value, left) = values::read(rest.0, &mut term)?;
+            rest.0 = left;
+            Ok(value)
+        }),
+    )
 }
 
 fn append<T: Serialize + ?Sized>(value: &T, bytes: Vec<u8>) -> Result<Vec<u8>, Error> {
     postcard::to_extend(value, bytes).map_err(damaged)
-}
-
-/// In one piece, where serde would go byte by byte.
-fn as_bytes<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_bytes(bytes)
 }
 
 /// What is left to read.
@@ -321,22 +305,5 @@ impl<'a> SuspectSnapshot<'a> {
             is_strange: self.is_strange,
             turns: self.turns,
         }
-    }
-}
-
-impl<'a> ValueSnapshot<'a> {
-    fn of(entry: &'a TermEntry) -> Self {
-        Self {
-            value: entry.term.as_str().as_bytes(),
-            first_seen: entry.first_seen(),
-            span_ms: entry.last_seen().millis_since(entry.first_seen()),
-            uses: entry.uses,
-            quarantined_at: entry.quarantined_at(),
-        }
-    }
-
-    fn restore(&self, term: (Term, u64)) -> TermEntry {
-        let seen = (self.first_seen, self.first_seen.plus_millis(self.span_ms));
-        TermEntry::restored(term, seen, self.uses, self.quarantined_at)
     }
 }
