@@ -3,16 +3,21 @@
 pub mod behaviour;
 pub mod coverage;
 pub mod dimension;
+pub mod fan_out;
 pub mod hours;
 pub mod last_seen;
 pub mod novelty;
+pub mod peak;
 pub mod peers;
 pub mod place;
 pub mod profile;
 pub mod rate;
 pub mod recent;
+pub mod rhythm;
 pub mod terms;
+pub mod transfer;
 pub mod usage;
+pub mod volume;
 
 pub use behaviour::{Behaviour, Sighting};
 pub use coverage::CoverageMap;

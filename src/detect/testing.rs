@@ -62,6 +62,8 @@ pub struct Step {
     pub activity: Option<Sample>,
     /// How many times, `every` apart.
     pub times: Option<u32>,
+    /// How many in a row, one second apart, each time; one where absent.
+    pub run: Option<u32>,
     /// Time between two activities.
     #[serde(with = "humantime_serde::option")]
     #[schemars(with = "Option<DurationText>")]
@@ -106,6 +108,8 @@ pub struct Sample {
     pub caller: Option<String>,
     /// Whether it shows signs of a person (a console session).
     pub console: bool,
+    /// Bytes that it takes out.
+    pub bytes_out: Option<u64>,
 }
 
 impl Default for Sample {
@@ -122,6 +126,7 @@ impl Default for Sample {
             resource: None,
             caller: None,
             console: false,
+            bytes_out: None,
         }
     }
 }

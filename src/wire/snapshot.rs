@@ -18,7 +18,7 @@ mod incident;
 mod tests;
 
 /// Version of the values written.
-pub const VERSION: u8 = 3;
+pub const VERSION: u8 = 4;
 
 /// Room made for a value at first. An identity with a month's history takes about that much (`benches/memory.rs`), so
 /// that most are written without growing.

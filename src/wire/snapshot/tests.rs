@@ -120,8 +120,8 @@ fn from_text(text: &str) -> Vec<Change> {
 ///
 /// What was written is read, and written again: that way the numbers in it are the same on every machine.
 #[test]
-fn version_3_has_these_bytes() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/wire/snapshot/snapshot_v3.hex");
+fn version_4_has_these_bytes() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/wire/snapshot/snapshot_v4.hex");
     if std::env::var_os("NHI_UPDATE_GOLDEN").is_some() {
         std::fs::write(path, to_text(&written(&golden_monitor()))).unwrap();
     }
@@ -164,6 +164,7 @@ fn perform(monitor: &mut Monitor, deeds: &[Deed]) -> String {
             account: (*rest > 6).then(|| format!("account-{}", rest % 2)),
             resource: (*rest == 3).then(|| format!("arn:aws:s3:::bucket-{action}/key")),
             caller: (*rest == 4).then(|| format!("caller-{action}")),
+            bytes_out: (*rest > 7).then(|| 1 << (action + 20)),
         };
         let (name, event) = (format!("role-{who}"), format!("{minute}-{action}"));
         let mut activity = fixture::activity(&name, &sample, minute * MINUTE_MS, &event);
