@@ -273,6 +273,8 @@ mod tests {
         flag: Option<bool>,
         #[serde(deserialize_with = "integer")]
         number: Option<i64>,
+        #[serde(deserialize_with = "size")]
+        bytes: Option<u64>,
     }
 
     fn read(json: &str) -> Outer<'_> {
@@ -296,6 +298,17 @@ mod tests {
             let json = format!(r#"{{"inner":{odd},"list":{odd},"flag":{odd},"number":{odd}}}"#);
             let read = read(&json);
             assert_eq!((&read.inner.name, &read.list.name), (&None, &None), "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_size_is_taken_however_it_is_written() {
+        let sizes = [("131", 131), ("131.0", 131), ("\"131\"", 131), ("\"131.5\"", 131), ("1e300", u64::MAX)];
+        for (written, expected) in sizes {
+            assert_eq!(read(&format!(r#"{{"bytes":{written}}}"#)).bytes, Some(expected), "{written}");
+        }
+        for odd in ["null", "-1", "-1.5", "true", "\"x\"", "\"nan\"", "[1]", "{}"] {
+            assert_eq!(read(&format!(r#"{{"bytes":{odd}}}"#)).bytes, None, "{odd}");
         }
     }
 
