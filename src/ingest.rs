@@ -47,6 +47,30 @@ pub struct Rejected<'a> {
     pub index: u32,
 }
 
+/// What may be hidden in something that could not be understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hidden {
+    /// Nobody knows how many records.
+    Payload,
+    /// One record of a log.
+    Record,
+    /// Nothing that any identity did: no log, or a record that names no identity.
+    Nothing,
+}
+
+impl Rejected<'_> {
+    /// What may be hidden in it.
+    #[must_use]
+    pub fn hidden(&self) -> Hidden {
+        match self.reason {
+            "payload_too_large" | "unpacked_too_large" | "too_many_records" | "too_deep"
+            | "too_many_encodings" | "bad_gzip" | "too_damaged" => Hidden::Payload,
+            "record_too_large" | "bad_json" | "bad_utf8" | "duplicate_key" | "bad_time" => Hidden::Record,
+            _ => Hidden::Nothing,
+        }
+    }
+}
+
 /// Buffers that one worker reuses from payload to payload.
 #[derive(Default)]
 pub struct Ingest {

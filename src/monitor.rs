@@ -20,6 +20,7 @@ pub mod publish;
 pub mod rehearsal;
 mod reload;
 mod schedule;
+mod sources;
 pub mod state;
 mod stats;
 #[cfg(test)]
@@ -53,6 +54,7 @@ pub use view::{Filter, View};
 
 use identity::{IdentityState, Published, PublishedRecord, Whose};
 use schedule::Schedule;
+use sources::Place;
 use state::{Settings, Shared};
 
 /// One input of the monitor.
@@ -71,6 +73,19 @@ pub enum Record<'a> {
     Lost(InputLoss),
     /// An analyst says something about an identity.
     Feedback(Box<Feedback>),
+    /// Logs came that cannot be read.
+    Unreadable(Vec<Unreadable>),
+}
+
+/// What was received in an hour and cannot be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unreadable {
+    /// Hour of the reception, since 1970.
+    pub hour: u32,
+    /// Whole payloads of which nobody knows how many records they hold.
+    pub payloads: u32,
+    /// Single records.
+    pub records: u32,
 }
 
 /// Messages of one input partition were gone before they were read: what was received from its last
@@ -135,6 +150,8 @@ pub struct Monitor {
     next_upkeep: ProcessingTime,
     budget: Budget,
     budget_settings: budget::Settings,
+    place: Place,
+    next_sources: ProcessingTime,
 }
 
 /// What changed since the changelog was written.
@@ -175,12 +192,15 @@ impl Monitor {
             next_upkeep: ProcessingTime::default(),
             budget: Budget::default(),
             budget_settings: budget::Settings::new(&config.detection),
+            place: Place::ONLY,
+            next_sources: ProcessingTime::default(),
         }
     }
 
-    /// The same, as one of so many partitions, which share the alert budget.
+    /// The same, as one (from 0) of so many partitions, which share the alert budget and the log sources to look after.
     #[must_use]
-    pub fn as_one_of(mut self, partitions: usize) -> Self {
+    pub fn as_one_of(mut self, number: usize, partitions: usize) -> Self {
+        self.place = Place { number, partitions };
         self.budget_settings = self.budget_settings.of_one_in(partitions);
         self
     }
@@ -194,6 +214,7 @@ impl Monitor {
             Record::Progress(inputs) => self.progress(inputs),
             Record::Lost(loss) => self.lost_input(loss),
             Record::Feedback(feedback) => self.feedback(feedback, effects),
+            Record::Unreadable(unreadable) => self.unreadable(unreadable),
         }
     }
 
@@ -316,6 +337,7 @@ impl Monitor {
                 self.reschedule(&id, &mut state, now);
             }
         }
+        self.judge_sources(now, effects);
         if now >= self.next_upkeep {
             self.next_upkeep = now.plus_millis(UPKEEP_EVERY_MS);
             self.upkeep(now);

@@ -60,6 +60,13 @@ pub fn stable_hash(text: &str) -> u64 {
     xxh3_64(text.as_bytes())
 }
 
+/// The partition of an identity, or of a log source, among so many: the same on every machine, since its state is kept there.
+#[must_use]
+pub fn partition_of(name: &str, partitions: usize) -> usize {
+    let hash = stable_hash(name) % (partitions.max(1) as u64);
+    usize::try_from(hash).unwrap_or_default()
+}
+
 /// Hashes texts for the tables in memory, each in one go: XXH3's own streaming hasher sets up half a kilobyte for every text.
 #[derive(Default)]
 pub struct TextHasher(u64);

@@ -91,7 +91,9 @@ fn an_unknown_key_is_named_with_its_line_and_the_nearest_known_one() {
     );
     assert_eq!(
         words("[unused]\nzzz = 1\n"),
-        ["line 2: `unused.zzz` is not a setting; known here: after_days, max_silence"]
+        [
+            "line 2: `unused.zzz` is not a setting; known here: after_days, max_silence, max_weekly_silence, tolerated_unreadable, accept_losses_before"
+        ]
     );
 }
 

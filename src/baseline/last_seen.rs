@@ -124,8 +124,34 @@ pub struct Coverage {
     pub since: Option<EventTime>,
     /// End of what is covered.
     pub until: Option<EventTime>,
-    /// Gaps between, newest first, start inclusive and end exclusive; bounded.
-    pub gaps: Vec<(EventTime, EventTime)>,
+    /// Gaps between, newest first; bounded.
+    pub gaps: Vec<Gap>,
     /// Covered part of the identity's window, 0 to 1.
     pub ratio: f64,
+}
+
+/// A time in which it is not known what an identity did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// Start, inclusive.
+    pub since: EventTime,
+    /// End, exclusive.
+    pub until: EventTime,
+    /// Why it is one.
+    pub cause: GapCause,
+}
+
+/// Why a time is not covered.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum GapCause {
+    /// A log source said nothing for longer than is usual of it, or was not known yet.
+    #[default]
+    Silence,
+    /// Records were gone before they were read: offsets lost, or an outage beyond the retention of the topic.
+    Lost,
+    /// Records came that cannot be read. They are among the dead letters.
+    Unreadable,
 }

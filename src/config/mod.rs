@@ -285,15 +285,31 @@ impl Default for LastSeen {
 pub struct Unused {
     /// Days without use after which an identity counts as unused, unless its declaration says otherwise.
     pub after_days: u32,
-    /// Longest silence of a log source that still counts as covered.
+    /// Longest silence of a log source that may count as covered. Of a source that reports more often, what counts is learned from how
+    /// it reports, and is shorter.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
     pub max_silence: Duration,
+    /// Longest silence that may count as covered where it comes every week, such as a weekend.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub max_weekly_silence: Duration,
+    /// Single records received within an hour that may be unreadable before the time they come from counts as a gap. A whole payload
+    /// that cannot be read always is one.
+    pub tolerated_unreadable: u32,
+    /// Lets pass what was lost or could not be read of the time before this (RFC 3339): whoever sets it knows that nothing is missing.
+    pub accept_losses_before: Option<String>,
 }
 
 impl Default for Unused {
     fn default() -> Self {
-        Self { after_days: 90, max_silence: Duration::from_secs(24 * 3600) }
+        Self {
+            after_days: 90,
+            max_silence: Duration::from_secs(24 * 3600),
+            max_weekly_silence: Duration::from_secs(96 * 3600),
+            tolerated_unreadable: 10,
+            accept_losses_before: None,
+        }
     }
 }
 

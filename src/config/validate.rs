@@ -9,6 +9,7 @@ use humantime_serde::re::humantime::format_duration;
 
 use super::problem::{Error, Fault, Origin, Problem};
 use super::{Config, Kafka, Limits, Stage, Topics};
+use crate::time::EventTime;
 
 /// Kafka's own limit on the length of a topic's name.
 const MAX_TOPIC_NAME: usize = 249;
@@ -90,6 +91,16 @@ impl Config {
         check.span("last_seen.publish_every", self.last_seen.publish_every, Duration::from_secs(1)..=7 * DAY);
         check.range("unused.after_days", self.unused.after_days, 1..=3_650);
         check.span("unused.max_silence", self.unused.max_silence, Duration::from_secs(3_600)..=30 * DAY);
+        let weekly = self.unused.max_weekly_silence;
+        check.span("unused.max_weekly_silence", weekly, Duration::from_secs(3_600)..=6 * DAY);
+        check.range("unused.tolerated_unreadable", self.unused.tolerated_unreadable, 0..=1_000_000);
+        let accepted = self.unused.accept_losses_before.as_deref().unwrap_or_default();
+        check.holds(
+            accepted.is_empty() || EventTime::parse_rfc3339(accepted).is_some(),
+            "unused.accept_losses_before",
+            accepted,
+            "a time such as `2026-01-31T00:00:00Z`",
+        );
         let listen = &self.http.listen;
         check.holds(
             listen.is_empty() || is_host_port(listen),

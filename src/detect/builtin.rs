@@ -34,6 +34,7 @@ pub const FILES: &[(&str, &str)] = files![
     "retired-identity-used.yaml",
     "sensitive-action-first-use.yaml",
     "service-burst.yaml",
+    "source-silent.yaml",
     "unused-identity.yaml",
     "used-in-two-places.yaml",
     "volume-burst.yaml",

@@ -228,6 +228,13 @@ pub enum Rule {
     Unused {},
     /// Posture: declared, older than its window, and never seen, with the log source covered.
     NeverUsed {},
+    /// Posture, of a log source: it says nothing for longer than is usual of it.
+    SourceSilent {
+        /// How many times the longest usual silence.
+        times_usual: f32,
+        /// Days of history before it is missed; at least 14.
+        min_history_days: u32,
+    },
 }
 
 /// What a signal weighs at most, where a detector sets no limit of its own.
@@ -304,7 +311,8 @@ impl Rule {
             | Self::DisplacedCredential { .. }
             | Self::Dormancy { .. }
             | Self::Unused {}
-            | Self::NeverUsed {} => Axis::Fact,
+            | Self::NeverUsed {}
+            | Self::SourceSilent { .. } => Axis::Fact,
         }
     }
 
@@ -325,6 +333,7 @@ impl Rule {
             Self::Dormancy { .. } => "dormancy",
             Self::Unused {} => "unused",
             Self::NeverUsed {} => "never_used",
+            Self::SourceSilent { .. } => "source_silent",
         }
     }
 }

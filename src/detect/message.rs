@@ -2,7 +2,9 @@
 
 use super::finding::{Signal, Stage, Subject};
 use super::incident::Incident;
+use super::source::Silence;
 use super::unused::Ending;
+use crate::time::EventTime;
 
 /// Signals spelled out in a message; the rest are counted.
 const SPELLED_OUT: usize = 2;
@@ -50,6 +52,38 @@ pub fn of_ending(subject: &Subject, ending: Ending) -> String {
         Ending::Withdrawn => "never used, and not declared any more",
     };
     format!("{}: {what}.", who(subject))
+}
+
+/// The message of a log source that fell silent.
+#[must_use]
+pub fn of_silence(scope: &str, silence: Silence, hours: i64) -> String {
+    let Silence { since, usual_hours, silent, known, .. } = silence;
+    let last = since.to_utc().format("%Y-%m-%d %H:%M");
+    let usual = if usual_hours == 1 { "hour".into() } else { format!("{usual_hours} hours") };
+    let others = match silent.saturating_sub(1) {
+        0 => String::new(),
+        _ if silence.is_of_the_pipe() => {
+            format!(" {silent} of {known} log sources are silent: look at what brings the logs here first.")
+        }
+        others => {
+            format!(" {others} other log source{} silent, too.", if others == 1 { " is" } else { "s are" })
+        }
+    };
+    format!(
+        "Log source {scope}: no record for {hours} hours (last {last} UTC), and never so far for more than {usual}. Everything that was \
+         sent here is read, so that the records were not sent or not written.{others}"
+    )
+}
+
+/// The message of a log source that reports again.
+#[must_use]
+pub fn of_resumption(scope: &str, since: EventTime, resumed: EventTime) -> String {
+    let minute = |time: EventTime| time.to_utc().format("%Y-%m-%d %H:%M").to_string();
+    format!(
+        "Log source {scope} reports again. What happened between {} and {} UTC is not known, unless its records come late.",
+        minute(since),
+        minute(resumed)
+    )
 }
 
 /// The identity as a person reads it: kind and name, then its owner.

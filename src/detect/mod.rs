@@ -10,11 +10,13 @@ pub mod finding;
 pub mod form;
 pub mod incident;
 pub mod message;
+mod posture;
 pub mod problem;
 mod read;
 pub mod scope;
 pub mod sensitivity;
 mod shape;
+pub mod source;
 pub mod testing;
 pub mod unused;
 
@@ -152,6 +154,14 @@ impl Detectors {
     pub fn posture(&self, is_never_used: bool) -> impl Iterator<Item = &Arc<Detector>> {
         let fits = if is_never_used { Rule::NeverUsed {} } else { Rule::Unused {} };
         let is_fitting = move |detector: &&Arc<Detector>| detector.rule == fits;
+        let mut found: Vec<&Arc<Detector>> = self.detectors.iter().filter(is_fitting).collect();
+        found.sort_by_key(|detector| detector.status != Status::Enabled);
+        found.into_iter()
+    }
+
+    /// The detectors that judge log sources, whatever their status: those that alert first.
+    pub fn of_sources(&self) -> impl Iterator<Item = &Arc<Detector>> {
+        let is_fitting = |detector: &&Arc<Detector>| matches!(detector.rule, Rule::SourceSilent { .. });
         let mut found: Vec<&Arc<Detector>> = self.detectors.iter().filter(is_fitting).collect();
         found.sort_by_key(|detector| detector.status != Status::Enabled);
         found.into_iter()

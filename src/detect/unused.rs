@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use xxhash_rust::xxh3::xxh3_128;
-
 use crate::time::{EventTime, ProcessingTime};
 
 use super::detector::Detector;
-use super::finding::{EventEvidence, IncidentReport, Severity, Signal, Stage, Subject};
+use super::finding::{IncidentReport, Severity, Stage, Subject};
 use super::message;
+use super::posture::Posture;
 
 /// Confidence in a finding about use: the coverage proves it.
 const CONFIDENCE: u8 = 95;
@@ -67,43 +66,19 @@ fn report(
     detector: &Arc<Detector>,
     subject: Subject,
     (stage, message, observed): (Stage, String, String),
-    key: (Option<EventTime>, u32),
+    (last_seen, window_days): (Option<EventTime>, u32),
     now: ProcessingTime,
 ) -> IncidentReport {
-    let time = EventTime::from_millis(now.millis());
-    let signal = Signal {
-        detector: Arc::clone(detector),
-        bits: 0.0,
-        peak: 0.0,
-        reason: message.clone(),
-        expected: format!("used within {} days", key.1),
-        observed,
-        time,
-        evidence: EventEvidence::default(),
-    };
-    IncidentReport {
-        uid: uid(detector, &subject, key),
+    let posture = Posture {
         stage,
-        sequence: if stage == Stage::Create { 1 } else { 2 },
-        found_at: now,
-        first_seen: key.0.unwrap_or(time),
-        last_seen: time,
-        signals: vec![signal],
-        signal_count: 1,
-        risk: RISK,
-        severity: detector.severity.min(Severity::Low),
-        confidence: CONFIDENCE,
+        key: format!("{}\0{window_days}", last_seen.map_or(0, EventTime::millis)),
+        since: last_seen,
         message,
-        settlement: None,
-        subject,
-    }
-}
-
-/// Names the finding by what was found and not by which detector found it: should another take over before it ends, the end
-/// is still of the same finding.
-fn uid(detector: &Detector, subject: &Subject, (last_seen, window_days): (Option<EventTime>, u32)) -> String {
-    let last_seen = last_seen.map_or(0, EventTime::millis);
-    let family = detector.rule.family();
-    let seed = format!("{family}\0{}\0{last_seen}\0{window_days}", subject.identity_id);
-    format!("{:032x}", xxh3_128(seed.as_bytes()))
+        expected: format!("used within {window_days} days"),
+        observed,
+        risk: RISK,
+        at_most: Severity::Low,
+        confidence: CONFIDENCE,
+    };
+    posture.report(detector, subject, now)
 }

@@ -2,7 +2,7 @@
 
 use crate::time::{DAY_MS, EventTime, ProcessingTime};
 
-use super::{InputLoss, Monitor};
+use super::{InputLoss, Monitor, Unreadable};
 
 /// How long before its reception an event may have happened, as far as silence is judged. Cloud providers deliver within
 /// minutes to hours; a day is what `unused.max_silence` forgives by default.
@@ -27,6 +27,16 @@ impl Monitor {
         }
     }
 
+    /// Logs came that cannot be read: whose activities they hold, nobody knows.
+    pub(super) fn unreadable(&mut self, unreadable: &[Unreadable]) {
+        let mut coverage = self.shared.coverage_mut();
+        for Unreadable { hour, payloads, records } in unreadable {
+            coverage.note_unreadable(*hour, *payloads, *records);
+        }
+        // The counts are part of the state, too.
+        self.changes.losses |= !unreadable.is_empty();
+    }
+
     pub(super) fn note_loss(&mut self, since: Option<ProcessingTime>, until: ProcessingTime) {
         let since = since.map(|since| EventTime::from_millis(since.millis() - DELIVERY_MS));
         let until = EventTime::from_millis(until.millis());
@@ -40,7 +50,7 @@ mod tests {
     use super::super::rehearsal::START_MS;
     use super::super::{Effect, InputProgress, LastSeen, Record};
     use super::*;
-    use crate::baseline::last_seen::UseStatus;
+    use crate::baseline::last_seen::{Gap, GapCause, UseStatus};
     use crate::detect::testing::Sample;
     use crate::time::HOUR_MS;
 
@@ -88,11 +98,11 @@ mod tests {
         monitor.process(&lost(3, 25, true), &mut Vec::new());
         let record = judged(&mut monitor, DAYS);
         assert_eq!(record.status, UseStatus::Unknown);
-        let [(since, until)] = record.coverage.gaps[..] else { panic!("{:?}", record.coverage) };
+        let [Gap { since, until, cause }] = record.coverage.gaps[..] else { panic!("{:?}", record.coverage) };
         let day = |time: EventTime| (time.millis() - START_MS) / DAY_MS;
         assert_eq!(
-            (day(since), day(until)),
-            (19, 25),
+            (day(since), day(until), cause),
+            (19, 25, GapCause::Lost),
             "a day before what was read last, to the first that was left"
         );
     }
@@ -127,5 +137,20 @@ mod tests {
         let mut monitor = quiet(DAYS);
         monitor.lost_records(at(25), true);
         assert_eq!(judged(&mut monitor, DAYS).status, UseStatus::Unknown);
+    }
+
+    #[test]
+    fn a_payload_that_cannot_be_read_is_a_gap_and_a_few_records_are_none() {
+        let hour = (at(25).millis() / HOUR_MS) as u32;
+        let status = |payloads, records| {
+            let mut monitor = quiet(DAYS);
+            let unreadable = vec![Unreadable { hour, payloads, records }];
+            monitor.process(&Record::Unreadable(unreadable), &mut Vec::new());
+            let record = judged(&mut monitor, DAYS);
+            (record.status, record.coverage.gaps.first().map(|gap| gap.cause))
+        };
+        assert_eq!(status(0, 10), (UseStatus::Unused, None));
+        assert_eq!(status(0, 11), (UseStatus::Unknown, Some(GapCause::Unreadable)));
+        assert_eq!(status(1, 0), (UseStatus::Unknown, Some(GapCause::Unreadable)));
     }
 }

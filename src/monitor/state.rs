@@ -5,12 +5,12 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use dashmap::DashMap;
 
-use crate::baseline::CoverageMap;
-use crate::baseline::behaviour;
-use crate::config::Config;
+use crate::baseline::coverage::cadence::Limits;
+use crate::baseline::{CoverageMap, behaviour, coverage};
+use crate::config::{self, Config};
 use crate::detect::incident;
 use crate::term::{Term, TextHash};
-use crate::time::ProcessingTime;
+use crate::time::{EventTime, ProcessingTime};
 
 use super::identity::IdentityState;
 
@@ -39,8 +39,8 @@ pub struct Settings {
     pub publish_every_ms: i64,
     /// `unused.after_days`.
     pub unused_after_days: u32,
-    /// `unused.max_silence`, in milliseconds.
-    pub max_silence_ms: i64,
+    /// What counts as covered.
+    pub coverage: coverage::Settings,
     /// `baseline.max_identities`.
     pub max_identities: usize,
 }
@@ -55,9 +55,19 @@ impl Settings {
             incident: incident::Settings::new(&config.detection),
             publish_every_ms: millis(config.last_seen.publish_every),
             unused_after_days: config.unused.after_days,
-            max_silence_ms: millis(config.unused.max_silence),
+            coverage: coverage_settings(&config.unused),
             max_identities: config.baseline.max_identities,
         }
+    }
+}
+
+fn coverage_settings(unused: &config::Unused) -> coverage::Settings {
+    let hours = |span: std::time::Duration| u32::try_from(span.as_secs() / 3_600).unwrap_or(u32::MAX).max(1);
+    let accepted = unused.accept_losses_before.as_deref().and_then(EventTime::parse_rfc3339);
+    coverage::Settings {
+        limits: Limits { silence: hours(unused.max_silence), weekly: hours(unused.max_weekly_silence) },
+        tolerated_unreadable: unused.tolerated_unreadable,
+        accepted_before: accepted.map_or(0, EventTime::hour),
     }
 }
 
@@ -67,7 +77,7 @@ impl Shared {
     pub fn new(settings: Settings) -> Self {
         Self {
             identities: DashMap::default(),
-            coverage: RwLock::new(CoverageMap::new(settings.max_silence_ms)),
+            coverage: RwLock::new(CoverageMap::new(settings.coverage)),
             now_ms: AtomicI64::new(0),
             settings,
         }

@@ -3,7 +3,7 @@
 use super::log::Output;
 use super::processor::Outbox;
 use crate::monitor::Record;
-use crate::term::stable_hash;
+use crate::term::partition_of;
 use crate::wire::frame::{self, FrameEncoder};
 
 /// Frames being filled.
@@ -60,12 +60,6 @@ impl Frames {
             drop(encoder.take());
         }
     }
-}
-
-/// The partition of an identity among so many: the same on every machine, since its state is kept there.
-pub(crate) fn partition_of(identity_id: &str, partitions: usize) -> usize {
-    let hash = stable_hash(identity_id) % (partitions.max(1) as u64);
-    usize::try_from(hash).unwrap_or_default()
 }
 
 fn send(partition: usize, encoder: &mut FrameEncoder, out: &mut Outbox) {

@@ -13,9 +13,9 @@ use super::processor::{Commit, Outbox, Processor, Refusal};
 use crate::activity::{Activity, Event};
 use crate::config::Config;
 use crate::decode::FormatHint;
-use crate::ingest::{Ingest, Payload, Rejected, Sink};
-use crate::monitor::{InputLoss, InputProgress, Record};
-use crate::time::ProcessingTime;
+use crate::ingest::{Hidden, Ingest, Payload, Rejected, Sink};
+use crate::monitor::{InputLoss, InputProgress, Record, Unreadable};
+use crate::time::{EventTime, ProcessingTime};
 use crate::wire::feedback::{self, Arrival};
 use crate::wire::{DeadLetter, declared, frame};
 
@@ -27,6 +27,7 @@ pub(crate) struct IngestProcessor {
     frames: Frames,
     seen: Seen,
     counts: BTreeMap<u16, Counts>,
+    unreadable: BTreeMap<u32, Unreadable>,
     receptions: Receptions,
     /// How far each partition was said to be read, in steps.
     told: BTreeMap<Source, i64>,
@@ -76,6 +77,7 @@ impl IngestProcessor {
             frames: Frames::new(activity_partitions),
             seen: Seen::default(),
             counts: BTreeMap::new(),
+            unreadable: BTreeMap::new(),
             receptions: Receptions::default(),
             told: BTreeMap::new(),
             observer,
@@ -125,7 +127,10 @@ impl Processor for IngestProcessor {
             format,
         };
         let counts = self.counts.entry(message.source.topic).or_default();
-        let mut router = Router { payload, frames: &mut self.frames, seen: &mut self.seen, counts, out };
+        let (seen, unreadable) = (&mut self.seen, &mut self.unreadable);
+        let is_log = matches!(topic.content, Content::Logs(_));
+        let frames = &mut self.frames;
+        let mut router = Router { payload, is_log, frames, seen, unreadable, counts, out };
         let records = match (topic.content, message.value) {
             (Content::Inventory, value) => router.inventory(message.key, value),
             (Content::Feedback, Some(value)) => router.feedback(message.key, value, self.skew_ms),
@@ -177,6 +182,10 @@ impl Processor for IngestProcessor {
         for mark in self.seen.take() {
             self.tell_all(&Record::Coverage(vec![mark]), out);
         }
+        if !self.unreadable.is_empty() {
+            let unreadable = std::mem::take(&mut self.unreadable).into_values().collect();
+            self.tell_all(&Record::Unreadable(unreadable), out);
+        }
         self.frames.flush(out);
         Ok(())
     }
@@ -194,6 +203,7 @@ impl Processor for IngestProcessor {
         self.frames.clear();
         self.told.clear();
         self.seen = Seen::default();
+        self.unreadable.clear();
         self.counts.clear();
         self.receptions.clear();
     }
@@ -219,8 +229,10 @@ impl Counts {
 /// Sends each record of one message where it belongs.
 struct Router<'a> {
     payload: Payload<'a>,
+    is_log: bool,
     frames: &'a mut Frames,
     seen: &'a mut Seen,
+    unreadable: &'a mut BTreeMap<u32, Unreadable>,
     counts: &'a mut Counts,
     out: &'a mut Outbox,
 }
@@ -276,6 +288,20 @@ impl Router<'_> {
         told
     }
 
+    /// Notes what may hold activities that nobody will hear of.
+    fn note_unreadable(&mut self, hidden: Hidden) {
+        let (payloads, records) = match hidden {
+            _ if !self.is_log => return,
+            Hidden::Payload => (1, 0),
+            Hidden::Record => (0, 1),
+            Hidden::Nothing => return,
+        };
+        let hour = EventTime::from_millis(self.payload.received.millis()).hour();
+        let known = self.unreadable.entry(hour).or_insert(Unreadable { hour, ..Unreadable::default() });
+        known.payloads = known.payloads.saturating_add(payloads);
+        known.records = known.records.saturating_add(records);
+    }
+
     fn dead_letter(&mut self, reason: &'static str, detail: String, index: u32) {
         let bytes = self.payload.bytes;
         self.rejected(Rejected { reason, detail, bytes, index });
@@ -298,6 +324,7 @@ impl Sink for Router<'_> {
     }
 
     fn rejected(&mut self, rejected: Rejected<'_>) {
+        self.note_unreadable(rejected.hidden());
         *self.counts.dead_lettered.entry(rejected.reason).or_default() += 1;
         let letter = DeadLetter::new(&self.payload, &rejected);
         self.out.push(OutRecord {

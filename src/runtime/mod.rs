@@ -26,7 +26,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub use clock::Clock;
-pub(crate) use frames::partition_of;
 pub use observer::{Counters, Observer, StageKind, TopicCounters, Unobserved};
 pub use watchdog::Pulse;
 

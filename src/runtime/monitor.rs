@@ -136,7 +136,7 @@ impl Processor for MonitorProcessor {
         let Shared { config, terms, partitions, .. } = &self.shared;
         let count = partitions.get(&config.topics.activity).copied().unwrap_or(config.topics.partitions);
         let monitor = Monitor::new(config, Arc::clone(&self.detectors), Arc::clone(terms))
-            .as_one_of(usize::try_from(count).unwrap_or(1));
+            .as_one_of(usize::try_from(source.partition).unwrap_or(0), usize::try_from(count).unwrap_or(1));
         self.held.insert(source, Held { monitor, is_restored: false, is_trimmed: false });
     }
 

@@ -8,6 +8,7 @@ mod tests;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::detect::detector::Rule;
 use crate::detect::finding::{IncidentReport, Severity, Stage};
 
 use super::clip;
@@ -19,9 +20,6 @@ use super::ocsf::{
 /// An OCSF category and class, with their captions (<https://schema.ocsf.io/1.5.0/classes/detection_finding>).
 const CATEGORY: (u32, &str) = (2, "Findings");
 const CLASS: (u32, &str) = (2004, "Detection Finding");
-
-/// The detector of silent log sources: its findings are about a scope, not an identity.
-const SOURCE_SILENT: &str = "source-silent";
 
 /// One alert: an OCSF Detection Finding, as published on `nhi.alerts`. What a person reads comes first.
 ///
@@ -276,7 +274,7 @@ fn account(provider: &str, uid: &str) -> Account {
 }
 
 fn is_about_log_source(report: &IncidentReport) -> bool {
-    report.detector().is_some_and(|detector| detector.id == SOURCE_SILENT)
+    report.detector().is_some_and(|detector| matches!(detector.rule, Rule::SourceSilent { .. }))
 }
 
 fn enrichments(report: &IncidentReport) -> Vec<Enrichment> {

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::activity::{Class, CredentialKind, Kind};
 use crate::baseline::LastSeen;
-use crate::baseline::last_seen::{Coverage, CredentialUse, ServiceUse, UseStatus};
+use crate::baseline::last_seen::{Coverage, CredentialUse, Gap, GapCause, ServiceUse, UseStatus};
 use crate::time::EventTime;
 
 /// Name and version of the record's form. Keys may be added under it; none changes its meaning or goes away.
@@ -124,13 +124,16 @@ pub struct CoverageRecord {
     pub ratio: f64,
 }
 
-/// A time in which a log source said nothing.
+/// A time in which it is not known what the identity did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GapRecord {
     /// Start, inclusive.
     pub since: String,
     /// End, exclusive.
     pub until: String,
+    /// Why it is not known what happened: `silence` of the log source, records `lost` before they were read, or `unreadable` ones.
+    #[serde(default)]
+    pub cause: GapCause,
 }
 
 impl LastSeenRecord {
@@ -232,9 +235,10 @@ impl From<&ServiceUse> for ServiceRecord {
 
 impl From<&Coverage> for CoverageRecord {
     fn from(coverage: &Coverage) -> Self {
-        let gap = |(since, until): &(EventTime, EventTime)| GapRecord {
-            since: since.to_rfc3339(),
-            until: until.to_rfc3339(),
+        let gap = |gap: &Gap| GapRecord {
+            since: gap.since.to_rfc3339(),
+            until: gap.until.to_rfc3339(),
+            cause: gap.cause,
         };
         Self {
             since: text(coverage.since),

@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::baseline::coverage::ScopeCoverage;
+use crate::baseline::coverage::source::ScopeCoverage;
 use crate::monitor::Monitor;
 
 pub mod facts;

@@ -14,6 +14,9 @@ MOST_NAMED = 8
 # (`coverage`): the one is the time on the wall, the other hangs on which of several partitions was read first. All
 # other keys are compared.
 TOLD_BY_THE_CLOCK = ("updated_at", "coverage")
+# Findings about silence. Whether one is made depends on what was read when the time came (ADR 11): after an outage of
+# the monitor itself, a silence that began and ended meanwhile is a gap and no finding. Each must still be there once.
+ABOUT_SILENCE = ("source-silent", "missed-heartbeat")
 
 Json = dict[str, object]
 Record = tuple[bytes | None, bytes | None]
@@ -47,6 +50,7 @@ def alerts(disturbed: Iterable[Record], undisturbed: Iterable[Record]) -> list[V
     once.differences = [f"{uid} is there {len(found)} times" for uid, found in ours.items() if len(found) > 1]
     base = Verdict("alerts of the undisturbed run, each published once", sum(map(len, theirs.values())))
     base.differences = [f"{uid} is there {len(found)} times" for uid, found in theirs.items() if len(found) > 1]
+    ours, theirs = _without_silence(ours), _without_silence(theirs)
     same = Verdict("alerts (finding_info.uid, metadata.sequence) that both runs have", len(theirs))
     same.differences = [f"{uid} is lost" for uid in theirs if uid not in ours]
     same.differences += [f"{uid} is extra" for uid in ours if uid not in theirs]
@@ -65,6 +69,11 @@ def _alerts(records: Iterable[Record]) -> dict[tuple[str, int], list[bytes]]:
         uid = (alert["finding_info"]["uid"], alert["metadata"]["sequence"])
         found.setdefault(uid, []).append(value or b"")
     return found
+
+
+def _without_silence(alerts: Mapping[tuple[str, int], list[bytes]]) -> dict[tuple[str, int], list[bytes]]:
+    code = {uid: json.loads(found[0])["metadata"].get("event_code") for uid, found in alerts.items()}
+    return {uid: found for uid, found in alerts.items() if code[uid] not in ABOUT_SILENCE}
 
 
 def _first_difference(ours: bytes, theirs: bytes) -> str:

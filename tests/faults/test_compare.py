@@ -64,6 +64,12 @@ class Alerts(unittest.TestCase):
     def test_other_content_is_refused(self) -> None:
         self.assertFalse(self.holds([alert("a", 1, risk_score=51), *self.base[1:]]))
 
+    def test_a_finding_about_silence_may_be_in_one_run_only_and_never_twice(self) -> None:
+        silent = alert("s", 1, metadata={"sequence": 1, "event_code": "source-silent"})
+        self.assertTrue(self.holds([*self.base, silent]))
+        self.assertTrue(self.holds(list(self.base), [*self.base, silent]))
+        self.assertFalse(self.holds([*self.base, silent, silent]))
+
     def test_no_alerts_prove_nothing(self) -> None:
         self.assertFalse(all(verdict.holds for verdict in compare.alerts([], [])))
 

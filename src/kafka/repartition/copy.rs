@@ -8,7 +8,8 @@ use crate::config::Config;
 use crate::kafka::client::WorkerName;
 use crate::kafka::transaction::Transactions;
 use crate::runtime::log::{OutRecord, Output};
-use crate::runtime::{Observer, StageKind, Unobserved, partition_of};
+use crate::runtime::{Observer, StageKind, Unobserved};
+use crate::term::partition_of;
 use crate::wire::snapshot::facts::{Facts, Merged, Subject, check_version};
 
 /// Bytes of one transaction: written within a second or so, as the coordinator ends what stays open for ten.

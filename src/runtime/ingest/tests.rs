@@ -114,9 +114,9 @@ fn a_log_source_that_no_frame_can_name_costs_its_own_records_and_no_others_marks
         received: ProcessingTime::default(),
         format: FormatHint::Auto,
     };
-    let IngestProcessor { frames, seen, counts, .. } = &mut processor;
+    let IngestProcessor { frames, seen, unreadable, counts, .. } = &mut processor;
     let counts = counts.entry(0).or_default();
-    let mut router = Router { payload, frames, seen, counts, out: &mut out };
+    let mut router = Router { payload, is_log: true, frames, seen, unreadable, counts, out: &mut out };
     for (id, scope) in
         [("a", String::new()), ("b", "x".repeat(frame::MAX_RECORD_BYTES)), ("c", String::new())]
     {
@@ -163,7 +163,7 @@ fn feedback_is_routed_to_its_identity_or_set_aside_with_a_reason() {
     let (frames, letters): (Vec<_>, Vec<_>) =
         out.drain().partition(|record| record.output == Output::Activity);
     let [frame] = &frames[..] else { panic!("{frames:?}") };
-    assert_eq!(frame.partition, Some(crate::runtime::partition_of(role, 3) as i32));
+    assert_eq!(frame.partition, Some(crate::term::partition_of(role, 3) as i32));
     let mut verdicts = Vec::new();
     frame::decode(frame.value.as_deref().unwrap(), |record| {
         if let Record::Feedback(feedback) = record {
@@ -176,4 +176,35 @@ fn feedback_is_routed_to_its_identity_or_set_aside_with_a_reason() {
     assert_eq!(reasons, ["unknown_word", "identity_id_mismatch"]);
     let counts = &processor.counts[&2];
     assert_eq!((counts.records, counts.activities, counts.skipped["tombstone"]), (4, 1, 1));
+}
+
+/// What the monitors of all partitions are told of a message on the topic that cannot be read.
+fn told_of(topic: usize, value: &[u8]) -> Vec<Unreadable> {
+    let (mut processor, mut out) = (processor(), Outbox::new());
+    let source = Source { topic: topic as u16, partition: 0 };
+    let timestamp = ProcessingTime::from_millis(1_767_571_200_000);
+    let message = Message { source, offset: 7, timestamp, key: None, value: Some(value) };
+    processor.process(&message, &mut out).unwrap();
+    processor.before_commit(&mut out).unwrap();
+    let mut told = Vec::new();
+    for record in out.drain().filter(|record| record.output == Output::Activity) {
+        let take = |record: Record<'_>| {
+            if let Record::Unreadable(unreadable) = record {
+                told.extend(unreadable);
+            }
+        };
+        frame::decode(&record.value.unwrap(), take).unwrap();
+    }
+    told
+}
+
+#[test]
+fn what_cannot_be_read_is_told_to_every_monitor_by_the_hour_of_its_reception() {
+    let hour = 1_767_571_200_000_i64 / 3_600_000;
+    let unreadable = |payloads, records| Unreadable { hour: hour as u32, payloads, records };
+    assert_eq!(told_of(0, b"\x1f\x8b\x08 no gzip"), vec![unreadable(1, 0); 3]);
+    assert_eq!(told_of(0, br#"{"eventVersion":"1.08","eventTime":"2026-0"#), vec![unreadable(0, 1); 3]);
+    assert_eq!(told_of(0, b"{}"), [], "that is no log");
+    let inventory = IngestProcessor::topics(&Config::default()).len() - 2;
+    assert_eq!(told_of(inventory, b"{"), [], "a declaration is no use of an identity");
 }

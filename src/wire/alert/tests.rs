@@ -27,7 +27,11 @@ fn detector(id: &str, title: &str, severity: Severity, attack: Vec<Technique>) -
         scope: Scope::default(),
         exceptions: vec![],
         severity,
-        rule: if id.starts_with("unused") { Rule::Unused {} } else { Rule::HumanUse { bits: 8.0 } },
+        rule: match id {
+            "unused-identity" => Rule::Unused {},
+            "source-silent" => Rule::SourceSilent { times_usual: 1.5, min_history_days: 14 },
+            _ => Rule::HumanUse { bits: 8.0 },
+        },
         attack,
         owasp_nhi: vec!["NHI5:2025".into()],
         blind_spots: vec![],
@@ -233,7 +237,7 @@ fn a_finding_about_a_log_source() {
         account: Some("111122223333".into()),
         ..Subject::default()
     };
-    report.signals[0].detector = detector(SOURCE_SILENT, "Silent log source", Severity::High, vec![]);
+    report.signals[0].detector = detector("source-silent", "Silent log source", Severity::High, vec![]);
     report.signals[0].evidence = EventEvidence::default();
     report.message = "aws:111122223333:eu-west-1 has sent nothing for 25 hours.".into();
     check_golden("log-source.json", &report);

@@ -88,10 +88,10 @@ fn an_identity_that_was_never_seen_keeps_all_keys() {
 #[test]
 fn gaps_are_named() {
     let mut gappy = facts();
-    gappy.coverage.gaps = vec![(day(3), day(2))];
+    gappy.coverage.gaps = vec![Gap { since: day(3), until: day(2), cause: GapCause::Lost }];
     gappy.coverage.ratio = f64::NAN;
     assert!(json(&gappy).contains(
-        r#""gaps":[{"since":"2026-01-28T12:00:00.000Z","until":"2026-01-29T12:00:00.000Z"}],"ratio":0.0}"#
+        r#""gaps":[{"since":"2026-01-28T12:00:00.000Z","until":"2026-01-29T12:00:00.000Z","cause":"lost"}],"ratio":0.0}"#
     ));
 }
 

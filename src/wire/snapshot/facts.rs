@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::baseline::coverage::{Losses, ScopeCoverage};
+use crate::baseline::coverage::losses::Losses;
+use crate::baseline::coverage::source::ScopeCoverage;
 use crate::monitor::Inputs;
 
 use super::{
@@ -140,17 +141,19 @@ impl Merged {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::baseline::coverage::CoverageMap;
+    use crate::baseline::coverage::cadence::Limits;
+    use crate::baseline::coverage::{CoverageMap, Settings};
     use crate::monitor::{InputProgress, fixture};
     use crate::time::{EventTime, HOUR_MS, ProcessingTime};
     use crate::wire::snapshot::{self, VERSION};
 
-    const MAX_SILENCE_MS: i64 = HOUR_MS;
+    const SETTINGS: Settings =
+        Settings { limits: Limits { silence: 1, weekly: 1 }, tolerated_unreadable: 0, accepted_before: 0 };
 
     fn facts(scopes: &[(&str, &[u32])], read_ms: i64) -> Facts {
         let mut facts = Facts::default();
         for (scope, hours) in scopes {
-            let mut map = CoverageMap::new(MAX_SILENCE_MS);
+            let mut map = CoverageMap::new(SETTINGS);
             map.note(scope, hours, EventTime::from_millis(0));
             let value = encode(map.get(scope).unwrap()).unwrap();
             facts.take(&key(SCOPE_PREFIX, scope), Some(&value)).unwrap();
@@ -163,7 +166,7 @@ mod tests {
     }
 
     fn losing(mut facts: Facts, hours: &[(u32, u32)]) -> Facts {
-        let mut map = CoverageMap::new(MAX_SILENCE_MS);
+        let mut map = CoverageMap::new(SETTINGS);
         let start = |hour: u32| EventTime::from_millis(i64::from(hour) * HOUR_MS);
         for (first, last) in hours {
             map.note_loss(Some(start(*first)), start(*last));

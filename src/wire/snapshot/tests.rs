@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::activity::Outcome;
-use crate::baseline::coverage::Losses;
+use crate::baseline::coverage::losses::Losses;
 use crate::config::Config;
 use crate::detect::Detectors;
 use crate::detect::testing::Sample;

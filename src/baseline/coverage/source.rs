@@ -1,0 +1,66 @@
+//! What one log source covered.
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::EventTime;
+
+use super::runs::Runs;
+
+/// Runs of hours kept per log source.
+///
+/// A run ends where a source said nothing for an hour: 1,024 are more than a year of one that works by day. Beyond that the oldest run goes,
+/// and what lies before counts as not covered.
+pub const MAX_RUNS: usize = 1_024;
+
+/// What one log source covered.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScopeCoverage {
+    /// Hours in which it reported.
+    pub(super) reported: Runs,
+    /// Hours of which somebody vouches that nothing is missing, whether the source reported or not.
+    pub(super) proven: Runs,
+    /// Newest event time.
+    pub(super) until: EventTime,
+    /// The newest event time for which a finding says that the source is silent; `None` where none is open.
+    pub(super) missed_since: Option<EventTime>,
+}
+
+impl ScopeCoverage {
+    /// Notes that the source reported in `hour`. Order and repetition do not matter. Says whether that was not known.
+    pub(super) fn note_hour(&mut self, hour: u32) -> bool {
+        let is_new = self.reported.insert(hour, hour);
+        self.reported.keep_newest(MAX_RUNS);
+        is_new
+    }
+
+    /// Notes that nothing of these hours (inclusive) is missing. Says whether that was not known.
+    pub(super) fn note_proven(&mut self, first: u32, last: u32) -> bool {
+        let is_new = self.proven.insert(first, last);
+        self.proven.keep_newest(MAX_RUNS);
+        is_new
+    }
+
+    /// Newest event time of the source.
+    #[must_use]
+    pub const fn until(&self) -> EventTime {
+        self.until
+    }
+
+    /// The first hour that is known of.
+    pub(super) fn first(&self) -> Option<u32> {
+        [self.reported.first(), self.proven.first()].into_iter().flatten().min()
+    }
+
+    /// What two partitions agree on: the hours that both know. `None` where there are none.
+    #[must_use]
+    pub fn common(&self, other: &Self) -> Option<Self> {
+        let mut reported = self.reported.common(&other.reported);
+        reported.keep_newest(MAX_RUNS);
+        (!reported.is_empty()).then(|| Self {
+            reported,
+            proven: self.proven.common(&other.proven),
+            until: self.until.min(other.until),
+            missed_since: self.missed_since.max(other.missed_since),
+        })
+    }
+}

@@ -1,0 +1,172 @@
+//! Coverage of several log sources.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const SETTINGS: Settings =
+    Settings { limits: Limits { silence: 24, weekly: 96 }, tolerated_unreadable: 10, accepted_before: 0 };
+
+fn gap(cause: GapCause, first: u32, end: u32) -> Gap {
+    Gap { since: hour_start(first), until: hour_start(end), cause }
+}
+
+fn silence(first: u32, end: u32) -> Gap {
+    gap(GapCause::Silence, first, end)
+}
+
+fn map_of(hours: &[u32]) -> CoverageMap {
+    let mut map = CoverageMap::new(SETTINGS);
+    for hour in hours {
+        map.note("aws:111122223333:eu-west-1", &[*hour], hour_start(*hour));
+    }
+    map
+}
+
+fn over(map: &CoverageMap, now: u32, days: i64) -> Coverage {
+    map.over(["aws:111122223333:eu-west-1"].into_iter(), hour_start(now), days * 24 * HOUR_MS)
+}
+
+#[test]
+fn a_source_that_speaks_daily_is_covered_throughout() {
+    let coverage =
+        over(&map_of(&(0..90).map(|day| 10_000 + day * 24).collect::<Vec<_>>()), 10_000 + 89 * 24, 30);
+    assert_eq!((coverage.ratio, coverage.gaps.len()), (1.0, 0));
+}
+
+#[test]
+fn a_longer_silence_is_a_gap_and_late_data_closes_it() {
+    let mut map = map_of(&[10_000, 10_020, 10_100, 10_120]);
+    let coverage = over(&map, 10_120, 5);
+    assert_eq!(coverage.gaps, vec![silence(10_021, 10_100)]);
+    for hour in [10_040, 10_060, 10_080] {
+        map.note("aws:111122223333:eu-west-1", &[hour], hour_start(hour));
+    }
+    assert_eq!(over(&map, 10_120, 5).gaps, vec![]);
+}
+
+#[test]
+fn an_unknown_source_covers_nothing() {
+    let map = map_of(&[10_000]);
+    let now = hour_start(10_000);
+    assert_eq!(map.over(["aws:444455556666:eu-west-1"].into_iter(), now, HOUR_MS), Coverage::default());
+    assert_eq!(map.over(std::iter::empty(), now, HOUR_MS), Coverage::default());
+}
+
+#[test]
+fn a_source_that_fell_silent_leaves_a_gap_up_to_now() {
+    let map = map_of(&[10_000, 10_020]);
+    assert_eq!(over(&map, 10_044, 1).gaps, vec![]);
+    assert_eq!(over(&map, 10_046, 1).gaps, vec![silence(10_022, 10_046)]);
+}
+
+#[test]
+fn of_several_sources_the_worst_decides() {
+    let mut map = map_of(&[10_000, 10_020, 10_040, 10_060]);
+    map.note("linux:web", &[10_000, 10_020], hour_start(10_020));
+    let scopes = ["aws:111122223333:eu-west-1", "linux:web"].into_iter();
+    let coverage = map.over(scopes, hour_start(10_060), 40 * HOUR_MS);
+    assert_eq!(coverage.until, Some(hour_start(10_020)));
+    assert_eq!(coverage.gaps, vec![silence(10_021, 10_060)]);
+}
+
+fn covered(coverage: Option<&ScopeCoverage>) -> Vec<u32> {
+    let runs = coverage.into_iter().flat_map(|coverage| coverage.reported.iter());
+    runs.flat_map(|(start, end)| start..=end).collect()
+}
+
+fn daily() -> CoverageMap {
+    map_of(&(0..90).map(|day| 10_000 + day * 24).collect::<Vec<_>>())
+}
+
+#[test]
+fn what_was_lost_is_a_gap_of_every_source_until_the_window_has_passed_it() {
+    let mut map = daily();
+    assert!(map.note_loss(Some(hour_start(11_000)), hour_start(11_010)));
+    assert!(!map.note_loss(Some(hour_start(11_002)), hour_start(11_003)), "it is known");
+    let lost = vec![gap(GapCause::Lost, 11_000, 11_011)];
+    assert_eq!(over(&map, 11_011 + 30 * 24 - 1, 30).gaps, [gap(GapCause::Lost, 11_010, 11_011)]);
+    assert_eq!(over(&map, 11_011 + 24, 30).gaps, lost);
+    assert_eq!(over(&map, 11_011 + 30 * 24, 30).gaps, []);
+    for hour in 11_000..11_011 {
+        map.note("aws:111122223333:eu-west-1", &[hour], hour_start(hour));
+    }
+    assert_eq!(over(&map, 11_011 + 24, 30).gaps, lost, "what other partitions held does not make up for it");
+}
+
+#[test]
+fn a_loss_without_a_known_start_leaves_nothing_before_it_covered() {
+    let mut map = daily();
+    assert_eq!(over(&map, 11_050, 30).since, Some(hour_start(10_000)));
+    map.note_loss(None, hour_start(11_000));
+    let coverage = over(&map, 11_050, 30);
+    assert_eq!(coverage.since, Some(hour_start(11_001)));
+    assert_eq!(coverage.gaps, [gap(GapCause::Lost, 11_050 - 30 * 24, 11_001)]);
+}
+
+#[test]
+fn of_a_source_that_never_rests_a_silence_of_hours_is_a_gap() {
+    let mut map = map_of(&(10_000..10_500).chain(10_510..11_000).collect::<Vec<_>>());
+    assert_eq!(over(&map, 11_000, 30).gaps[0], silence(10_500, 10_510));
+    assert_eq!(over(&map, 11_006, 1).gaps, []);
+    assert_eq!(over(&map, 11_008, 1).gaps, [silence(11_000, 11_008)]);
+    (10_503..10_505).for_each(|hour| drop(map.note("aws:111122223333:eu-west-1", &[hour], hour_start(hour))));
+    assert_eq!(over(&map, 11_000, 20).gaps, [], "what came late leaves no silence that is unusual");
+}
+
+#[test]
+fn what_is_proven_complete_is_no_gap_whatever_was_lost_of_other_sources() {
+    let mut map = map_of(&(10_000..10_500).chain(10_540..11_000).collect::<Vec<_>>());
+    map.note_loss(Some(hour_start(10_600)), hour_start(10_610));
+    assert!(map.note_unreadable(10_800, 1, 0));
+    let before = over(&map, 11_000, 20).gaps;
+    assert_eq!(
+        before,
+        [
+            gap(GapCause::Unreadable, 10_776, 10_801),
+            gap(GapCause::Lost, 10_600, 10_611),
+            silence(10_520, 10_540)
+        ],
+        "the window cuts the silence"
+    );
+    map.note_proven("aws:111122223333:eu-west-1", (10_500, 10_790));
+    assert_eq!(over(&map, 11_000, 20).gaps, [gap(GapCause::Unreadable, 10_791, 10_801)]);
+}
+
+#[test]
+fn what_the_operator_lets_pass_is_no_gap() {
+    let accepted = Settings { accepted_before: 10_605, ..SETTINGS };
+    let mut map = CoverageMap::new(accepted);
+    (10_000..11_000).for_each(|hour| drop(map.note("linux:web", &[hour], hour_start(hour))));
+    map.note_loss(None, hour_start(10_609));
+    let coverage = map.over(["linux:web"].into_iter(), hour_start(11_000), 20 * 24 * HOUR_MS);
+    assert_eq!(coverage.gaps, [gap(GapCause::Lost, 10_605, 10_610)]);
+    assert_eq!(coverage.since, Some(hour_start(10_000)));
+}
+
+proptest! {
+    #[test]
+    fn what_is_common_is_what_both_cover(
+        ours in prop::collection::vec(9_000_u32..10_000, 1..60),
+        theirs in prop::collection::vec(9_000_u32..10_000, 1..60),
+    ) {
+        let scope = "aws:111122223333:eu-west-1";
+        let (one, two) = (map_of(&ours), map_of(&theirs));
+        let (one, two) = (one.get(scope).unwrap(), two.get(scope).unwrap());
+        let common = one.common(two);
+        let (mut expected, other) = (covered(Some(one)), covered(Some(two)));
+        expected.retain(|hour| other.contains(hour));
+        prop_assert_eq!(covered(common.as_ref()), expected);
+        prop_assert_eq!(common.map(|common| common.until), two.common(one).map(|_| one.until.min(two.until)));
+        prop_assert_eq!(one.common(one), Some(one.clone()));
+    }
+
+    #[test]
+    fn order_and_repetition_of_hours_do_not_matter(mut hours in prop::collection::vec(9_000_u32..10_000, 1..60)) {
+        let first = map_of(&hours);
+        hours.reverse();
+        hours.extend(hours.clone());
+        let second = map_of(&hours);
+        prop_assert_eq!(first.sources, second.sources);
+    }
+}

@@ -1,0 +1,253 @@
+//! Log sources that fall silent.
+//!
+//! Every partition hears of every log source; the one that a source's name is routed to judges it, so that one finding is made of one
+//! silence. The monitor's time is that of the input that is read least far, so that what waits to be read is not missed.
+
+use std::sync::Arc;
+
+use crate::baseline::coverage::Watched;
+use crate::detect::detector::Rule;
+use crate::detect::finding::IncidentReport;
+use crate::detect::scope::Who;
+use crate::detect::source::Silence;
+use crate::detect::{Detector, Fate, fate};
+use crate::term::partition_of;
+use crate::time::{EventTime, HOUR_MS, MINUTE_MS, ProcessingTime};
+
+use super::{Effect, Monitor};
+
+/// How often log sources are looked after: their silences are counted in hours.
+const JUDGE_EVERY_MS: i64 = 10 * MINUTE_MS;
+
+/// Which of how many partitions a monitor holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) number: usize,
+    pub(super) partitions: usize,
+}
+
+impl Place {
+    /// The only partition.
+    pub(super) const ONLY: Self = Self { number: 0, partitions: 1 };
+
+    fn judges(self, scope: &str) -> bool {
+        partition_of(scope, self.partitions) == self.number
+    }
+}
+
+impl Monitor {
+    /// Opens a finding for each log source of this partition that is silent for too long, and ends those that report again.
+    pub(super) fn judge_sources(&mut self, now: ProcessingTime, effects: &mut Vec<Effect>) {
+        if now < self.next_sources {
+            return;
+        }
+        self.next_sources = ProcessingTime::from_millis((now.millis() / JUDGE_EVERY_MS + 1) * JUDGE_EVERY_MS);
+        let (missed, resumed) = self.changed_sources(now);
+        for (scope, since, until) in resumed {
+            self.source_resumed(&scope, (since, until), now, effects);
+        }
+        for (scope, silence) in missed {
+            self.source_missed(&scope, silence, now, effects);
+        }
+    }
+
+    /// The sources of this partition that are newly silent, and those that were and report again, in text order.
+    fn changed_sources(
+        &self,
+        now: ProcessingTime,
+    ) -> (Vec<(String, Silence)>, Vec<(String, EventTime, EventTime)>) {
+        let end = EventTime::from_millis(now.millis());
+        let coverage = self.shared.coverage();
+        let watched: Vec<Watched<'_>> = coverage.watched(end).collect();
+        let silent: Vec<&Watched<'_>> = watched.iter().filter(|source| source.is_silent()).collect();
+        let silence = |source: &Watched<'_>| Silence {
+            since: source.until,
+            usual_hours: source.usual_hours,
+            history_days: source.history_days,
+            silent: silent.len(),
+            known: watched.len(),
+        };
+        // Where nearly nothing is heard, one finding speaks for all: of the source that comes first.
+        let first = silent.iter().map(|source| source.scope).min();
+        let speaks = |source: &Watched<'_>| !silence(source).is_of_the_pipe() || Some(source.scope) == first;
+        let own = |source: &&&Watched<'_>| self.place.judges(source.scope) && source.missed_since.is_none();
+        let mut missed: Vec<(String, Silence)> = silent
+            .iter()
+            .filter(own)
+            .filter(|source| speaks(source))
+            .map(|source| (source.scope.to_owned(), silence(source)))
+            .collect();
+        let mut resumed: Vec<_> = coverage
+            .resumed()
+            .filter(|(scope, ..)| self.place.judges(scope))
+            .map(|(scope, since, until)| (scope.to_owned(), since, until))
+            .collect();
+        missed.sort_by(|a, b| a.0.cmp(&b.0));
+        resumed.sort();
+        (missed, resumed)
+    }
+
+    fn source_missed(
+        &mut self,
+        scope: &str,
+        silence: Silence,
+        now: ProcessingTime,
+        effects: &mut Vec<Effect>,
+    ) {
+        let detectors = Arc::clone(&self.detectors);
+        for detector in detectors.of_sources().filter(|detector| is_due(detector, scope, silence, now)) {
+            let fate = fate(detector, is_excepted(detector, scope, now));
+            self.stats.count_signal(&detector.id, fate);
+            self.note_missed(scope, Some(silence.since));
+            if fate == Fate::Raised {
+                let report = IncidentReport::source_silent(detector, scope, silence, now);
+                return effects.push(Effect::Alert(Box::new(report)));
+            }
+        }
+    }
+
+    fn source_resumed(
+        &mut self,
+        scope: &str,
+        times: (EventTime, EventTime),
+        now: ProcessingTime,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.note_missed(scope, None);
+        let detectors = Arc::clone(&self.detectors);
+        let is_said = |detector: &&Arc<Detector>| {
+            fate(detector, is_excepted(detector, scope, now)) == Fate::Raised
+                && detector.scope.covers(&who(scope))
+        };
+        if let Some(detector) = detectors.of_sources().find(is_said) {
+            let report = IncidentReport::source_resumed(detector, scope, times, now);
+            effects.push(Effect::Alert(Box::new(report)));
+        }
+    }
+
+    fn note_missed(&mut self, scope: &str, since: Option<EventTime>) {
+        self.shared.coverage_mut().note_missed(scope, since);
+        self.changes.scopes.insert(scope.to_owned());
+    }
+}
+
+/// Whether a silence is long enough, after enough of a history, for a detector that runs.
+fn is_due(detector: &Detector, scope: &str, silence: Silence, now: ProcessingTime) -> bool {
+    let Rule::SourceSilent { times_usual, min_history_days } = detector.rule else { return false };
+    let silent_ms = (now.millis() - silence.since.millis()) as f64;
+    let allowed_ms = f64::from(silence.usual_hours) * f64::from(times_usual.max(1.0)) * HOUR_MS as f64;
+    let is_long = silent_ms > allowed_ms && silence.history_days >= min_history_days;
+    is_long && detector.runs() && detector.scope.covers(&who(scope))
+}
+
+fn is_excepted(detector: &Detector, scope: &str, now: ProcessingTime) -> bool {
+    detector.exception(&who(scope), None, EventTime::from_millis(now.millis())).is_some()
+}
+
+/// A log source, to scopes and exceptions.
+fn who(scope: &str) -> Who<'_> {
+    Who {
+        id: scope,
+        kind: Default::default(),
+        class: Default::default(),
+        environment: None,
+        criticality: Default::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::empty_monitor;
+    use super::super::rehearsal::START_MS;
+    use super::super::{CoverageMark, InputProgress, Record};
+    use super::*;
+    use crate::detect::finding::Stage;
+
+    const IRELAND: &str = "aws:111122223333:eu-west-1";
+
+    fn at(hour: i64) -> ProcessingTime {
+        ProcessingTime::from_millis(START_MS + hour * HOUR_MS)
+    }
+
+    fn report(monitor: &mut Monitor, scope: &str, hours: std::ops::Range<i64>) {
+        let first = START_MS / HOUR_MS;
+        let mark = CoverageMark {
+            scope: scope.into(),
+            hours: hours.clone().map(|hour| (first + hour) as u32).collect(),
+            until_ms: START_MS + hours.end * HOUR_MS - 1,
+        };
+        monitor.process(&Record::Coverage(vec![mark]), &mut Vec::new());
+    }
+
+    /// The reports of hourly ticks: stage, scope, message.
+    fn tick(monitor: &mut Monitor, hours: std::ops::Range<i64>) -> Vec<(Stage, String, String)> {
+        let mut effects = Vec::new();
+        hours.for_each(|hour| monitor.tick(at(hour), &mut effects));
+        let said = effects.into_iter().filter_map(|effect| match effect {
+            Effect::Alert(report) => Some((report.stage, report.subject.identity_id, report.message)),
+            Effect::LastSeen(_) | Effect::Withdrawn(_) => None,
+        });
+        said.collect()
+    }
+
+    #[test]
+    fn a_silence_is_found_once_and_ended_once_and_the_gap_is_named() {
+        let mut monitor = empty_monitor();
+        report(&mut monitor, IRELAND, 0..500);
+        assert_eq!(
+            tick(&mut monitor, 400..509),
+            [],
+            "nine hours are half as long again as the six that are allowed"
+        );
+        let found = tick(&mut monitor, 509..540);
+        let [(Stage::Create, scope, message)] = &found[..] else { panic!("{found:?}") };
+        assert_eq!(scope, IRELAND);
+        assert!(message.contains("no record for 9 hours (last 2026-01-25 19:59 UTC)"), "{message}");
+        report(&mut monitor, IRELAND, 540..541);
+        let ended = tick(&mut monitor, 541..545);
+        let [(Stage::Close, _, message)] = &ended[..] else { panic!("{ended:?}") };
+        assert!(message.contains("between 2026-01-25 19:59 and 2026-01-27 12:59 UTC"), "{message}");
+    }
+
+    #[test]
+    fn an_input_that_lags_is_not_a_silent_source() {
+        let mut monitor = empty_monitor();
+        report(&mut monitor, IRELAND, 0..500);
+        let lagging = InputProgress { topic: "cloudtrail".into(), partition: 0, until: at(501) };
+        monitor.process(&Record::Progress(vec![lagging]), &mut Vec::new());
+        assert_eq!(tick(&mut monitor, 500..700), []);
+    }
+
+    #[test]
+    fn where_the_pipe_is_broken_one_finding_speaks_for_all() {
+        let mut monitor = empty_monitor();
+        for region in ["eu-central-1", "eu-west-1", "us-east-1", "us-west-2"] {
+            report(&mut monitor, &format!("aws:111122223333:{region}"), 0..500);
+        }
+        let found = tick(&mut monitor, 500..700);
+        let [(Stage::Create, scope, message)] = &found[..] else { panic!("{found:?}") };
+        assert_eq!(scope, "aws:111122223333:eu-central-1");
+        assert!(message.contains("4 of 4 log sources are silent"), "{message}");
+    }
+
+    #[test]
+    fn of_all_partitions_one_judges_a_source() {
+        let found = |number| {
+            let mut monitor = empty_monitor().as_one_of(number, 4);
+            report(&mut monitor, IRELAND, 0..500);
+            report(&mut monitor, "aws:111122223333:us-east-1", 0..700);
+            report(&mut monitor, "aws:111122223333:us-west-2", 0..700);
+            tick(&mut monitor, 500..700).len()
+        };
+        assert_eq!((0..4).map(found).sum::<usize>(), 1);
+    }
+
+    #[test]
+    fn hosts_that_come_and_go_are_not_missed() {
+        let mut monitor = empty_monitor();
+        report(&mut monitor, "linux:web-1", 0..500);
+        report(&mut monitor, IRELAND, 0..900);
+        report(&mut monitor, "aws:111122223333:us-west-2", 0..900);
+        assert_eq!(tick(&mut monitor, 500..900), []);
+    }
+}
