@@ -70,8 +70,8 @@ impl Rhythm {
             return None;
         }
         let from = self.previous_hour.saturating_add(1).max(hour.saturating_sub(MOST_MISSED_HOURS));
-        let missed: f32 = (from..hour).map(|hour| self.hours.most_in(hour_of_week(hour))).sum();
-        Some(self.hours.most_around(hour_of_week(hour)) + missed)
+        let missed = (from..hour).map(|hour| self.hours.most_in(hour_of_week(hour)));
+        Some(missed.fold(self.hours.most_around(hour_of_week(hour)), f32::max))
     }
 
     /// What an hour is held against of which `usual` are known; `None` where that is as much as any hour has.

@@ -3,10 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::peak::Peak;
-use super::rate::{Burst, HORIZON_HOURS, MIN_HOURS};
+use super::rate::{Burst, HORIZON_HOURS};
 
 /// Least spread of the hours' bytes, in doublings: of sizes nothing is as steady as a short past may look.
 const MIN_SPREAD: f32 = 1.0;
+
+/// Hours' worth of doubt about the spread, in doublings: after one hour the next may well be a hundred times larger, after six, four
+/// times.
+const DOUBT: f32 = 6.0;
 
 /// Sums bytes by hour of event time and remembers their usual magnitude: sizes differ by factors, so all is learned in doublings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -37,7 +41,7 @@ impl Transfer {
         }
         let before = half_doublings(self.bytes);
         self.bytes = self.bytes.saturating_add(bytes);
-        let is_judged = self.hours >= MIN_HOURS && half_doublings(self.bytes) > before;
+        let is_judged = self.hours >= 1.0 && half_doublings(self.bytes) > before;
         is_judged.then(|| Burst {
             count: self.bytes,
             mean: self.mean.exp2(),
@@ -54,7 +58,8 @@ impl Transfer {
     /// Surprise of at least that many bytes, in bits: the Chernoff bound of a log-normal's tail, `z²/2` nats.
     fn surprise_bits(&self) -> f32 {
         let above = (self.bytes as f32).log2() - self.mean;
-        let deviations = above.max(0.0) / self.variance.sqrt().max(MIN_SPREAD);
+        let spread = self.variance.sqrt().max(MIN_SPREAD) + DOUBT / self.hours;
+        let deviations = above.max(0.0) / spread;
         deviations * deviations / 2.0 * std::f32::consts::LOG2_E
     }
 
@@ -112,6 +117,18 @@ mod tests {
         let theft = transfer.add(52, 2_000 * MIB, false).unwrap();
         assert!(theft.bits > 15.0 && theft.count == 2_000 * MIB, "{theft:?}");
         assert!((theft.peak - (40 * MIB) as f32).abs() < (2 * MIB) as f32, "{theft:?}");
+    }
+
+    #[test]
+    fn the_less_is_known_the_larger_an_hour_may_be() {
+        let bits = [1, 3, 12].map(|hours| {
+            let mut transfer = Transfer::default();
+            for hour in 1..=hours {
+                transfer.add(hour, MIB, true);
+            }
+            transfer.add(20, 10_000 * MIB, false).unwrap().bits
+        });
+        assert!(bits[0] < 6.0 && bits[1] > 12.0 && bits[2] > 40.0, "{bits:?}");
     }
 
     #[test]

@@ -153,3 +153,80 @@ fn is_throttled(event: &Event<'_>) -> bool {
     let code = event.error_code.as_deref().unwrap_or_default();
     WORDS.iter().any(|word| code.contains(word))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::testing::Sample;
+    use crate::monitor::fixture;
+    use crate::time::MINUTE_MS;
+
+    const KNOWN: Acquaintance = Acquaintance { age_days: 30, is_settled: true };
+
+    /// One that has read an object of a megabyte each minute of three hours a day, for a month.
+    fn reader() -> Volume {
+        let mut volume = Volume::default();
+        for day in 0..30 {
+            for minute in 0..180 {
+                observe(&mut volume, &megabyte(), day * 1_440 + minute);
+            }
+        }
+        volume
+    }
+
+    fn megabyte() -> Sample {
+        Sample { bytes_out: Some(1_000_000), ..Sample::default() }
+    }
+
+    fn observe(volume: &mut Volume, sample: &Sample, minute: i64) -> Bursts {
+        let activity = fixture::activity("reader", sample, minute * MINUTE_MS, "event");
+        volume.observe(&activity.event, KNOWN)
+    }
+
+    #[test]
+    fn an_identity_takes_little_room() {
+        assert!(size_of::<Volume>() <= 192, "{}", size_of::<Volume>());
+    }
+
+    #[test]
+    fn the_usual_is_judged_and_weighs_nothing() {
+        let mut volume = reader();
+        let judged = (0..60).map(|minute| observe(&mut volume, &megabyte(), 30 * 1_440 + minute));
+        let judged: Vec<Bursts> = judged.filter(Bursts::is_judged).collect();
+        assert!(!judged.is_empty());
+        assert!(judged.iter().all(|bursts| bursts.events.bits == 0.0 && bursts.bytes.bits < 1.0));
+    }
+
+    #[test]
+    fn what_is_throttled_counts_for_nothing_and_what_is_denied_counts_twice() {
+        let mut volume = reader();
+        let before = volume.rhythm.clone();
+        let sample = Sample { outcome: Outcome::Denied, ..Sample::default() };
+        let mut activity = fixture::activity("reader", &sample, 31 * 1_440 * MINUTE_MS, "event");
+        activity.event.error_code = Some("ThrottlingException".into());
+        let judged: Vec<Bursts> = (0..64).map(|_| volume.observe(&activity.event, KNOWN)).collect();
+        assert_eq!(volume.rhythm, before);
+        assert!(judged.iter().any(|bursts| bursts.denied.count == 64));
+    }
+
+    #[test]
+    fn an_hour_that_raised_an_alert_teaches_none_of_what_showed_in_it() {
+        let (mut volume, theft) = (reader(), Sample { bytes_out: Some(1 << 40), ..Sample::default() });
+        let bursts = observe(&mut volume, &theft, 30 * 1_440);
+        assert!(bursts.bytes.bits > 10.0, "{bursts:?}");
+        volume.hold_out(&bursts);
+        let after = observe(&mut volume, &theft, 31 * 1_440);
+        assert!(after.bytes.mean < 1e8 && after.bytes.peak < 1e8, "{after:?}");
+    }
+
+    #[test]
+    fn of_the_unsettled_only_bursts_of_events_are_told() {
+        let mut volume = reader();
+        let young = Acquaintance { age_days: 3, is_settled: false };
+        let theft = Sample { bytes_out: Some(1 << 40), ..Sample::default() };
+        let activity = fixture::activity("reader", &theft, 30 * 1_440 * MINUTE_MS, "event");
+        let told: Vec<Bursts> = (0..200).map(|_| volume.observe(&activity.event, young)).collect();
+        assert!(told.iter().all(|bursts| bursts.bytes.count == 0 && bursts.odd_hour.count == 0));
+        assert!(told.iter().any(|bursts| bursts.events.count > 100));
+    }
+}
