@@ -213,6 +213,8 @@ pub struct Event<'a> {
     /// The provider's error code, where it did not.
     #[serde(borrow)]
     pub error_code: Option<Text<'a>>,
+    /// Bytes that it took out, such as those of an object that was read; `None` where the log does not tell.
+    pub bytes_out: Option<u64>,
     /// From where.
     #[serde(borrow)]
     pub origin: Origin<'a>,

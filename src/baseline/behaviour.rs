@@ -8,13 +8,12 @@ use crate::time::{DAY_MS, EventTime, HOUR_MS};
 
 use super::dimension::Dimension;
 use super::endpoint;
-use super::hours::HourProfile;
 use super::novelty::{Innovation, decay_active_days};
 use super::peers::Peers;
 use super::place::{Newcomer, Place, Strangeness};
-use super::rate::HourlyRate;
 use super::sharing::{self, Observed, Sharing};
 use super::terms::{Prior, Retention, TermEntry, TermSet, TermSets, Touched, Words};
+use super::volume::{Acquaintance, Bursts, Volume};
 
 /// Active days before novelty means anything: with fewer, everything is new.
 const MIN_ACTIVE_DAYS: f32 = 3.0;
@@ -52,12 +51,8 @@ pub struct Behaviour {
     /// Habit of bringing new actions that serve an attack beyond looking around, apart from those that do not: whoever does something
     /// harmless for the first time each day does not thereby make a habit of granting rights.
     pub grave_innovation: Innovation,
-    /// All events.
-    pub rate: HourlyRate,
-    /// Denied events.
-    pub denied_rate: HourlyRate,
-    /// Hours of the week.
-    pub hours: HourProfile,
+    /// How much it does, and at which hours of the week.
+    pub volume: Volume,
     /// Decayed share of events that were denied or failed.
     pub error_rate: f32,
     /// First use with signs of a person.
@@ -97,10 +92,8 @@ pub struct Sighting {
     pub pause_days: u32,
     /// Longest pause before this one.
     pub longest_pause_days: u32,
-    /// Events of this hour, and surprise of that many.
-    pub burst: Burst,
-    /// Denied events of this hour, and surprise of that many.
-    pub denied_burst: Burst,
+    /// How much this hour has, and surprise of that much.
+    pub bursts: Bursts,
     /// Whether the event has signs of a person that the baseline does not know of.
     pub is_new_human_use: bool,
     /// Days of observed life before this event.
@@ -143,23 +136,9 @@ impl Sighting {
             || self.second_origin.is_some()
             || self.sharing.turn.is_some()
             || self.is_retired
-            || self.burst.count > 0
-            || self.denied_burst.count > 0
+            || self.bursts.is_judged()
             || self.new_bits.iter().any(Option::is_some)
     }
-}
-
-/// How many events an hour has, and how surprising that is.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Burst {
-    /// Events in the current hour; 0 where nothing was judged.
-    pub count: u32,
-    /// Mean of an active hour.
-    pub mean: f32,
-    /// Most events of an hour so far, in the memory of the rate.
-    pub peak: f32,
-    /// Surprise in bits.
-    pub bits: f32,
 }
 
 /// Settings of a baseline, in the units used here.
@@ -226,14 +205,14 @@ impl Behaviour {
         self.activities += 1;
         self.observe_terms(event, settings, words, &mut sighting);
         self.observe_origin(event, settings, words, &mut sighting);
-        self.observe_rates(event, &mut sighting);
+        self.observe_volume(event, &mut sighting);
         sighting
     }
 
     /// Counts an attempt by somebody who did not prove to be the identity. It teaches nothing but the rate of denials.
     pub fn observe_unproven(&mut self, event: &Event<'_>) -> Sighting {
-        let denied_burst = counted(&mut self.denied_rate, event.time.hour());
-        Sighting { denied_burst, is_settled: true, ..Sighting::default() }
+        let bursts = self.volume.observe_unproven(event);
+        Sighting { bursts, is_settled: true, ..Sighting::default() }
     }
 
     /// Notes what a record is published of, from a report that teaches nothing: a duplicate or a correction. Says whether
@@ -293,17 +272,7 @@ impl Behaviour {
         if sighting.is_new_human_use {
             self.human_since = self.human_since.max(Some(until));
         }
-        self.hold_out_bursts(sighting);
-    }
-
-    /// Holds the current hour out of the rates in which a burst showed.
-    pub fn hold_out_bursts(&mut self, sighting: &Sighting) {
-        if sighting.burst.bits > 0.0 {
-            self.rate.hold_out();
-        }
-        if sighting.denied_burst.bits > 0.0 {
-            self.denied_rate.hold_out();
-        }
+        self.volume.hold_out(&sighting.bursts);
     }
 
     /// The values of one dimension.
@@ -457,29 +426,14 @@ impl Behaviour {
         sighting.network.bits >= MIN_ORIGIN_BITS && !is_private
     }
 
-    fn observe_rates(&mut self, event: &Event<'_>, sighting: &mut Sighting) {
-        let hour = event.time.hour();
+    fn observe_volume(&mut self, event: &Event<'_>, sighting: &mut Sighting) {
         if sighting.new_bits.iter().any(Option::is_some) {
-            sighting.off_hours_bits = self.hours.off_hours_bits(event.time.hour_of_week());
+            sighting.off_hours_bits = self.volume.rhythm.hours.off_hours_bits(event.time.hour_of_week());
         }
         let is_error = if event.outcome == Outcome::Success { 0.0 } else { 1.0 };
         self.error_rate += ERROR_RATE_WEIGHT * (is_error - self.error_rate);
-        // A refused hurry is retried: what was throttled is the same call again.
-        if !is_throttled(event) {
-            if hour > self.rate.current_hour() {
-                self.hours.note(event.time.hour_of_week());
-            }
-            let burst = counted(&mut self.rate, hour);
-            if self.rate.is_settled() {
-                sighting.burst = burst;
-            }
-        }
-        if event.outcome == Outcome::Denied {
-            let burst = counted(&mut self.denied_rate, hour);
-            if sighting.is_settled {
-                sighting.denied_burst = burst;
-            }
-        }
+        let known = Acquaintance { age_days: sighting.age_days, is_settled: sighting.is_settled };
+        sighting.bursts = self.volume.observe(event, known);
     }
 }
 
@@ -497,40 +451,6 @@ enum Standing {
 fn newcomer<'e>(network: &'e str, event: &'e Event<'_>, sighting: &Sighting) -> Newcomer<'e> {
     let known_asn = event.origin.asn.as_deref().filter(|_| !sighting.is_new(Dimension::Asn));
     Newcomer { network, class: event.origin.listed.as_ref().map(|listed| listed.class), known_asn }
-}
-
-/// Whether a call was turned away for coming too fast.
-fn is_throttled(event: &Event<'_>) -> bool {
-    /// How providers say so, in error codes (`ThrottlingException`, `SlowDown`, `RequestLimitExceeded`, …).
-    const WORDS: [&str; 6] = [
-        "Throttl",
-        "SlowDown",
-        "RequestLimitExceeded",
-        "TooManyRequests",
-        "RateExceeded",
-        "ProvisionedThroughput",
-    ];
-    let code = event.error_code.as_deref().unwrap_or_default();
-    WORDS.iter().any(|word| code.contains(word))
-}
-
-/// Counts an event; judges the hour now and then, so that bursts cost little.
-fn counted(rate: &mut HourlyRate, hour: u32) -> Burst {
-    let count = rate.count(hour);
-    let is_judged = hour == rate.current_hour() && count >= 8 && is_judged_at(count);
-    if is_judged {
-        Burst { count, mean: rate.mean(), peak: rate.peak(), bits: rate.surprise_bits() }
-    } else {
-        Burst::default()
-    }
-}
-
-/// At powers of two and half-way between them, and from 256 on at each multiple of that.
-const fn is_judged_at(count: u32) -> bool {
-    let third = count / 3;
-    count.is_power_of_two()
-        || (count.is_multiple_of(3) && third.is_power_of_two())
-        || count.is_multiple_of(256)
 }
 
 #[cfg(test)]

@@ -12,8 +12,11 @@ macro_rules! files {
 
 /// The files in `detectors/`, by name. A test holds that none is left out.
 pub const FILES: &[(&str, &str)] = files![
+    "action-burst.yaml",
+    "agent-fan-out.yaml",
     "cross-account-use.yaml",
     "cross-environment-use.yaml",
+    "data-burst.yaml",
     "denied-burst.yaml",
     "dormant-identity-awakened.yaml",
     "foreign-vpc-endpoint.yaml",
@@ -29,9 +32,11 @@ pub const FILES: &[(&str, &str)] = files![
     "new-resource.yaml",
     "new-role-assumed.yaml",
     "new-service.yaml",
+    "odd-hour-burst.yaml",
     "off-hours.yaml",
     "retired-identity-used.yaml",
     "sensitive-action-first-use.yaml",
+    "service-burst.yaml",
     "session-in-two-places.yaml",
     "source-silent.yaml",
     "unused-identity.yaml",

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::activity::{CredentialKind, Event, NetworkClass};
 use crate::baseline::Dimension;
+use crate::baseline::rate::Burst;
+use crate::baseline::volume::Bursts;
 use crate::time::EventTime;
 
 use super::exception::Exception;
@@ -210,13 +212,14 @@ pub enum Rule {
         /// Weight in bits.
         bits: f32,
     },
-    /// Many more events in an hour than in this identity's usual active hour.
+    /// Much more in an hour than in this identity's usual active hour.
     Burst {
-        /// Which events count.
+        /// What counts.
         events: BurstOf,
-        /// Fewest events in the hour.
-        min_events: u32,
-        /// Fewest times the busiest hour that is remembered, or the mean where that is not known.
+        /// Fewest of it in the hour: events, different actions or services, bytes.
+        min_events: u64,
+        /// Fewest times the most of an hour that is remembered, or the mean where that is not known. At an odd hour, times the
+        /// geometric mean of that and of the most that this time of the week has had.
         min_ratio: f32,
         /// Least surprise that is a signal, in bits.
         min_bits: f32,
@@ -305,14 +308,40 @@ const fn most() -> f32 {
     super::families::MAX_SIGNAL_BITS
 }
 
-/// Which events a burst counts.
+/// What a burst counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BurstOf {
-    /// All events.
+    /// All events, against any active hour.
     All,
+    /// All events, at a time of the week (give or take an hour) that usually has fewer than other active hours, or none.
+    OddHour,
     /// Denied events.
     Denied,
+    /// Different actions, as estimated from 64 bits: at most 310.
+    Actions,
+    /// Different services.
+    Services,
+    /// Different services within one minute, against the busiest minute of each active hour.
+    ServicesInMinute,
+    /// Bytes taken out, where the log tells: data events of S3. Hours without any do not count.
+    Bytes,
+}
+
+impl BurstOf {
+    /// What was judged of it.
+    #[must_use]
+    pub const fn among(self, bursts: &Bursts) -> Burst {
+        match self {
+            Self::All => bursts.events,
+            Self::OddHour => bursts.odd_hour,
+            Self::Denied => bursts.denied,
+            Self::Actions => bursts.actions,
+            Self::Services => bursts.services,
+            Self::ServicesInMinute => bursts.services_in_minute,
+            Self::Bytes => bursts.bytes,
+        }
+    }
 }
 
 /// What kind of change a signal speaks of. What changes together counts once within an incident: the strongest of an axis.

@@ -1,11 +1,11 @@
 //! The families that run detectors: from an event and what is surprising in it to signals.
 
+mod burst;
 mod sharing;
 
 use std::sync::Arc;
 
 use crate::activity::{Event, Interactive, NetworkClass, Outcome, Usage};
-use crate::baseline::behaviour::Burst;
 use crate::baseline::place::Place;
 use crate::baseline::terms::TermEntry;
 use crate::baseline::{Behaviour, Dimension, Sighting};
@@ -14,7 +14,7 @@ use crate::identity::declared::DeclaredStatus;
 use crate::time::DAY_MS;
 
 use super::bound;
-use super::detector::{BurstOf, Detector, Rule};
+use super::detector::{Detector, Rule};
 use super::explain;
 use super::finding::Signal;
 use super::sensitivity::{Level, Sensitivity, sensitivity};
@@ -24,10 +24,6 @@ pub const MAX_SIGNAL_BITS: f32 = 16.0;
 
 /// Share of what else is new about an origin that counts beside the most surprising: a new region brings new networks.
 const CORRELATED_SHARE: f32 = 0.25;
-
-/// What each doubling of a burst weighs on top of the least that counts: back-fills and month ends are some times the usual, theft
-/// is many times.
-const RATIO_BITS: f32 = 3.0;
 
 /// Active days after which an identity has shown its weekly work twice.
 const MATURE_DAYS: f32 = 12.0;
@@ -104,15 +100,7 @@ pub fn run(detector: &Arc<Detector>, subject: Subject<'_>) -> Option<Signal> {
         Rule::NewOrigin { .. } => new_origin(&detector.rule, subject),
         Rule::NewAction { .. } => new_action(&detector.rule, subject),
         Rule::Novelty { .. } => novelty(&detector.rule, subject),
-        Rule::Burst { events, min_events, min_ratio, min_bits, max_bits } => {
-            let burst = match events {
-                BurstOf::All => subject.sighting.burst,
-                BurstOf::Denied => subject.sighting.denied_burst,
-            };
-            let least = (burst.peak.max(burst.mean).max(1.0) * min_ratio).max(*min_events as f32);
-            let is_large = burst.count as f32 >= least;
-            (is_large && burst.bits >= *min_bits).then(|| burst_match(*events, burst, (least, *max_bits)))
-        }
+        Rule::Burst { .. } => burst::burst(&detector.rule, subject),
         Rule::TwoOrigins { bits } => two_origins(*bits, subject),
         Rule::SharedCredential { .. } => sharing::shared_credential(&detector.rule, subject),
         Rule::ForeignEndpoint { bits } => sharing::foreign_endpoint(*bits, subject),
@@ -262,29 +250,6 @@ fn is_action(action: &str, event: &Event<'_>) -> bool {
     action
         .split_once(':')
         .is_some_and(|(service, operation)| service == &*event.service && operation == &*event.operation)
-}
-
-fn burst_match(events: BurstOf, burst: Burst, (least, bits_there): (f32, f32)) -> Match {
-    let what = match events {
-        BurstOf::All => "events",
-        BurstOf::Denied => "denied events",
-    };
-    Match {
-        peak: burst.bits.min(bits_there + (burst.count as f32 / least).log2() * RATIO_BITS),
-        extra: 0.0,
-        harmless: 0.0,
-        reason: format!(
-            "{} {what} within an hour, {} an active hour is usual",
-            burst.count,
-            explain::rate(burst.mean)
-        ),
-        expected: format!(
-            "about {} {what} in an active hour, at most {}",
-            explain::rate(burst.mean),
-            explain::rate(burst.peak)
-        ),
-        observed: format!("{} {what} in the hour so far", burst.count),
-    }
 }
 
 fn two_origins(bits: f32, subject: Subject<'_>) -> Option<Match> {

@@ -30,7 +30,7 @@ pub struct Signal {
     /// What was seen instead.
     pub observed: String,
     /// What was counted, where the detector counts: events of the hour, days of the pause; else 0.
-    pub size: u32,
+    pub size: u64,
     /// When the event happened.
     pub time: EventTime,
     /// The event behind it.

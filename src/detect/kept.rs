@@ -32,7 +32,7 @@ struct Words<'a> {
     reason: &'a str,
     expected: &'a str,
     observed: &'a str,
-    size: u32,
+    size: u64,
 }
 
 impl KeptSignal {

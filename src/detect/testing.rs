@@ -62,6 +62,8 @@ pub struct Step {
     pub activity: Option<Sample>,
     /// How many times, `every` apart.
     pub times: Option<u32>,
+    /// How many in a row, one second apart, each time; one where absent.
+    pub run: Option<u32>,
     /// Time between two activities.
     #[serde(with = "humantime_serde::option")]
     #[schemars(with = "Option<DurationText>")]
@@ -116,6 +118,8 @@ pub struct Sample {
     pub asn: Option<String>,
     /// What the operator's lists say that the network is.
     pub network_class: Option<NetworkClass>,
+    /// Bytes that it takes out.
+    pub bytes_out: Option<u64>,
 }
 
 impl Default for Sample {
@@ -137,6 +141,7 @@ impl Default for Sample {
             country: None,
             asn: None,
             network_class: None,
+            bytes_out: None,
         }
     }
 }

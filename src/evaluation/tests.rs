@@ -208,6 +208,7 @@ fn activity(
         resource: None,
         outcome: crate::activity::Outcome::Success,
         error_code: None,
+        bytes_out: None,
         origin: Origin::default(),
         client: Some(Client { family: client.into(), version: None }),
         region: None,

@@ -82,7 +82,7 @@ impl Monitor {
             for (dimension, term, time) in std::mem::take(&mut incident.held) {
                 state.behaviour.quarantine((dimension, term.as_str()), time, &mut self.peers);
             }
-            state.behaviour.hold_out_bursts(sighting);
+            state.behaviour.volume.hold_out(&sighting.bursts);
         }
         state.incident = Some(incident);
     }

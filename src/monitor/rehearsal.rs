@@ -15,7 +15,7 @@ use crate::identity::declared::DeclaredStatus;
 use crate::identity::{Declared, DeclaredChange};
 use crate::term::Interner;
 use crate::text::Text;
-use crate::time::{EventTime, HOUR_MS, ProcessingTime};
+use crate::time::{EventTime, HOUR_MS, ProcessingTime, SECOND_MS};
 
 use super::{CoverageMark, Effect, Monitor, Record};
 
@@ -93,17 +93,19 @@ impl Rehearsal {
             let every_ms = step.every.map_or(0, millis);
             let by_time = if every_ms > 0 { (end_ms - self.now_ms) / every_ms } else { 1 };
             for _ in 0..step.times.map_or(by_time.max(1), i64::from) {
-                self.act(sample);
+                for nth in 0..i64::from(step.run.unwrap_or(1)) {
+                    self.act(sample, self.now_ms + nth * SECOND_MS);
+                }
                 self.pass(self.now_ms + every_ms, step.source_silent);
             }
         }
         self.pass(end_ms.max(self.now_ms), step.source_silent);
     }
 
-    fn act(&mut self, sample: &Sample) {
+    fn act(&mut self, sample: &Sample, at_ms: i64) {
         self.count += 1;
         let event_id = format!("event-{}", self.count);
-        let mut activity = activity(sample, self.now_ms, &event_id);
+        let mut activity = activity(sample, at_ms, &event_id);
         activity.identity.id = Text::from(self.identity().to_owned());
         activity.identity.kind = self.actor.kind.unwrap_or(activity.identity.kind);
         let classification = &mut activity.identity.classification;
@@ -166,6 +168,7 @@ pub(super) fn activity<'a>(sample: &'a Sample, now_ms: i64, event_id: &'a str) -
         resource: sample.resource.as_deref().map(Text::from),
         outcome: sample.outcome,
         error_code: None,
+        bytes_out: sample.bytes_out,
         origin: origin(sample),
         client: Some(Client { family: sample.client.as_str().into(), version: None }),
         region: Some(sample.region.as_str().into()),

@@ -49,6 +49,7 @@ fn describe_activity(identity: &Identity<'_>, event: &Event<'_>) -> String {
     add("usage", (event.usage != Default::default()).then(|| format!("{:?}", event.usage)));
     add("outcome", Some(event.outcome.as_str().into()));
     add("error", text(&event.error_code));
+    add("bytes out", event.bytes_out.map(|bytes| bytes.to_string()));
     add("credential", event.credential.as_ref().map(|shown| format!("{} {}", shown.kind.as_str(), shown.id)));
     add("resource", text(&event.resource));
     add("read only", event.read_only.map(|read_only| read_only.to_string()));

@@ -120,6 +120,7 @@ fn event<'a>(record: &Record<'a>, time: EventTime, context: &Context<'a>) -> Res
         resource: record.resources.arn().or(record.request_parameters.resource()).cloned(),
         outcome: outcome::outcome(record),
         error_code: record.error_code.clone(),
+        bytes_out: record.additional_event_data.bytes_out,
         via_service: via_service(record, &origin),
         origin,
         client: record.user_agent.as_ref().and_then(client),

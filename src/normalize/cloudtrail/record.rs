@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::resource::{Parameters, Resource};
 use crate::normalize::Error;
-use crate::normalize::loose::{first, flag, object, text};
+use crate::normalize::loose::{first, flag, object, size, text};
 use crate::text::Text;
 
 /// One record.
@@ -209,6 +209,9 @@ pub(in crate::normalize) struct SessionUser<'a> {
 pub(in crate::normalize) struct AdditionalData<'a> {
     #[serde(rename = "MFAUsed", borrow, deserialize_with = "text")]
     pub(in crate::normalize) mfa_used: Option<Text<'a>>,
+    /// Of data events of S3: what it sent to the caller.
+    #[serde(rename = "bytesTransferredOut", deserialize_with = "size")]
+    pub(in crate::normalize) bytes_out: Option<u64>,
 }
 
 /// Why a record came late or again.

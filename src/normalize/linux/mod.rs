@@ -155,6 +155,7 @@ fn activity<'a>(act: Act<'a>, line: Line<'a>, context: &Context<'a>) -> Normaliz
         resource: act.resource.map(|resource| cut(resource, MAX_RESOURCE)),
         outcome: act.outcome,
         error_code: act.error_code.map(Text::from),
+        bytes_out: None,
         origin: act.origin,
         client: None,
         region: None,

@@ -35,6 +35,7 @@ fn activity(is_full: bool) -> Activity<'static> {
             resource: some("arn:aws:s3:::bucket"),
             outcome: Outcome::Denied,
             error_code: some("AccessDenied"),
+            bytes_out: is_full.then_some(4_096),
             origin: Origin {
                 ip: some("203.0.113.7"),
                 network: some("203.0.113.0/24"),

@@ -11,13 +11,17 @@ use thin_vec::ThinVec;
 
 use crate::activity::{Classification, Kind};
 use crate::baseline::cadence::Cadence;
+use crate::baseline::fan_out::FanOut;
 use crate::baseline::hours::HourProfile;
 use crate::baseline::novelty::Innovation;
 use crate::baseline::rate::HourlyRate;
 use crate::baseline::recent::{self, Recent};
+use crate::baseline::rhythm::Rhythm;
 use crate::baseline::sharing::{Sharing, Suspect};
 use crate::baseline::terms::TermSets;
+use crate::baseline::transfer::Transfer;
 use crate::baseline::usage::Usage;
+use crate::baseline::volume::Volume;
 use crate::baseline::{Behaviour, Dimension};
 use crate::identity::Declared;
 use crate::monitor::Vocabulary;
@@ -53,7 +57,7 @@ struct Head<'a> {
     scopes: u8,
     values: [u16; Dimension::COUNT],
     recent: (u8, u8),
-    hours: u8,
+    hours: u16,
     cadence: Cadence,
     missed: Option<MissedRun>,
 }
@@ -76,7 +80,7 @@ struct BehaviourSnapshot<'a> {
     last_day: u32,
     longest_pause_days: u32,
     innovation: [Innovation; Dimension::COUNT],
-    rates: (HourlyRate, HourlyRate),
+    volume: VolumeSnapshot,
     error_rate: f32,
     human_since: Option<EventTime>,
     is_human_use_known: bool,
@@ -85,6 +89,16 @@ struct BehaviourSnapshot<'a> {
     grave_innovation: Innovation,
     #[serde(borrow)]
     sharing: Vec<SuspectSnapshot<'a>>,
+}
+
+/// The hours of the week stand at the end of all.
+#[derive(Serialize, Deserialize)]
+struct VolumeSnapshot {
+    rates: (HourlyRate, HourlyRate),
+    previous_hour: u32,
+    odd_day: u32,
+    fan_out: FanOut,
+    transfer: Option<Transfer>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -106,7 +120,7 @@ pub(super) fn write(state: &IdentityState, bytes: Vec<u8>) -> Result<Vec<u8>, Er
         values::write(entry, &mut bytes);
     }
     state.recent.write(&mut bytes);
-    bytes.extend_from_slice(state.behaviour.hours.as_bytes());
+    bytes.extend_from_slice(state.behaviour.volume.rhythm.hours.as_bytes());
     Ok(bytes)
 }
 
@@ -211,7 +225,7 @@ impl<'a> Head<'a> {
             scopes: state.scopes.len() as u8,
             values: Dimension::ALL.map(|dimension| state.behaviour.terms.of(dimension).len() as u16),
             recent: (state.recent.len(), state.recent.next()),
-            hours: state.behaviour.hours.as_bytes().len() as u8,
+            hours: state.behaviour.volume.rhythm.hours.as_bytes().len() as u16,
             cadence: state.cadence,
             missed: state.missed.as_deref().copied(),
         }
@@ -254,7 +268,7 @@ impl<'a> BehaviourSnapshot<'a> {
             last_day: behaviour.last_day,
             longest_pause_days: behaviour.longest_pause_days,
             innovation: behaviour.innovation,
-            rates: (behaviour.rate, behaviour.denied_rate),
+            volume: VolumeSnapshot::of(&behaviour.volume),
             error_rate: behaviour.error_rate,
             human_since: behaviour.human_since,
             is_human_use_known: behaviour.is_human_use_known,
@@ -273,15 +287,32 @@ impl<'a> BehaviourSnapshot<'a> {
             terms,
             innovation: self.innovation,
             grave_innovation: self.grave_innovation,
-            rate: self.rates.0,
-            denied_rate: self.rates.1,
-            hours,
+            volume: self.volume.restore(hours),
             error_rate: self.error_rate,
             human_since: self.human_since,
             is_human_use_known: self.is_human_use_known,
             new_origin: self.new_origin.map(|(network, since)| Box::new((Term::unshared(network), since))),
             sharing: Sharing::restored(self.sharing.iter().map(SuspectSnapshot::restore)),
         }
+    }
+}
+
+impl VolumeSnapshot {
+    fn of(volume: &Volume) -> Self {
+        let Volume { rhythm, denied, fan_out, transfer } = volume;
+        Self {
+            rates: (rhythm.rate, *denied),
+            previous_hour: rhythm.previous_hour,
+            odd_day: rhythm.odd_day,
+            fan_out: *fan_out,
+            transfer: transfer.as_deref().copied(),
+        }
+    }
+
+    fn restore(self, hours: HourProfile) -> Volume {
+        let Self { rates: (rate, denied), previous_hour, odd_day, fan_out, transfer } = self;
+        let rhythm = Rhythm { rate, hours, previous_hour, odd_day };
+        Volume { rhythm, denied, fan_out, transfer: transfer.map(Box::new) }
     }
 }
 
