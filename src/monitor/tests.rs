@@ -2,6 +2,7 @@
 
 mod habits;
 mod lasting;
+mod links;
 
 use super::fixture::{activity, covered, empty_monitor};
 use super::*;

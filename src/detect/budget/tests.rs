@@ -108,6 +108,7 @@ fn signal(severity: Severity, bits: f32, at: ProcessingTime) -> Signal {
         detector: Arc::new(Detector { severity, ..ANY.clone() }),
         bits,
         peak: 0.0,
+        harmless: 0.0,
         reason: String::new(),
         expected: String::new(),
         observed: String::new(),

@@ -26,6 +26,7 @@ fn add(incident: &mut Incident, severity: Severity, bits: f32, (seen, day): (&st
         detector: Arc::new(Detector { severity, ..FACT.clone() }),
         bits,
         peak: 0.0,
+        harmless: 0.0,
         reason: String::new(),
         expected: String::new(),
         observed: seen.into(),
