@@ -18,7 +18,7 @@ use super::finding::{IncidentReport, MAX_REPORTED_SIGNALS, Severity, Signal, Sta
 
 /// Bits that make a risk of 50: a release, a move or an upgrade stay below, at most 6 to 8 bits alone and 11 for two at once; one with
 /// something that only attackers need does not.
-const HALF_RISK_BITS: f32 = 14.0;
+const HALF_RISK_BITS: f32 = 13.2;
 
 /// Days in which the weight of signals that raised nothing halves: someone who goes slowly is seen, and two releases a month
 /// apart have nothing to do with each other.
@@ -32,7 +32,7 @@ const MAX_EXTRA_BITS: f32 = 60.0;
 
 /// Most that what ordinary changes bring many of (new actions, resources, services) adds up to: a new tool or a release brings ten as
 /// easily as three.
-const MAX_HARMLESS_BITS: f32 = 3.0;
+const MAX_HARMLESS_BITS: f32 = 4.0;
 
 /// Bits by which an incident must grow before it is reported again: a thousandfold.
 const UPDATE_BITS: f32 = 10.0;
