@@ -39,6 +39,9 @@ const MOST_BY_AGE: f32 = 0.8;
 const ROAMING_BITS: f32 = 1.5;
 const SETTLED_BITS: f32 = 4.5;
 
+/// Weight up to which a sensitive action is one that releases and people bring all the time: it adds up to a limit.
+const LOOKING_BITS: f32 = 1.5;
+
 /// What is left of a sensitive action's weight for an identity that does something new every day.
 const RESTLESS_SHARE: f32 = 0.4;
 
@@ -183,13 +186,15 @@ fn new_action(rule: &Rule, subject: Subject<'_>) -> Option<Match> {
     // Who does new things all the time does sensitive ones, too.
     let settled = (sighting.action_bits().unwrap_or_default() / max_bits).clamp(0.0, 1.0);
     let sensitive = known.map_or(0.0, |known| sensitive_bits(known, settled, event, behaviour));
+    let looking = sensitive.min(LOOKING_BITS);
+    let looking = if sensitive > looking { 0.0 } else { looking };
     let denied = if event.outcome == Outcome::Denied { *denied_bits } else { 0.0 };
     let peak = bits.min(*max_bits);
     let named = level.filter(|level| *level >= Level::Medium);
     (is_meant && peak + sensitive + denied >= *min_bits).then(|| Match {
         peak,
-        extra: (sensitive + denied) * maturity(subject),
-        harmless: each_bits * maturity(subject),
+        extra: (sensitive - looking + denied) * maturity(subject),
+        harmless: (each_bits + looking) * maturity(subject),
         reason: explain::action_reason(event, named, sighting.is_new(Dimension::Service)),
         expected: explain::usual(&[Dimension::Action], event, behaviour),
         observed: explain::values(&[Dimension::Action], event),
@@ -369,7 +374,9 @@ fn human_use(rule: &Rule, subject: Subject<'_>) -> Option<Match> {
 fn displaced(workloads: &[String], bits: f32, subject: Subject<'_>) -> Option<Match> {
     let Subject { event, sighting, behaviour, .. } = settled(subject)?;
     let workload = event.workload.as_deref()?;
-    let is_bound = workloads.iter().any(|prefix| workload.starts_with(prefix.as_str()));
+    // A session that a person named is not the workload's own, whatever its role says.
+    let is_own = !event.interactive.contains(Interactive::NAMED);
+    let is_bound = is_own && workloads.iter().any(|prefix| workload.starts_with(prefix.as_str()));
     let is_own = event.origin.listed.as_ref().is_some_and(|listed| listed.class == NetworkClass::Own);
     let is_elsewhere = event.origin.ip.as_deref().and_then(Place::of) == Some(Place::Elsewhere);
     let is_outside = !is_own && (is_elsewhere || sharing::is_off_its_machine(subject));

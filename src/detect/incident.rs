@@ -34,7 +34,7 @@ const MAX_EXTRA_BITS: f32 = 60.0;
 
 /// Most that what ordinary changes bring many of (new actions, resources, services) adds up to: a new tool or a release brings ten as
 /// easily as three.
-const MAX_HARMLESS_BITS: f32 = 3.0;
+const MAX_HARMLESS_BITS: f32 = 4.0;
 
 /// Bits by which an incident must grow before it is reported again: a thousandfold.
 const UPDATE_BITS: f32 = 10.0;
