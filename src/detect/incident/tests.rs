@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 use super::*;
 use crate::config::Detection;
 use crate::detect::finding::EventEvidence;
+use crate::detect::finding::Subject;
 use crate::detect::{Detector, Detectors};
 
 /// A detector whose signals add up, and say the same only where they saw the same.
