@@ -51,7 +51,8 @@ fn of(id: &Term, state: &IdentityState) -> [usize; PARTS.len()] {
         list(state.behaviour.terms.room() * size_of::<TermEntry>()),
         usize::from(state.recent.len()) * KEY_BYTES,
         state.incident.as_deref().map_or(0, incident),
-        list(state.behaviour.volume.rhythm.hours.as_bytes().len()) + list(state.scopes.len() * size_of::<Term>()),
+        list(state.behaviour.volume.rhythm.hours.as_bytes().len())
+            + list(state.scopes.len() * size_of::<Term>()),
     ]
 }
 

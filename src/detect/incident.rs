@@ -1,7 +1,7 @@
 //! Incidents: the signals of one identity, grouped in time, weighed, and reported as they grow.
 
-#[cfg(test)]
-mod tests;
+mod alike;
+mod opened;
 
 use thin_vec::ThinVec;
 use xxhash_rust::xxh3::xxh3_128;
@@ -9,14 +9,17 @@ use xxhash_rust::xxh3::xxh3_128;
 use crate::baseline::Dimension;
 use crate::config;
 use crate::identity::declared::Criticality;
-use crate::term::{Term, stable_hash};
+use crate::term::Term;
 use crate::time::{DAY_MS, EventTime, HOUR_MS, ProcessingTime};
 
 use super::bound;
-use super::chain::{Links, MAX_OPENED, Opened};
-use super::detector::{Axis, Rule};
+use super::chain::Opened;
+use super::detector::Axis;
 use super::finding::{IncidentReport, MAX_REPORTED_SIGNALS, Severity, Signal, Stage, Subject};
 use super::kept::KeptSignal;
+
+pub use alike::fingerprint;
+use alike::{LASTING, is_lasting};
 
 /// Bits that make a risk of 50: a release, a move or an upgrade stay below, at most 6 to 8 bits alone and 11 for two at once; one with
 /// something that only attackers need does not.
@@ -56,9 +59,6 @@ const MAX_DOUBLINGS: u8 = 4;
 
 /// Reports that a reminder brings: itself, and the close after it.
 const REPORTS_OF_A_REMINDER: u32 = 2;
-
-/// Mark of the fingerprints of facts that last.
-const LASTING: u64 = 1;
 
 /// Bounds kept for an acceptance: one for each doubling of a burst or pause, and some places of people.
 const MAX_BOUNDS: usize = 64;
@@ -322,33 +322,6 @@ impl Incident {
         if is_grave { 100 } else { self.risk() }
     }
 
-    /// Remembers a credential that it gave out; says whether another had to go for it, or there was no room.
-    ///
-    /// Of an open incident, a way on to another identity is reported at once where the call raised a signal: whoever looks into it must
-    /// know where to look next. Credentials whose call raised none make room for others.
-    pub fn note_opened(&mut self, opened: Opened) -> bool {
-        if self.opened.iter().any(|known| known.credential == opened.credential) {
-            return false;
-        }
-        let leads_on = |known: &Opened| known.is_signal && known.target == opened.target;
-        if opened.is_signal && self.is_open() && !self.opened.iter().any(leads_on) {
-            self.reported_bits = self.reported_bits.min(self.bits - UPDATE_BITS);
-        }
-        let is_full = self.opened.len() >= MAX_OPENED;
-        if is_full {
-            let Some(quiet) = self.opened.iter().position(|known| !known.is_signal) else { return true };
-            self.opened.remove(quiet);
-        }
-        self.opened.push(opened);
-        is_full
-    }
-
-    /// The credentials that join it with others.
-    #[must_use]
-    pub fn links(&self) -> Links {
-        Links::new(&self.opened, self.signals.iter().filter_map(KeptSignal::credential))
-    }
-
     /// Remembers what was new, to hold it out of the baseline should the incident open. Where there is too much, the oldest goes.
     pub fn hold(&mut self, dimension: Dimension, term: Term, time: EventTime) {
         if self.held.iter().any(|(of, known, _)| *of == dimension && *known == term) {
@@ -513,23 +486,5 @@ impl Incident {
     }
 }
 
-/// What makes two signals say the same: the detector and what it saw, but for facts and volumes only the detector.
-#[must_use]
-pub fn fingerprint(signal: &Signal) -> u64 {
-    let detector = &signal.detector;
-    let hash = match detector.rule {
-        Rule::Burst { .. }
-        | Rule::HumanUse { .. }
-        | Rule::SharedCredential { .. }
-        | Rule::Dormancy { .. }
-        | Rule::Retired { .. }
-        | Rule::OffHours { .. } => stable_hash(&detector.id),
-        _ => stable_hash(&format!("{}\0{}", detector.id, signal.observed)),
-    };
-    if is_lasting(&detector.rule) { hash | LASTING } else { hash & !LASTING }
-}
-
-/// Whether a rule states a fact that each further event states again for as long as it holds.
-const fn is_lasting(rule: &Rule) -> bool {
-    matches!(rule, Rule::Retired { .. } | Rule::HumanUse { .. } | Rule::DisplacedCredential { .. })
-}
+#[cfg(test)]
+mod tests;
