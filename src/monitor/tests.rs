@@ -2,6 +2,7 @@
 
 mod habits;
 mod lasting;
+mod probes;
 
 use super::fixture::{activity, covered, empty_monitor};
 use super::*;
@@ -239,7 +240,7 @@ fn an_unused_identity_is_found_once_and_closed_when_used_again() {
     assert_eq!(found.len(), 1, "{found:#?}");
     assert_eq!(
         published(&effects).last().map(|record| (record.status, record.unused_days)),
-        Some((UseStatus::Unused, Some(90)))
+        Some((UseStatus::Unused, Some(91)))
     );
     let uid = found[0].uid.clone();
     effects.clear();

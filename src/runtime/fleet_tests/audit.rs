@@ -30,7 +30,7 @@ pub struct Audit<'f> {
     gaps_named: BTreeMap<GapCause, usize>,
     behind: BTreeSet<usize>,
     closed: [usize; 2],
-    faults: Vec<String>,
+    pub faults: Vec<String>,
 }
 
 /// What must be said of an identity.
@@ -100,7 +100,8 @@ fn expected(identity: &Identity, now: i64) -> Expected {
     match now - idle_since {
         _ if is_near => Expected::Open,
         idle if idle < window => Expected::Status(UseStatus::Unknown),
-        idle if idle < window + EDGE_MS => Expected::Open,
+        // Over a weekend nobody tells how far a source with office hours has come.
+        idle if idle < window + if is_office { 4 * DAY_MS } else { EDGE_MS } => Expected::Open,
         _ if last.is_some() => Expected::Status(UseStatus::Unused),
         _ => Expected::Status(UseStatus::NeverSeen),
     }
@@ -168,18 +169,22 @@ impl<'f> Audit<'f> {
         let window = identity.window_ms(now);
         let last = since_start(facts.last_seen);
         let since = last.or(identity.declared.map(|word| word.created)).unwrap();
+        // Of what happened lately the record may be on its way; of a use in a whole window after the last one it must be waited for.
         let is_use = |used: &&Use| {
-            (since + 1..since + window).contains(&used.at)
-                || (now - window + 1..=now - DELIVERY_MS).contains(&used.at)
+            used.at > since.max(now - window) && (used.at < since + window || used.at <= now - DELIVERY_MS)
         };
         if let Some(used) = identity.uses.iter().find(is_use) {
             let what = format!("called unused, but used on day {:.3}", used.at as f64 / DAY_MS as f64);
             self.fault(&what, now, facts);
         }
+        let until = since_start(facts.coverage.until).unwrap();
+        let unused_since = until - i64::from(facts.unused_days.unwrap()) * DAY_MS;
+        if identity.uses.iter().any(|used| (unused_since + 1..=now - DELIVERY_MS).contains(&used.at)) {
+            self.fault("more days without use than there were", now, facts);
+        }
         if now - since < window || !facts.coverage.gaps.is_empty() {
             self.fault("called unused without proof", now, facts);
         }
-        let until = since_start(facts.coverage.until).unwrap();
         let sources = sources_of(identity, now);
         let gaps = GAPS.iter().filter(|gap| gap.is_open(now) && gap.concerns(&sources));
         let is_inside =
@@ -247,7 +252,7 @@ impl<'f> Audit<'f> {
         }
         if let Expected::Behind(gap) = expected {
             self.behind(index, gap, facts, now);
-        } else if self.behind.remove(&index) {
+        } else if self.behind.remove(&index) && !WITHHELD.is_open(now) {
             self.came_late(index, facts, now);
         }
     }

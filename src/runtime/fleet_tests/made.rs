@@ -144,6 +144,10 @@ impl Identity {
 
 impl Fleet {
     pub fn new(seed: u64) -> Self {
+        Self::with_backlog(seed, 50 * MINUTE_MS)
+    }
+
+    pub fn with_backlog(seed: u64, backlog_ms: i64) -> Self {
         let mut dice = Dice(seed);
         let mut identities = Vec::new();
         (0..SOURCES.len()).for_each(|source| identities.extend(pulses(source, &mut dice)));
@@ -156,7 +160,7 @@ impl Fleet {
             identity.uses.iter_mut().for_each(|used| used.at -= used.at % SECOND_MS);
             identity.uses.sort_by_key(|used| used.at);
             identity.uses.dedup_by_key(|used| used.at);
-            send(identity, &mut dice, &mut messages);
+            send(identity, backlog_ms, &mut dice, &mut messages);
         }
         let damaged = Message { received: UNREADABLE.to, partition: 0, value: DAMAGED.to_vec() };
         messages.push(damaged);
@@ -267,7 +271,7 @@ fn word(born: i64, dice: &mut Dice) -> Word {
 }
 
 /// Sends the records of an identity on their way: late by minutes to hours, some of them twice, some never.
-fn send(identity: &mut Identity, dice: &mut Dice, messages: &mut Vec<Message>) {
+fn send(identity: &mut Identity, backlog_ms: i64, dice: &mut Dice, messages: &mut Vec<Message>) {
     let Identity { role, uses, .. } = identity;
     let is_beside = role.starts_with("beside");
     for used in uses.iter_mut() {
@@ -280,7 +284,7 @@ fn send(identity: &mut Identity, dice: &mut Dice, messages: &mut Vec<Message>) {
         }
         let source = &SOURCES[used.source];
         let first = late_by_hours.unwrap_or_else(|| source.received(used.at, dice));
-        let first = if within(WITHHELD) { 64 * DAY_MS + dice.below(50 * MINUTE_MS) } else { first };
+        let first = if within(WITHHELD) { 64 * DAY_MS + dice.below(backlog_ms) } else { first };
         let is_of_loser = is_beside && within(LOST);
         for copy in 0..if is_of_loser { 1 } else { 1 + i64::from(dice.chance(5)) } {
             let received = first + copy * dice.between(MINUTE_MS, 10 * DAY_MS);
