@@ -86,11 +86,3 @@ fn a_fleet_with_restarts_is_known_as_one_without() {
     assert_eq!(shown, shown_without);
     assert_eq!(published, published_without);
 }
-
-#[test]
-fn experiment_backlog() {
-    let fleet = Fleet::with_backlog(1, 5 * HOUR_MS);
-    let mut audit = Audit::new(&fleet);
-    lived(&fleet, Some(&mut audit));
-    println!("BACKLOG {:#?}", audit.faults);
-}

@@ -19,7 +19,7 @@ const EDGE_MS: i64 = 32 * HOUR_MS;
 /// A source with office hours is known after so many weeks.
 const OFFICE_KNOWN_MS: i64 = 40 * DAY_MS;
 
-pub struct Audit<'f> {
+pub(super) struct Audit<'f> {
     fleet: &'f Fleet,
     by_id: HashMap<String, usize>,
     last: HashMap<usize, LastSeen>,
@@ -30,7 +30,7 @@ pub struct Audit<'f> {
     gaps_named: BTreeMap<GapCause, usize>,
     behind: BTreeSet<usize>,
     closed: [usize; 2],
-    pub faults: Vec<String>,
+    faults: Vec<String>,
 }
 
 /// What must be said of an identity.
@@ -108,7 +108,7 @@ fn expected(identity: &Identity, now: i64) -> Expected {
 }
 
 impl<'f> Audit<'f> {
-    pub fn new(fleet: &'f Fleet) -> Self {
+    pub(super) fn new(fleet: &'f Fleet) -> Self {
         Self {
             fleet,
             by_id: fleet
@@ -143,7 +143,7 @@ impl<'f> Audit<'f> {
     }
 
     /// Looks at a record as it is published: last uses are true and never go back, and what is called unused is.
-    pub fn published(&mut self, facts: &LastSeen) {
+    pub(super) fn published(&mut self, facts: &LastSeen) {
         let now = facts.updated_at.millis() - START_MS;
         let index = self.by_id[&facts.identity_id];
         let identity = &self.fleet.identities[index];
@@ -195,7 +195,7 @@ impl<'f> Audit<'f> {
     }
 
     /// Compares all identities with the truth.
-    pub fn compare(&mut self, world: &World, now: i64) {
+    pub(super) fn compare(&mut self, world: &World, now: i64) {
         let is_held = (LOST.from..LOST.to + HOUR_MS).contains(&now);
         for (index, identity) in self.fleet.identities.iter().enumerate() {
             let Some(facts) = world.shown(&identity.id()) else {
@@ -285,7 +285,7 @@ impl<'f> Audit<'f> {
         self.closed[usize::from(is_used)] += 1;
     }
 
-    pub fn figures(&self) -> String {
+    pub(super) fn figures(&self) -> String {
         let Fleet { identities, messages } = self.fleet;
         format!(
             "{} identities, {} messages over {DAYS} days; {} comparisons of all times of an identity, of statuses {:?}; {} claims of unused for {} identities; \
@@ -303,7 +303,7 @@ impl<'f> Audit<'f> {
     }
 
     /// Everything was true, and everything was there.
-    pub fn hold(&self) {
+    pub(super) fn hold(&self) {
         assert!(
             self.faults.is_empty(),
             "{} faults: {:#?}",

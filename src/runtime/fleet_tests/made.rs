@@ -6,75 +6,77 @@ use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS, ProcessingTime, SECOND_MS};
 use super::sources::{self, SOURCES, Source};
 
 /// Monday 2024-01-01, midnight UTC.
-pub const START_MS: i64 = 1_704_067_200_000;
+pub(super) const START_MS: i64 = 1_704_067_200_000;
 /// Days of the fleet.
-pub const DAYS: i64 = 120;
+pub(super) const DAYS: i64 = 120;
 /// Partitions of the input topic.
-pub const INPUTS: i32 = 4;
+pub(super) const INPUTS: i32 = 4;
 /// `unused.after_days`.
 const DEFAULT_WINDOW_DAYS: i64 = 90;
 
 /// One use as it happened. Times are milliseconds after the start.
 #[derive(Clone, Debug)]
-pub struct Use {
-    pub at: i64,
-    pub is_denied: bool,
-    pub source: usize,
+pub(super) struct Use {
+    pub(super) at: i64,
+    pub(super) is_denied: bool,
+    pub(super) source: usize,
     /// When its record can first be read; `None` where it never can.
-    pub known_at: Option<i64>,
+    pub(super) known_at: Option<i64>,
 }
 
 /// One identity, with all that it ever did, and what its owner says of it.
 #[derive(Clone, Debug, Default)]
-pub struct Identity {
-    pub role: String,
-    pub account: &'static str,
-    pub sources: Vec<usize>,
-    pub uses: Vec<Use>,
-    pub declared: Option<Word>,
+pub(super) struct Identity {
+    pub(super) role: String,
+    pub(super) account: &'static str,
+    pub(super) sources: Vec<usize>,
+    pub(super) uses: Vec<Use>,
+    pub(super) declared: Option<Word>,
 }
 
 /// What the inventory says, and when it arrives.
 #[derive(Clone, Copy, Debug)]
-pub struct Word {
-    pub arrives: i64,
-    pub created: i64,
-    pub window_days: i64,
-    pub is_retired: bool,
+pub(super) struct Word {
+    pub(super) arrives: i64,
+    pub(super) created: i64,
+    pub(super) window_days: i64,
+    pub(super) is_retired: bool,
 }
 
 /// A message as the input topic holds it.
-pub struct Message {
-    pub received: i64,
-    pub partition: i32,
-    pub value: Vec<u8>,
+pub(super) struct Message {
+    pub(super) received: i64,
+    pub(super) partition: i32,
+    pub(super) value: Vec<u8>,
 }
 
 /// A time of which records are missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gap {
+pub(super) struct Gap {
     /// Only of this source; of all where `None`.
-    pub source: Option<usize>,
-    pub from: i64,
-    pub to: i64,
-    pub cause: GapCause,
+    pub(super) source: Option<usize>,
+    pub(super) from: i64,
+    pub(super) to: i64,
+    pub(super) cause: GapCause,
     /// When what was missing is there.
-    pub closes: Option<i64>,
+    pub(super) closes: Option<i64>,
 }
 
 /// The records of `eu-west-1` of the second account are withheld, and delivered twenty days later.
-pub const WITHHELD: Gap = Gap {
+pub(super) const WITHHELD: Gap = Gap {
     source: Some(2),
     from: 40 * DAY_MS,
     to: 44 * DAY_MS,
     cause: GapCause::Silence,
     closes: Some(64 * DAY_MS + HOUR_MS),
 };
+/// How long it takes to deliver them.
+const BACKLOG_MS: i64 = 50 * MINUTE_MS;
 /// Those of `eu-central-1` never arrive.
-pub const MISSING: Gap =
+pub(super) const MISSING: Gap =
     Gap { source: Some(4), from: 50 * DAY_MS, to: 53 * DAY_MS, cause: GapCause::Silence, closes: None };
 /// What one input partition received is gone before it is read.
-pub const LOST: Gap = Gap {
+pub(super) const LOST: Gap = Gap {
     source: None,
     from: 22 * DAY_MS,
     to: 22 * DAY_MS + 18 * HOUR_MS,
@@ -82,9 +84,9 @@ pub const LOST: Gap = Gap {
     closes: None,
 };
 /// The partition that loses it.
-pub const LOSER: i32 = 2;
+pub(super) const LOSER: i32 = 2;
 /// What a payload holds that cannot be read. It is received at the end.
-pub const UNREADABLE: Gap = Gap {
+pub(super) const UNREADABLE: Gap = Gap {
     source: None,
     from: 27 * DAY_MS - 6 * HOUR_MS,
     to: 27 * DAY_MS,
@@ -92,62 +94,58 @@ pub const UNREADABLE: Gap = Gap {
     closes: None,
 };
 /// All of them.
-pub const GAPS: [Gap; 4] = [WITHHELD, MISSING, LOST, UNREADABLE];
+pub(super) const GAPS: [Gap; 4] = [WITHHELD, MISSING, LOST, UNREADABLE];
 
 /// Numbers that look random, the same for one seed.
-pub struct Dice(pub u64);
+pub(super) struct Dice(pub u64);
 
 impl Dice {
-    pub fn below(&mut self, n: i64) -> i64 {
+    pub(super) fn below(&mut self, n: i64) -> i64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         ((mixed ^ (mixed >> 31)) >> 1) as i64 % n.max(1)
     }
 
-    pub fn between(&mut self, low: i64, high: i64) -> i64 {
+    pub(super) fn between(&mut self, low: i64, high: i64) -> i64 {
         low + self.below(high - low)
     }
 
-    pub fn chance(&mut self, percent: i64) -> bool {
+    pub(super) fn chance(&mut self, percent: i64) -> bool {
         self.below(100) < percent
     }
 
-    pub fn pick<T: Copy>(&mut self, items: &[T]) -> T {
+    pub(super) fn pick<T: Copy>(&mut self, items: &[T]) -> T {
         items[self.below(items.len() as i64) as usize]
     }
 }
 
 /// The fleet.
-pub struct Fleet {
-    pub identities: Vec<Identity>,
+pub(super) struct Fleet {
+    pub(super) identities: Vec<Identity>,
     /// In the order of their reception.
-    pub messages: Vec<Message>,
+    pub(super) messages: Vec<Message>,
 }
 
 impl Identity {
-    pub fn id(&self) -> String {
+    pub(super) fn id(&self) -> String {
         format!("arn:aws:iam::{}:role/{}", self.account, self.role)
     }
 
     /// The window in force at a time.
-    pub fn window_ms(&self, now: i64) -> i64 {
+    pub(super) fn window_ms(&self, now: i64) -> i64 {
         let own = self.declared.filter(|word| word.arrives <= now).map(|word| word.window_days);
         own.unwrap_or(DEFAULT_WINDOW_DAYS) * DAY_MS
     }
 
     /// The uses whose records were read by then.
-    pub fn known(&self, now: i64) -> impl Iterator<Item = &Use> {
+    pub(super) fn known(&self, now: i64) -> impl Iterator<Item = &Use> {
         self.uses.iter().filter(move |used| used.known_at.is_some_and(|at| at < now))
     }
 }
 
 impl Fleet {
-    pub fn new(seed: u64) -> Self {
-        Self::with_backlog(seed, 50 * MINUTE_MS)
-    }
-
-    pub fn with_backlog(seed: u64, backlog_ms: i64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         let mut dice = Dice(seed);
         let mut identities = Vec::new();
         (0..SOURCES.len()).for_each(|source| identities.extend(pulses(source, &mut dice)));
@@ -160,7 +158,7 @@ impl Fleet {
             identity.uses.iter_mut().for_each(|used| used.at -= used.at % SECOND_MS);
             identity.uses.sort_by_key(|used| used.at);
             identity.uses.dedup_by_key(|used| used.at);
-            send(identity, backlog_ms, &mut dice, &mut messages);
+            send(identity, &mut dice, &mut messages);
         }
         let damaged = Message { received: UNREADABLE.to, partition: 0, value: DAMAGED.to_vec() };
         messages.push(damaged);
@@ -271,7 +269,7 @@ fn word(born: i64, dice: &mut Dice) -> Word {
 }
 
 /// Sends the records of an identity on their way: late by minutes to hours, some of them twice, some never.
-fn send(identity: &mut Identity, backlog_ms: i64, dice: &mut Dice, messages: &mut Vec<Message>) {
+fn send(identity: &mut Identity, dice: &mut Dice, messages: &mut Vec<Message>) {
     let Identity { role, uses, .. } = identity;
     let is_beside = role.starts_with("beside");
     for used in uses.iter_mut() {
@@ -284,7 +282,7 @@ fn send(identity: &mut Identity, backlog_ms: i64, dice: &mut Dice, messages: &mu
         }
         let source = &SOURCES[used.source];
         let first = late_by_hours.unwrap_or_else(|| source.received(used.at, dice));
-        let first = if within(WITHHELD) { 64 * DAY_MS + dice.below(backlog_ms) } else { first };
+        let first = if within(WITHHELD) { 64 * DAY_MS + dice.below(BACKLOG_MS) } else { first };
         let is_of_loser = is_beside && within(LOST);
         for copy in 0..if is_of_loser { 1 } else { 1 + i64::from(dice.chance(5)) } {
             let received = first + copy * dice.between(MINUTE_MS, 10 * DAY_MS);

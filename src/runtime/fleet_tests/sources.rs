@@ -5,15 +5,15 @@ use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS};
 use super::made::{DAYS, Dice};
 
 /// A log source.
-pub struct Source {
-    pub account: &'static str,
-    pub region: &'static str,
-    pub pace: Pace,
+pub(super) struct Source {
+    pub(super) account: &'static str,
+    pub(super) region: &'static str,
+    pub(super) pace: Pace,
 }
 
 /// When a source has something to report, and how that is delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pace {
+pub(super) enum Pace {
     /// All the time, delivered within minutes or hours.
     Continuous,
     /// All the time, delivered once an hour.
@@ -28,7 +28,7 @@ const ONE: &str = "111122223333";
 const TWO: &str = "444455556666";
 
 /// All of them.
-pub const SOURCES: [Source; 6] = [
+pub(super) const SOURCES: [Source; 6] = [
     Source { account: ONE, region: "eu-west-1", pace: Pace::Continuous },
     Source { account: ONE, region: "us-east-1", pace: Pace::Hourly },
     Source { account: TWO, region: "eu-west-1", pace: Pace::Continuous },
@@ -38,18 +38,14 @@ pub const SOURCES: [Source; 6] = [
 ];
 
 impl Source {
-    pub fn name(&self) -> String {
-        format!("aws:{}:{}", self.account, self.region)
-    }
-
     /// The first source of the same account.
-    pub fn sibling(&self) -> Option<usize> {
+    pub(super) fn sibling(&self) -> Option<usize> {
         let first = SOURCES.iter().position(|other| other.account == self.account);
         first.filter(|first| SOURCES[*first].region != self.region)
     }
 
     /// Whether anything happens there at a time.
-    pub fn reports_at(&self, at: i64) -> bool {
+    pub(super) fn reports_at(&self, at: i64) -> bool {
         let hour = at / HOUR_MS % 24;
         match self.pace {
             Pace::Continuous | Pace::Hourly => true,
@@ -59,7 +55,7 @@ impl Source {
     }
 
     /// The first time from `at` on at which something happens there.
-    pub fn next(&self, at: i64) -> Option<i64> {
+    pub(super) fn next(&self, at: i64) -> Option<i64> {
         (0..7 * 24)
             .map(|hours| at + hours * HOUR_MS)
             .find(|at| self.reports_at(*at))
@@ -67,7 +63,7 @@ impl Source {
     }
 
     /// When the record of a use is received.
-    pub fn received(&self, at: i64, dice: &mut Dice) -> i64 {
+    pub(super) fn received(&self, at: i64, dice: &mut Dice) -> i64 {
         match self.pace {
             Pace::Hourly => (at / HOUR_MS + 1) * HOUR_MS + dice.below(5 * MINUTE_MS),
             Pace::Daily => at + dice.between(MINUTE_MS, 20 * MINUTE_MS),

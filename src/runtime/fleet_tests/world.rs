@@ -20,14 +20,14 @@ use crate::wire::{frame, snapshot};
 /// Partitions of identities.
 const MONITORS: usize = 3;
 
-pub struct World {
+pub(super) struct World {
     ingest: IngestProcessor,
     out: Outbox,
     monitors: Vec<Monitor>,
     changelogs: Vec<BTreeMap<Vec<u8>, Vec<u8>>>,
     sent: usize,
-    pub effects: Vec<Effect>,
-    pub restarts: usize,
+    pub(super) effects: Vec<Effect>,
+    pub(super) restarts: usize,
 }
 
 fn config() -> Config {
@@ -55,7 +55,7 @@ fn at(ms: i64) -> ProcessingTime {
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             ingest: new_ingest(),
             out: Outbox::new(),
@@ -68,7 +68,7 @@ impl World {
     }
 
     /// Lets an hour pass that ends at `now`: reads what was received in it, then tells all how far the inputs are read.
-    pub fn hour(&mut self, fleet: &Fleet, now: i64) {
+    pub(super) fn hour(&mut self, fleet: &Fleet, now: i64) {
         while let Some(message) = fleet.messages.get(self.sent).filter(|message| message.received < now) {
             self.read(0, message.partition, (message.received, None), &message.value);
             self.sent += 1;
@@ -140,7 +140,7 @@ impl World {
     }
 
     /// All processes end, and others go on from what was committed.
-    pub fn restart(&mut self) {
+    pub(super) fn restart(&mut self) {
         self.restarts += 1;
         self.ingest = new_ingest();
         for (number, monitor) in self.monitors.iter_mut().enumerate() {
@@ -158,17 +158,17 @@ impl World {
         }
     }
 
-    pub fn shown(&self, id: &str) -> Option<LastSeen> {
+    pub(super) fn shown(&self, id: &str) -> Option<LastSeen> {
         Some(self.monitors[partition_of(id, MONITORS)].view().identity(id)?.0)
     }
 
-    pub fn all_shown(&self) -> Vec<LastSeen> {
+    pub(super) fn all_shown(&self) -> Vec<LastSeen> {
         let views = self.monitors.iter().map(Monitor::view);
         views.flat_map(|view| view.identities(&Filter::default(), None, usize::MAX)).collect()
     }
 
     /// Publishes all that is known.
-    pub fn flush(&mut self, now: i64) {
+    pub(super) fn flush(&mut self, now: i64) {
         for monitor in &mut self.monitors {
             monitor.flush(at(now), &mut self.effects);
         }
