@@ -3,6 +3,7 @@
 pub mod bound;
 pub mod budget;
 pub mod builtin;
+pub mod chain;
 pub mod detector;
 pub mod exception;
 pub mod explain;
@@ -11,6 +12,7 @@ pub mod finding;
 pub mod form;
 pub mod heartbeat;
 pub mod incident;
+pub mod kept;
 pub mod message;
 mod posture;
 pub mod problem;

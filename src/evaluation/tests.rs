@@ -60,6 +60,7 @@ fn report(uid: &str, identity: &str, stage: Stage, (place, minutes): (i64, i64))
         detector: detector(false),
         bits: 10.0,
         peak: 10.0,
+        harmless: 0.0,
         reason: String::new(),
         expected: String::new(),
         observed: String::new(),
@@ -71,6 +72,7 @@ fn report(uid: &str, identity: &str, stage: Stage, (place, minutes): (i64, i64))
         uid: uid.into(),
         stage,
         sequence: 1,
+        opened: Vec::new(),
         settlement: None,
         subject: Subject { identity_id: identity.into(), ..Subject::default() },
         found_at: ProcessingTime::from_millis(at(minutes).millis()),
@@ -206,6 +208,7 @@ fn activity(
         resource: None,
         outcome: crate::activity::Outcome::Success,
         error_code: None,
+        bytes_out: None,
         origin: Origin::default(),
         client: Some(Client { family: client.into(), version: None }),
         region: None,
@@ -213,12 +216,14 @@ fn activity(
         session: None,
         workload: None,
         caller: None,
+        issued: None,
         interactive: crate::activity::Interactive::default(),
         via_service: None,
         event_id: None,
         shared_event_id: None,
         scope: "aws".into(),
         provenance: crate::activity::Provenance::default(),
+        is_past: false,
     };
     Activity { identity, event }
 }

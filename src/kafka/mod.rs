@@ -1,13 +1,14 @@
 //! Kafka: the real log behind the stages, its topics, and the embedded broker of the demo.
 
+pub mod backfill;
 pub mod client;
 mod context;
 pub mod embedded;
 mod failure;
-pub mod feedback;
 mod lag;
 mod log;
 mod losses;
+mod publish;
 pub mod repartition;
 mod restore;
 pub mod topics;
@@ -15,3 +16,4 @@ mod transaction;
 
 pub(crate) use failure::words;
 pub use log::{KafkaLog, Worker};
+pub use publish::{feedback, publish};

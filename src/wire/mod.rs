@@ -1,8 +1,10 @@
 //! Public records and binary codecs: what leaves the monitor, what its neighbours write, and what it stores.
 
 pub mod alert;
+pub mod backfill;
 pub mod dead_letter;
 pub mod declared;
+pub mod digest;
 pub mod feedback;
 pub mod frame;
 pub mod last_seen;

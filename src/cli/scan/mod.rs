@@ -1,9 +1,10 @@
 //! `scan`: the same core as with Kafka, over files, driven by the time of the events.
 
+mod chains;
 mod incidents;
 pub(super) mod logs;
 mod outputs;
-mod progress;
+pub(super) mod progress;
 pub(super) mod report;
 pub(super) mod session;
 pub(super) mod text;

@@ -155,6 +155,7 @@ fn activity<'a>(act: Act<'a>, line: Line<'a>, context: &Context<'a>) -> Normaliz
         resource: act.resource.map(|resource| cut(resource, MAX_RESOURCE)),
         outcome: act.outcome,
         error_code: act.error_code.map(Text::from),
+        bytes_out: None,
         origin: act.origin,
         client: None,
         region: None,
@@ -162,12 +163,14 @@ fn activity<'a>(act: Act<'a>, line: Line<'a>, context: &Context<'a>) -> Normaliz
         session: None,
         workload: act.workload.map(|workload| cut(workload, MAX_RESOURCE)),
         caller,
+        issued: None,
         interactive: act.interactive,
         via_service: None,
         event_id: line.event_id,
         shared_event_id: None,
         scope: format!("linux:{}", line.host).into(),
         provenance: context.provenance.clone(),
+        is_past: false,
     };
     Normalized::Activity(Principal::Linux(principal), Box::new(event))
 }

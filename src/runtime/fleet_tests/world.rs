@@ -10,7 +10,7 @@ use crate::detect::Detectors;
 use crate::monitor::{Effect, Filter, Monitor};
 use crate::runtime::in_force::InForce;
 use crate::runtime::ingest::IngestProcessor;
-use crate::runtime::log::{Loss, LossReason, Message, Output, Source};
+use crate::runtime::log::{Loss, LossReason, Message, Output, Passage, Source};
 use crate::runtime::observer::Unobserved;
 use crate::runtime::processor::{Outbox, Processor as _};
 use crate::term::{Interner, partition_of};
@@ -112,6 +112,7 @@ impl World {
             timestamp: at(received),
             key,
             value: Some(value),
+            passage: Passage::Live,
         };
         self.ingest.process(&message, &mut self.out).unwrap();
     }
