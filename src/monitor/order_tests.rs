@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::term::Interner;
+use crate::time::DAY_MS;
 use crate::wire::{LastSeenRecord, snapshot};
 use traffic::{END_MS, Shuffle, Traffic};
 

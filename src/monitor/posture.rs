@@ -5,9 +5,13 @@ use crate::baseline::CoverageMap;
 use crate::baseline::last_seen::{Coverage, UseStatus};
 use crate::identity::declared::DeclaredStatus;
 use crate::identity::names;
-use crate::time::{DAY_MS, EventTime, ProcessingTime};
+use crate::time::{DAY_MS, EventTime, HOUR_MS, ProcessingTime};
 
 use super::identity::IdentityState;
+
+/// How late records may be while others of their source are there already: as long as silence is always allowed. What happened at the end of
+/// a window may be on its way for so long.
+const DELIVERY_MS: i64 = 6 * HOUR_MS;
 
 /// A judgement with its grounds.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,21 +66,25 @@ pub fn judge(
     window_ms: i64,
 ) -> Judgement {
     let end = EventTime::from_millis(now.millis());
-    let proof = match state.usage.last_seen {
-        Some(_) => coverage.over(state.scopes.iter().map(crate::term::Term::as_str), end, window_ms),
-        None => declared_coverage(identity_id, coverage, end, window_ms),
+    let over = |span_ms| match state.usage.last_seen {
+        Some(_) => coverage.over(state.scopes.iter().map(crate::term::Term::as_str), end, span_ms),
+        None => declared_coverage(identity_id, coverage, end, span_ms),
     };
+    let proof = over(window_ms);
     if is_in_use(state, now, window_ms) {
         return Judgement { status: UseStatus::Active, unused_days: None, coverage: proof };
     }
     let idle_since = state.usage.last_seen.or_else(|| state.declared.as_ref().and_then(|d| d.created_at));
-    let idle_ms = idle_since.zip(proof.until).map(|(since, until)| until.min(end).millis_since(since));
+    let idle = idle_since.zip(proof.until.map(|until| until.min(end)));
     let is_proven = proof.gaps.is_empty() && !state.has_more_scopes;
-    match idle_ms {
-        Some(idle_ms) if is_proven && idle_ms >= window_ms => {
+    match idle {
+        Some((since, until)) if is_proven && until.millis_since(since) >= window_ms + DELIVERY_MS => {
             let status =
                 if state.usage.last_seen.is_some() { UseStatus::Unused } else { UseStatus::NeverSeen };
-            Judgement { status, unused_days: Some((idle_ms / DAY_MS) as u32), coverage: proof }
+            // Before its window there may be a gap: of the time before that nothing is proven.
+            let gap = over(end.millis_since(since)).gaps.first().map(|gap| gap.until);
+            let proven_ms = until.millis_since(gap.map_or(since, |gap| gap.max(since)));
+            Judgement { status, unused_days: Some((proven_ms / DAY_MS) as u32), coverage: proof }
         }
         // Silent for its window, and the newest report of its log source is a little older than now: the proof is on its way.
         Some(_) if is_proven && state.usage.last_seen.is_some() => {

@@ -3,6 +3,7 @@
 mod habits;
 mod lasting;
 mod links;
+mod probes;
 
 use super::fixture::{activity, covered, empty_monitor};
 use super::*;
@@ -10,7 +11,7 @@ use crate::activity::{Classification, Evidence};
 use crate::baseline::last_seen::UseStatus;
 use crate::detect::finding::{Severity, Stage};
 use crate::detect::testing::Sample;
-use crate::time::EventTime;
+use crate::time::{DAY_MS, EventTime};
 
 use super::rehearsal::START_MS;
 
@@ -254,7 +255,7 @@ fn an_unused_identity_is_found_once_and_closed_when_used_again() {
     assert_eq!(found.len(), 1, "{found:#?}");
     assert_eq!(
         published(&effects).last().map(|record| (record.status, record.unused_days)),
-        Some((UseStatus::Unused, Some(90)))
+        Some((UseStatus::Unused, Some(91)))
     );
     let uid = found[0].uid.clone();
     effects.clear();

@@ -6,6 +6,8 @@
 mod board;
 pub mod clock;
 mod coverage;
+#[cfg(test)]
+mod fleet_tests;
 mod frames;
 mod in_force;
 mod ingest;
