@@ -80,8 +80,8 @@ pub struct Sighting {
     pub off_hours_bits: f32,
     /// A new network from which it was used lately, where the event comes from a usual one again.
     pub second_origin: Option<Term>,
-    /// Whether the inventory calls the identity retired.
-    pub is_retired: bool,
+    /// Whether the inventory says that there should be no such use: retired, expired, or not among what is allowed.
+    pub is_against_inventory: bool,
     /// Whether the identity is known for long enough for novelty to mean anything.
     pub is_settled: bool,
     /// Whole days since the identity was last active; 0 for late events.
@@ -132,7 +132,7 @@ impl Sighting {
         self.is_new_human_use
             || self.pause_days > 0
             || self.second_origin.is_some()
-            || self.is_retired
+            || self.is_against_inventory
             || self.burst.count > 0
             || self.denied_burst.count > 0
             || self.new_bits.iter().any(Option::is_some)

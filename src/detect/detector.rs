@@ -194,6 +194,18 @@ pub enum Rule {
         /// Weight in bits.
         bits: f32,
     },
+    /// An identity at work after the end that the inventory sets.
+    ExpiredUse {
+        /// Weight in bits.
+        bits: f32,
+    },
+    /// A service or network that the inventory does not allow the identity. However many, they count once within an incident.
+    OutsideDeclared {
+        /// Weight in bits.
+        bits: f32,
+        /// Days after which a value that raised nothing so far is the inventory's mistake, and is not told any more.
+        known_days: u32,
+    },
     /// Many more events in an hour than in this identity's usual active hour.
     Burst {
         /// Which events count.
@@ -346,6 +358,8 @@ impl Rule {
             | Self::OffHours { .. }
             | Self::CrossEnvironment { .. }
             | Self::Retired { .. }
+            | Self::ExpiredUse { .. }
+            | Self::OutsideDeclared { .. }
             | Self::HumanUse { .. }
             | Self::DisplacedCredential { .. }
             | Self::Dormancy { .. }
@@ -367,6 +381,8 @@ impl Rule {
             Self::OffHours { .. } => "off_hours",
             Self::CrossEnvironment { .. } => "cross_environment",
             Self::Retired { .. } => "retired",
+            Self::ExpiredUse { .. } => "expired_use",
+            Self::OutsideDeclared { .. } => "outside_declared",
             Self::Burst { .. } => "burst",
             Self::HumanUse { .. } => "human_use",
             Self::DisplacedCredential { .. } => "displaced_credential",

@@ -11,6 +11,7 @@ pub mod finding;
 pub mod form;
 pub mod heartbeat;
 pub mod incident;
+mod inventory;
 pub mod message;
 mod posture;
 pub mod problem;

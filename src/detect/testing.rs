@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::activity::{Class, Kind, NetworkClass};
+use crate::identity::AllowedNetwork;
 use crate::identity::declared::Criticality;
 
 use super::form::DurationText;
@@ -78,6 +79,30 @@ pub struct Step {
     pub environment: Option<String>,
     /// Declares the identity retired, from this point in time on.
     pub retire: bool,
+    /// Declares that the identity expires at this point in time.
+    pub expire: bool,
+    /// Declares what the identity is allowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow: Option<Allow>,
+}
+
+impl Step {
+    /// Whether the inventory says something at its beginning.
+    #[must_use]
+    pub const fn declares(&self) -> bool {
+        self.declare || self.retire || self.expire || self.environment.is_some() || self.allow.is_some()
+    }
+}
+
+/// What the inventory allows an identity; an empty list allows all.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Allow {
+    /// Services.
+    pub services: Vec<String>,
+    /// Networks: prefixes, addresses, `AS64500`, countries.
+    #[schemars(with = "Vec<String>")]
+    pub networks: Vec<AllowedNetwork>,
 }
 
 /// An activity, with plain values where nothing is said.

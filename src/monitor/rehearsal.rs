@@ -86,7 +86,7 @@ impl Rehearsal {
 
     fn step(&mut self, step: &Step) {
         let end_ms = self.now_ms + step.lasting.map_or(0, millis);
-        if step.declare || step.retire || step.environment.is_some() {
+        if step.declares() {
             self.declare(Some(step));
         }
         if let Some(sample) = &step.activity {
@@ -115,6 +115,7 @@ impl Rehearsal {
         let now = EventTime::from_millis(self.now_ms);
         let is_retired = step.is_some_and(|step| step.retire);
         let own = self.actor.environment.clone();
+        let allow = step.and_then(|step| step.allow.clone()).unwrap_or_default();
         let declared = Declared {
             status: if is_retired { DeclaredStatus::Retired } else { DeclaredStatus::Active },
             retired_at: is_retired.then_some(now),
@@ -123,6 +124,9 @@ impl Rehearsal {
             class: self.actor.class,
             environment: step.and_then(|step| step.environment.clone()).or(own),
             criticality: self.actor.criticality.unwrap_or_default(),
+            expires_at: step.is_some_and(|step| step.expire).then_some(now),
+            allowed_services: allow.services,
+            allowed_networks: allow.networks,
             ..Declared::default()
         };
         let change = DeclaredChange { identity_id: self.identity().into(), declared: Some(declared) };
