@@ -1,9 +1,11 @@
 //! What an identity normally does, and when it was last seen.
 
 pub mod behaviour;
+mod burst;
 pub mod cadence;
 pub mod coverage;
 pub mod dimension;
+pub mod history;
 pub mod hours;
 pub mod last_seen;
 pub mod novelty;

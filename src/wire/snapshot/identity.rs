@@ -11,6 +11,7 @@ use thin_vec::ThinVec;
 
 use crate::activity::{Classification, Kind};
 use crate::baseline::cadence::Cadence;
+use crate::baseline::history::History;
 use crate::baseline::hours::HourProfile;
 use crate::baseline::novelty::Innovation;
 use crate::baseline::rate::HourlyRate;
@@ -81,6 +82,7 @@ struct BehaviourSnapshot<'a> {
     #[serde(borrow)]
     new_origin: Option<(&'a str, EventTime)>,
     grave_innovation: Innovation,
+    history: History,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -264,6 +266,7 @@ impl<'a> BehaviourSnapshot<'a> {
             is_human_use_known: behaviour.is_human_use_known,
             new_origin: behaviour.new_origin.as_deref().map(|(term, since)| (term.as_str(), *since)),
             grave_innovation: behaviour.grave_innovation,
+            history: behaviour.history,
         }
     }
 
@@ -273,6 +276,7 @@ impl<'a> BehaviourSnapshot<'a> {
             active_days: self.active_days,
             last_day: self.last_day,
             longest_pause_days: self.longest_pause_days,
+            history: self.history,
             terms,
             innovation: self.innovation,
             grave_innovation: self.grave_innovation,
