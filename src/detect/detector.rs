@@ -262,6 +262,20 @@ pub enum Rule {
         /// Days of history before it is missed; at least 14.
         min_history_days: u32,
     },
+    /// Posture: in use for days and not declared, though others of its account are.
+    Undeclared {
+        /// Days since its first use.
+        min_days: u32,
+        /// Fewest declared identities of its account; each partition counts those that it holds.
+        min_declared: u32,
+    },
+    /// Posture: declared without an owner (technical or business) or without a purpose.
+    Unowned {
+        /// Days for which it has been so, as far as the monitor knows.
+        min_days: u32,
+    },
+    /// Posture: the end that the inventory sets is over, and it still calls the identity active.
+    Expired {},
 }
 
 /// What a network weighs for being of a class, in bits. Networks of the operator and of vendors weigh nothing.
@@ -366,7 +380,10 @@ impl Rule {
             | Self::Unused {}
             | Self::NeverUsed {}
             | Self::MissedHeartbeat { .. }
-            | Self::SourceSilent { .. } => Axis::Fact,
+            | Self::SourceSilent { .. }
+            | Self::Undeclared { .. }
+            | Self::Unowned { .. }
+            | Self::Expired {} => Axis::Fact,
         }
     }
 
@@ -391,6 +408,9 @@ impl Rule {
             Self::NeverUsed {} => "never_used",
             Self::MissedHeartbeat { .. } => "missed_heartbeat",
             Self::SourceSilent { .. } => "source_silent",
+            Self::Undeclared { .. } => "undeclared",
+            Self::Unowned { .. } => "unowned",
+            Self::Expired {} => "expired",
         }
     }
 }

@@ -19,6 +19,7 @@ mod read;
 pub mod scope;
 pub mod sensitivity;
 mod shape;
+pub mod shortfall;
 pub mod source;
 pub mod testing;
 pub mod unused;

@@ -8,7 +8,7 @@ use crate::activity::{Class, Kind, NetworkClass};
 use crate::identity::AllowedNetwork;
 use crate::identity::declared::Criticality;
 
-use super::form::DurationText;
+use super::form::{AllowedNetworkText, DurationText};
 
 /// One embedded test.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -81,6 +81,10 @@ pub struct Step {
     pub retire: bool,
     /// Declares that the identity expires at this point in time.
     pub expire: bool,
+    /// Declares the identity with an owner and a purpose.
+    pub own: bool,
+    /// Declares another identity of its account.
+    pub declare_other: bool,
     /// Declares what the identity is allowed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow: Option<Allow>,
@@ -90,7 +94,12 @@ impl Step {
     /// Whether the inventory says something at its beginning.
     #[must_use]
     pub const fn declares(&self) -> bool {
-        self.declare || self.retire || self.expire || self.environment.is_some() || self.allow.is_some()
+        self.declare
+            || self.retire
+            || self.expire
+            || self.own
+            || self.environment.is_some()
+            || self.allow.is_some()
     }
 }
 
@@ -101,7 +110,7 @@ pub struct Allow {
     /// Services.
     pub services: Vec<String>,
     /// Networks: prefixes, addresses, `AS64500`, countries.
-    #[schemars(with = "Vec<String>")]
+    #[schemars(with = "Vec<AllowedNetworkText>")]
     pub networks: Vec<AllowedNetwork>,
 }
 

@@ -57,6 +57,12 @@ impl Declared {
         self.status == DeclaredStatus::Retired && self.retired_at.is_none_or(|since| time > since)
     }
 
+    /// Whether it says who answers for the identity, and what it is for.
+    #[must_use]
+    pub fn says_who_and_why(&self) -> bool {
+        (self.owner.is_some() || self.business_owner.is_some()) && self.purpose.is_some()
+    }
+
     /// Whether it has expired at `time`, the moment of its end not included.
     #[must_use]
     pub fn is_expired_at(&self, time: EventTime) -> bool {

@@ -59,6 +59,7 @@ impl Monitor {
         let judged = self.judge(id, state, now);
         self.note_posture(id, state, &judged, now, effects);
         self.note_silence(id, state, now, effects);
+        self.note_shortfalls(id, state, now, effects);
         let is_quiet = quiet_since(state)
             .is_some_and(|since| now.millis_since(since) >= self.shared.settings.publish_every_ms);
         let is_missing = state.published.record == PublishedRecord::Missing;

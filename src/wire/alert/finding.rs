@@ -91,7 +91,10 @@ const fn analytic_type(rule: &Rule) -> (u8, &'static str) {
         | Rule::Retired { .. }
         | Rule::ExpiredUse { .. }
         | Rule::OutsideDeclared { .. }
-        | Rule::SourceSilent { .. } => (1, "Rule"),
+        | Rule::SourceSilent { .. }
+        | Rule::Undeclared { .. }
+        | Rule::Unowned { .. }
+        | Rule::Expired {} => (1, "Rule"),
         Rule::NewOrigin { .. }
         | Rule::NewAction { .. }
         | Rule::Novelty { .. }
