@@ -123,6 +123,7 @@ fn event(index: u64, who: u64, what: u64, operation: &'static str) -> Event<'sta
         resource: Some(format!("arn:aws:s3:::bucket-{:03}", what % 300).into()),
         outcome: Outcome::Success,
         error_code: None,
+        bytes_out: None,
         origin: Origin {
             ip: Some(format!("203.0.113.{}", what % 250).into()),
             network: Some("203.0.113.0/24".into()),
@@ -134,6 +135,7 @@ fn event(index: u64, who: u64, what: u64, operation: &'static str) -> Event<'sta
         session: Some(format!("i-{:017x}", who * 31).into()),
         workload: Some(format!("ec2:i-{:017x}", who * 31).into()),
         caller: Some("aws-service:ec2.amazonaws.com".into()),
+        issued: None,
         interactive: Interactive::default(),
         via_service: None,
         event_id: Some(event_id(index).into()),

@@ -1,15 +1,18 @@
-//! What one identity costs: memory while it is watched, bytes in the changelog, time to write and restore it.
+//! What one identity costs: memory while it is watched, bytes in the changelog, time to write and restore it, and time that
+//! ticks and lists take.
 //!
-//! `cargo bench --bench memory [--no-default-features]`. A generated company's month is lived by many copies of its
+//! `cargo bench --bench memory [--no-default-features] [-- --identities N]`. A generated company's month is lived by many copies of its
 //! members: each copy has an id, a unique id and credentials of its own, and shares actions, networks and clients with
 //! its like, as identities of one company do. Linux tells what is resident; elsewhere those lines are left out.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail, and says where")]
 
 mod clock;
+mod deep;
+mod passing;
 mod restoring;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use nhi_monitor::activity::Activity;
@@ -27,7 +30,7 @@ use nhi_monitor::monitor::Monitor;
 use nhi_monitor::monitor::identity::IdentityState;
 use nhi_monitor::term::Interner;
 use nhi_monitor::text::Text;
-use nhi_monitor::time::{DAY_MS, EventTime, ProcessingTime};
+use nhi_monitor::time::{DAY_MS, EventTime, HOUR_MS, ProcessingTime};
 use nhi_monitor::wire::snapshot::{self, Change};
 
 use clock::timed;
@@ -36,8 +39,14 @@ use clock::timed;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Identities that are watched.
+/// Identities that there are, unless `--identities` says otherwise. A million take 5 GB.
 const IDENTITIES: usize = 100_000;
+/// Most identities whose month is lived through. Where there are to be more, so many others are made that live it, and the
+/// rest are restored from what was written of those: a hundred times quicker, and the same but for lists that grew.
+const MOST_LIVED: usize = 200_000;
+const LIVED_OF_MANY: usize = 50_000;
+/// `unused.after_days`: shorter than usual, so that waiting for it takes less time.
+const UNUSED_AFTER_DAYS: i64 = 30;
 /// Members of the company that is copied.
 const MEMBERS: usize = 600;
 /// Records of the company's month for each member, on average.
@@ -57,14 +66,16 @@ fn main() {
         return;
     }
     let is_bench = std::env::args().any(|arg| arg == "--bench");
-    let (identities, members) = if is_bench { (IDENTITIES, MEMBERS) } else { (200, 60) };
-    let histories = histories(members);
+    let (asked_for, members) = if is_bench { (asked_for(), MEMBERS) } else { (200, 60) };
+    let identities = if asked_for > MOST_LIVED { LIVED_OF_MANY } else { asked_for };
+    let Past { histories, scopes } = past(members);
     report_histories(&histories, identities);
 
     let before = resident_bytes();
     let mut monitor = empty_monitor();
-    let (spent, ()) = timed(|| live(&mut monitor, &histories, identities));
+    let (spent, ()) = timed(|| live(&mut monitor, (&histories, &scopes), identities));
     report_resident("watched", before, identities);
+    deep::report(&monitor);
     report_terms(&mut monitor);
     println!("{:>12.2} s CPU for the history, replayed", spent.as_secs_f64());
 
@@ -72,14 +83,46 @@ fn main() {
         timed(|| snapshot::take_changes(&mut monitor).expect("a state can be written down"));
     report_snapshot(&changes);
     println!("{:>12.0} ns to encode a snapshot", per(spent.as_nanos() as f64, changes.len()));
-
     report_sizes();
+
+    if asked_for > identities {
+        multiply(&mut monitor, &changes, asked_for);
+        report_resident(
+            "restored copies of these for the most part",
+            before,
+            monitor.shared().identities.len(),
+        );
+        deep::report(&monitor);
+    }
+    passing::report(&mut monitor, &scopes);
+    drop(monitor);
     restoring::in_its_own_process(&changes);
+}
+
+/// Adds copies of what was written of the identities, under other names, until there are as many as asked for.
+fn multiply(monitor: &mut Monitor, changes: &[Change], asked_for: usize) {
+    let written = || changes.iter().filter(|change| change.key.starts_with(b"identity:"));
+    for copy in 1.. {
+        for change in written() {
+            if monitor.shared().identities.len() >= asked_for {
+                return;
+            }
+            let key = [&change.key[..], format!("-{copy}").as_bytes()].concat();
+            snapshot::restore(monitor, &key, change.value.as_deref()).expect("it was just written");
+        }
+    }
+}
+
+fn asked_for() -> usize {
+    let given = std::env::args().skip_while(|arg| arg != "--identities").nth(1);
+    given.map_or(IDENTITIES, |count| count.parse().expect("a number of identities"))
 }
 
 fn empty_monitor() -> Monitor {
     let detectors = Arc::new(Detectors::builtin().expect("the detectors that are built in are valid"));
-    Monitor::new(&Config::default(), detectors, Arc::new(Interner::new()))
+    let mut config = Config::default();
+    config.unused.after_days = UNUSED_AFTER_DAYS as u32;
+    Monitor::new(&config, detectors, Arc::new(Interner::new()))
 }
 
 /// One activity of a member, in the binary form of the internal topic: compact, and quick to read again.
@@ -88,8 +131,15 @@ struct Stored {
     bytes: Vec<u8>,
 }
 
-/// The activities of each member with enough of them, in order of time.
-fn histories(members: usize) -> Vec<Vec<Stored>> {
+/// What happened in the month.
+struct Past {
+    /// The activities of each member with enough of them, in order of time.
+    histories: Vec<Vec<Stored>>,
+    /// The log sources that they came from.
+    scopes: BTreeSet<String>,
+}
+
+fn past(members: usize) -> Past {
     let company = Company::new(1, members);
     let since = EventTime::from_millis(START_MS);
     let plan = Plan {
@@ -104,7 +154,8 @@ fn histories(members: usize) -> Vec<Vec<Stored>> {
         collect.take(&mut ingest, &emission);
     }
     let enough = |history: &Vec<Stored>| history.len() >= MIN_ACTIVITIES;
-    collect.by_identity.into_values().filter(enough).map(thinned).collect()
+    let histories = collect.by_identity.into_values().filter(enough).map(thinned).collect();
+    Past { histories, scopes: collect.scopes }
 }
 
 fn thinned(history: Vec<Stored>) -> Vec<Stored> {
@@ -116,6 +167,7 @@ fn thinned(history: Vec<Stored>) -> Vec<Stored> {
 #[derive(Default)]
 struct Collect {
     by_identity: BTreeMap<String, Vec<Stored>>,
+    scopes: BTreeSet<String>,
 }
 
 impl Collect {
@@ -134,6 +186,7 @@ impl Collect {
 impl Sink for Collect {
     fn activity(&mut self, activity: Activity<'_>) {
         let day = (activity.event.time.millis() - START_MS) / DAY_MS;
+        self.scopes.insert(activity.event.scope.to_string());
         let bytes = postcard::to_extend(&activity, Vec::new()).expect("an activity has a binary form");
         self.by_identity.entry(activity.identity.id.to_string()).or_default().push(Stored { day, bytes });
     }
@@ -146,7 +199,8 @@ impl Sink for Collect {
 }
 
 /// Lets `identities` copies of the members live through the month, day by day.
-fn live(monitor: &mut Monitor, histories: &[Vec<Stored>], identities: usize) {
+fn live(monitor: &mut Monitor, past: (&[Vec<Stored>], &BTreeSet<String>), identities: usize) {
+    let (histories, scopes) = past;
     let mut effects = Vec::new();
     for day in 0..DAYS {
         for copy in 0..identities {
@@ -157,6 +211,9 @@ fn live(monitor: &mut Monitor, histories: &[Vec<Stored>], identities: usize) {
                 monitor.activity(&activity, &mut effects);
                 effects.clear();
             }
+        }
+        for hour in day * 24..(day + 1) * 24 {
+            passing::cover(monitor, scopes, START_MS + hour * HOUR_MS);
         }
         monitor.tick(ProcessingTime::from_millis(START_MS + (day + 1) * DAY_MS), &mut effects);
         effects.clear();

@@ -213,6 +213,8 @@ pub struct Event<'a> {
     /// The provider's error code, where it did not.
     #[serde(borrow)]
     pub error_code: Option<Text<'a>>,
+    /// Bytes that it took out, such as those of an object that was read; `None` where the log does not tell.
+    pub bytes_out: Option<u64>,
     /// From where.
     #[serde(borrow)]
     pub origin: Origin<'a>,
@@ -234,6 +236,9 @@ pub struct Event<'a> {
     /// Identity id of whoever assumed this identity, where the log tells.
     #[serde(borrow)]
     pub caller: Option<Text<'a>>,
+    /// The credential that the call gave out, where it gave one.
+    #[serde(borrow)]
+    pub issued: Option<Issued<'a>>,
     /// Signs of a person at work.
     pub interactive: Interactive,
     /// The provider service that acted on the identity's behalf (`cloudformation.amazonaws.com`).
@@ -336,6 +341,17 @@ impl CredentialKind {
             Self::Password => "password",
         }
     }
+}
+
+/// A credential that a call gave out: what the caller goes on with as somebody else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Issued<'a> {
+    /// Its public identifier: `ASIA…` of a session, `AKIA…` of a user's new key. Never the secret.
+    #[serde(borrow)]
+    pub id: Text<'a>,
+    /// Name of the session that it opens, where it opens one: the last part of `assumedRoleUser.arn`.
+    #[serde(borrow)]
+    pub session: Option<Text<'a>>,
 }
 
 /// With which program.

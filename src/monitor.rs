@@ -186,7 +186,7 @@ impl Monitor {
             shared: Arc::new(Shared::new(Settings::new(config))),
             detectors,
             terms,
-            peers: Peers::default(),
+            peers: Peers::counting(config.detection.peers),
             lately: Lexicon::default(),
             schedule: Schedule::default(),
             changes: Changes::default(),
@@ -264,6 +264,7 @@ impl Monitor {
         let mut words = Words { terms: &terms, peers: &mut self.peers };
         let mut sighting = state.behaviour.observe(event, first_seen, shared.settings.behaviour, &mut words);
         self.stats.count_evictions("terms", u64::from(sighting.evictions));
+        self.stats.count_evictions("shared_credentials", u64::from(sighting.sharing.is_evicted));
         if event.is_past {
             self.stats.past += 1;
             // Published once the identity is quiet, and not for every hour of its history.

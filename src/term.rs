@@ -4,6 +4,7 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::str::Utf8Error;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arcstr::ArcStr;
 use dashmap::DashSet;
@@ -91,7 +92,12 @@ impl Hasher for TextHasher {
 #[derive(Default)]
 pub struct Interner {
     terms: DashSet<Term, TextHash>,
+    /// How many terms the last sweep left.
+    swept_to: AtomicUsize,
 }
+
+/// A table with fewer terms more than the last sweep left is not swept: that is soon done, and little to gain.
+const MIN_GROWTH: usize = 1024;
 
 impl Interner {
     /// An empty table.
@@ -128,7 +134,16 @@ impl Interner {
     pub fn sweep(&self) -> usize {
         let before = self.terms.len();
         self.terms.retain(|term| ArcStr::strong_count(&term.0).is_none_or(|holders| holders > 1));
-        before.saturating_sub(self.terms.len())
+        let after = self.terms.len();
+        self.swept_to.store(after, Ordering::Relaxed);
+        before.saturating_sub(after)
+    }
+
+    /// Sweeps where the table has grown by a quarter since the last sweep. That way a new term costs the same however many there
+    /// are, and what is left over is bounded by what was held at some time.
+    pub fn sweep_if_grown(&self) -> usize {
+        let swept_to = self.swept_to.load(Ordering::Relaxed);
+        if self.terms.len() < swept_to + (swept_to / 4).max(MIN_GROWTH) { 0 } else { self.sweep() }
     }
 }
 
@@ -188,6 +203,19 @@ mod tests {
         assert_eq!(interner.sweep(), 1);
         assert_eq!(interner.intern("held"), held);
         assert_eq!(interner.len(), 1);
+    }
+
+    #[test]
+    fn a_table_is_swept_when_it_has_grown_and_not_before() {
+        let interner = Interner::new();
+        let held: Vec<Term> = (0..8 * MIN_GROWTH).map(|term| interner.intern(&format!("{term}"))).collect();
+        assert_eq!(interner.sweep_if_grown(), 0, "all are held");
+        let intern = |terms: usize| (0..terms).for_each(|term| drop(interner.intern(&format!("x{term}"))));
+        intern(held.len() / 4 - 1);
+        assert_eq!(interner.sweep_if_grown(), 0, "too few to look");
+        intern(held.len() / 4);
+        assert_eq!(interner.sweep_if_grown(), held.len() / 4);
+        assert_eq!(interner.len(), held.len());
     }
 
     #[test]

@@ -88,6 +88,7 @@ fn incident() -> IncidentReport {
         severity: Severity::High,
         confidence: 50,
         message: String::new(),
+        opened: Vec::new(),
         settlement: None,
     }
 }

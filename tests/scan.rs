@@ -217,3 +217,42 @@ fn records_of_others_are_understood_or_named_with_a_reason() {
         assert!(records >= lines, "{name}");
     }
 }
+
+/// A call of `role` with `key` from `ip`, so many minutes after 2026-01-01; `more` are further fields.
+fn call(role: &str, key: &str, ip: &str, minute: i64, action: (&str, &str), more: &str) -> String {
+    let time = chrono::DateTime::from_timestamp(1_767_225_600 + minute * 60, 0).unwrap().to_rfc3339();
+    let (service, name) = action;
+    format!(
+        r#"{{"eventVersion":"1.10","userIdentity":{{"type":"AssumedRole","principalId":"AROA{role}:job","arn":"arn:aws:sts::111122223333:assumed-role/{role}/job","accountId":"111122223333","accessKeyId":"{key}","sessionContext":{{"sessionIssuer":{{"type":"Role","principalId":"AROA{role}","arn":"arn:aws:iam::111122223333:role/{role}","accountId":"111122223333","userName":"{role}"}}}}}},"eventTime":"{time}","eventSource":"{service}.amazonaws.com","eventName":"{name}","awsRegion":"eu-west-1","sourceIPAddress":"{ip}","userAgent":"Boto3/1.34","eventID":"00000000-0000-4000-8000-{minute:012}","eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111122223333"{more}}}"#
+    )
+}
+
+/// Two roles for a month; then a thief of the first one's session goes on as the second.
+#[test]
+fn an_attack_through_two_identities_is_told_as_one() {
+    let usual = |role: &'static str, key: &'static str, first: i64| {
+        (0..30 * 24)
+            .map(move |hour| call(role, key, "192.0.2.10", hour * 60 + first, ("s3", "GetObject"), ""))
+    };
+    let mut lines: Vec<String> =
+        usual("export", "ASIAEXPORT", 1).chain(usual("admin", "ASIAADMIN", 2)).collect();
+    let opened = r#","requestParameters":{"roleArn":"arn:aws:iam::111122223333:role/admin"},"responseElements":{"credentials":{"accessKeyId":"ASIASTOLEN"},"assumedRoleUser":{"arn":"arn:aws:sts::111122223333:assumed-role/admin/step-2"}}"#;
+    let (thief, start) = ("198.51.100.7", 30 * 24 * 60);
+    lines.push(call("export", "ASIAEXPORT", thief, start + 3, ("iam", "ListRoles"), ""));
+    lines.push(call("export", "ASIAEXPORT", thief, start + 4, ("sts", "AssumeRole"), opened));
+    for (minute, name) in [(5, "ListUsers"), (6, "CreateUser"), (7, "CreateAccessKey")] {
+        lines.push(call("admin", "ASIASTOLEN", thief, start + minute, ("iam", name), ""));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(folder.path(), "chain.jsonl", lines.join("\n").as_bytes());
+    let report = report(&[path.to_str().unwrap()]);
+    let chains = report["incidents"]["chains"].as_array().unwrap();
+    let [chain] = &chains[..] else { panic!("{:#}", report["incidents"]) };
+    let roles = ["arn:aws:iam::111122223333:role/export", "arn:aws:iam::111122223333:role/admin"];
+    assert_eq!(chain["identities"], serde_json::json!(roles));
+    assert_eq!(chain["incidents"].as_array().unwrap().len(), 2);
+    let text = String::from_utf8(scan(&[path.to_str().unwrap()]).stdout).unwrap();
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let told = format!("One attack through 2 identities, in 2 incidents: {} -> {}", roles[0], roles[1]);
+    assert!(words.contains(&told), "{text}");
+}

@@ -10,7 +10,8 @@ pub struct Origin<'a> {
     /// Source address, in canonical text.
     #[serde(borrow)]
     pub ip: Option<Text<'a>>,
-    /// The network it counts as: `203.0.113.0/24`, `2001:db8:1::/48`.
+    /// The network it counts as: `203.0.113.0/24`, `2001:db8:1::/48`; `vpce-0a1b…` where it passed a VPC endpoint, with the
+    /// account before it where that is another's (`444455556666/vpce-0a1b…`).
     #[serde(borrow)]
     pub network: Option<Text<'a>>,
     /// ISO 3166 country, where the log or a database knows it.

@@ -2,24 +2,25 @@
 
 use crate::activity::{Event, Outcome};
 use crate::config;
+use crate::normalize::endpoint::Endpoint;
 use crate::term::Term;
 use crate::time::{DAY_MS, EventTime, HOUR_MS};
 
-use super::burst::{counted, is_throttled};
 use super::dimension::Dimension;
+use super::endpoint;
 use super::history::History;
-use super::hours::HourProfile;
 use super::novelty::{Innovation, decay_active_days};
 use super::peers::Peers;
 use super::place::{Newcomer, Place, Strangeness};
-use super::rate::HourlyRate;
+use super::sharing::{self, Observed, Sharing};
 use super::terms::{Prior, Retention, TermEntry, TermSet, TermSets, Touched, Words};
+use super::volume::{Acquaintance, Bursts, Volume};
 
 /// Active days before novelty means anything: with fewer, everything is new.
 const MIN_ACTIVE_DAYS: f32 = 3.0;
 
 /// Events that say as much, on however few days: a key that worked hard for a day and then slept has shown what it does.
-const MANY_ACTIVITIES: u64 = 200;
+const MANY_ACTIVITIES: u64 = 60;
 
 /// How new a network must be for use of a usual one beside it to say anything, in bits.
 const MIN_ORIGIN_BITS: f32 = 3.0;
@@ -53,12 +54,8 @@ pub struct Behaviour {
     /// Habit of bringing new actions that serve an attack beyond looking around, apart from those that do not: whoever does something
     /// harmless for the first time each day does not thereby make a habit of granting rights.
     pub grave_innovation: Innovation,
-    /// All events.
-    pub rate: HourlyRate,
-    /// Denied events.
-    pub denied_rate: HourlyRate,
-    /// Hours of the week.
-    pub hours: HourProfile,
+    /// How much it does, and at which hours of the week.
+    pub volume: Volume,
     /// Decayed share of events that were denied or failed.
     pub error_rate: f32,
     /// First use with signs of a person.
@@ -67,6 +64,8 @@ pub struct Behaviour {
     pub is_human_use_known: bool,
     /// The newest surprising network and its first use, until it is a move or a second place.
     pub new_origin: Option<Box<(Term, EventTime)>>,
+    /// Credentials that turned up in a strange place lately.
+    pub sharing: Sharing,
 }
 
 /// What is known of an identity when an event comes, and what in the event is new.
@@ -84,6 +83,10 @@ pub struct Sighting {
     pub off_hours_bits: f32,
     /// A new network from which it was used lately, where the event comes from a usual one again.
     pub second_origin: Option<Term>,
+    /// Whether the event passed a VPC endpoint of an account of which the identity used none.
+    pub is_strangers_endpoint: bool,
+    /// What the event showed of its credential: whether it went from a strange place to a usual one, or back.
+    pub sharing: Observed,
     /// Whether the inventory says that there should be no such use: retired, expired, or not among what is allowed.
     pub is_against_inventory: bool,
     /// Whether the identity is known for long enough for novelty to mean anything.
@@ -92,10 +95,8 @@ pub struct Sighting {
     pub pause_days: u32,
     /// Longest pause before this one.
     pub longest_pause_days: u32,
-    /// Events of this hour, and surprise of that many.
-    pub burst: Burst,
-    /// Denied events of this hour, and surprise of that many.
-    pub denied_burst: Burst,
+    /// How much this hour has, and surprise of that much.
+    pub bursts: Bursts,
     /// Whether the event has signs of a person that the baseline does not know of.
     pub is_new_human_use: bool,
     /// Days of observed life before this event.
@@ -136,24 +137,11 @@ impl Sighting {
         self.is_new_human_use
             || self.pause_days > 0
             || self.second_origin.is_some()
+            || self.sharing.turn.is_some()
             || self.is_against_inventory
-            || self.burst.count > 0
-            || self.denied_burst.count > 0
+            || self.bursts.is_judged()
             || self.new_bits.iter().any(Option::is_some)
     }
-}
-
-/// How many events an hour has, and how surprising that is.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Burst {
-    /// Events in the current hour; 0 where nothing was judged.
-    pub count: u32,
-    /// Mean of an active hour.
-    pub mean: f32,
-    /// Most events of an hour so far, in the memory of the rate.
-    pub peak: f32,
-    /// Surprise in bits.
-    pub bits: f32,
 }
 
 /// Settings of a baseline, in the units used here.
@@ -220,14 +208,14 @@ impl Behaviour {
         self.activities += 1;
         self.observe_terms(event, settings, words, &mut sighting);
         self.observe_origin(event, settings, words, &mut sighting);
-        self.observe_rates(event, &mut sighting);
+        self.observe_volume(event, &mut sighting);
         sighting
     }
 
     /// Counts an attempt by somebody who did not prove to be the identity. It teaches nothing but the rate of denials.
     pub fn observe_unproven(&mut self, event: &Event<'_>) -> Sighting {
-        let denied_burst = counted(&mut self.denied_rate, event.time.hour());
-        Sighting { denied_burst, is_settled: true, ..Sighting::default() }
+        let bursts = self.volume.observe_unproven(event);
+        Sighting { bursts, is_settled: true, ..Sighting::default() }
     }
 
     /// Notes what a record is published of, from a report that teaches nothing: a duplicate or a correction. Says whether
@@ -287,17 +275,7 @@ impl Behaviour {
         if sighting.is_new_human_use {
             self.human_since = self.human_since.max(Some(until));
         }
-        self.hold_out_bursts(sighting);
-    }
-
-    /// Holds the current hour out of the rates in which a burst showed.
-    pub fn hold_out_bursts(&mut self, sighting: &Sighting) {
-        if sighting.burst.bits > 0.0 {
-            self.rate.hold_out();
-        }
-        if sighting.denied_burst.bits > 0.0 {
-            self.denied_rate.hold_out();
-        }
+        self.volume.hold_out(&sighting.bursts);
     }
 
     /// The values of one dimension.
@@ -401,7 +379,7 @@ impl Behaviour {
         if has_others { Standing::Comparable } else { Standing::Incomparable }
     }
 
-    /// Notes a surprising new network, and tells when a usual one is in use beside it.
+    /// Notes a surprising new network, and tells when a usual one is in use beside it, by the identity or by one credential.
     ///
     /// A move goes one way, and takes others along. Whoever took a credential uses it beside its owner.
     fn observe_origin(
@@ -413,21 +391,20 @@ impl Behaviour {
     ) {
         let Some(network) = event.origin.network.as_deref() else { return };
         if let Some(bits) = sighting.bits(Dimension::Network) {
-            let known = self.terms.of(Dimension::Network).iter().filter(|entry| entry.is_learned());
-            let new = newcomer(network, event, sighting);
-            sighting.network = Strangeness::of(new, bits, known.map(|entry| entry.term.as_str()));
-            let is_strange =
-                sighting.network.bits >= MIN_ORIGIN_BITS && Place::of(network) != Some(Place::Private);
+            let is_strange = self.weigh_network(network, bits, event, sighting) && sighting.is_settled;
+            let standing = if is_strange { sharing::Standing::Strange } else { sharing::Standing::Other };
+            sighting.sharing = self.sharing.observe(event, standing, words.terms);
             // One that is older was a move.
             let is_free = self
                 .new_origin
                 .as_deref()
                 .is_none_or(|(_, since)| event.time.millis_since(*since) >= BACK_WITHIN_MS);
-            if sighting.is_settled && is_strange && is_free {
+            if is_strange && is_free {
                 self.new_origin = Some(Box::new((words.terms.intern(network), event.time)));
             }
             return;
         }
+        sighting.sharing = self.sharing.observe(event, sharing::Standing::Usual, words.terms);
         let Some((other, since)) = self.new_origin.as_deref() else { return };
         let age_ms = event.time.millis_since(*since);
         if other.as_str() == network || age_ms < MOVE_MS {
@@ -442,29 +419,32 @@ impl Behaviour {
         }
     }
 
-    fn observe_rates(&mut self, event: &Event<'_>, sighting: &mut Sighting) {
-        let hour = event.time.hour();
+    /// Works out how strange a new network is beside those known; says whether a copy of the credential may be there.
+    fn weigh_network(&self, network: &str, bits: f32, event: &Event<'_>, sighting: &mut Sighting) -> bool {
+        let known = self.terms.of(Dimension::Network).iter().filter(|entry| entry.is_learned());
+        let known: Vec<&str> = known.map(|entry| entry.term.as_str()).collect();
+        sighting.network = match Endpoint::of(network) {
+            Some(endpoint) => {
+                sighting.is_strangers_endpoint = endpoint::is_of_strangers(endpoint, &known);
+                endpoint::strangeness(endpoint, bits, &known)
+            }
+            None => {
+                let bits = (bits, Innovation::surprise_of_first(self.active_days));
+                Strangeness::of(newcomer(network, event, sighting), bits, known.into_iter())
+            }
+        };
+        let is_private = Place::of(network) == Some(Place::Private) && !sighting.is_strangers_endpoint;
+        sighting.network.bits >= MIN_ORIGIN_BITS && !is_private
+    }
+
+    fn observe_volume(&mut self, event: &Event<'_>, sighting: &mut Sighting) {
         if sighting.new_bits.iter().any(Option::is_some) {
-            sighting.off_hours_bits = self.hours.off_hours_bits(event.time.hour_of_week());
+            sighting.off_hours_bits = self.volume.rhythm.hours.off_hours_bits(event.time.hour_of_week());
         }
         let is_error = if event.outcome == Outcome::Success { 0.0 } else { 1.0 };
         self.error_rate += ERROR_RATE_WEIGHT * (is_error - self.error_rate);
-        // A refused hurry is retried: what was throttled is the same call again.
-        if !is_throttled(event) {
-            if hour > self.rate.current_hour() {
-                self.hours.note(event.time.hour_of_week());
-            }
-            let burst = counted(&mut self.rate, hour);
-            if self.rate.is_settled() {
-                sighting.burst = burst;
-            }
-        }
-        if event.outcome == Outcome::Denied {
-            let burst = counted(&mut self.denied_rate, hour);
-            if sighting.is_settled {
-                sighting.denied_burst = burst;
-            }
-        }
+        let known = Acquaintance { age_days: sighting.age_days, is_settled: sighting.is_settled };
+        sighting.bursts = self.volume.observe(event, known);
     }
 }
 

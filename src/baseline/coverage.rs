@@ -133,7 +133,7 @@ impl CoverageMap {
         let Some(source) = self.source_mut(scope) else { return false };
         let mut is_new = false;
         for hour in hours {
-            is_new |= source.coverage.note_hour(*hour);
+            is_new |= source.coverage.note_hour(*hour, limits);
         }
         source.coverage.until = source.coverage.until.max(until);
         if is_new {

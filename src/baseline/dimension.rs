@@ -25,7 +25,7 @@ pub enum Dimension {
     Service,
     /// `eu-west-1`.
     Region,
-    /// `203.0.113.0/24`, or the provider service that called.
+    /// `203.0.113.0/24`, a VPC endpoint, or the provider service that called.
     Network,
     /// Client family: `Boto3`.
     Client,

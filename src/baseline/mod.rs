@@ -1,21 +1,27 @@
 //! What an identity normally does, and when it was last seen.
 
 pub mod behaviour;
-mod burst;
 pub mod cadence;
 pub mod coverage;
 pub mod dimension;
+pub mod endpoint;
+pub mod fan_out;
 pub mod history;
 pub mod hours;
 pub mod last_seen;
 pub mod novelty;
+pub mod peak;
 pub mod peers;
 pub mod place;
 pub mod profile;
 pub mod rate;
 pub mod recent;
+pub mod rhythm;
+pub mod sharing;
 pub mod terms;
+pub mod transfer;
 pub mod usage;
+pub mod volume;
 
 pub use behaviour::{Behaviour, Sighting};
 pub use coverage::CoverageMap;

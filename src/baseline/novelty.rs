@@ -76,6 +76,12 @@ impl Innovation {
         let chance = (self.new_days + PRIOR_NEW_DAYS) / (active_days + 1.0);
         (-chance.log2()).max(0.0)
     }
+
+    /// Surprise of the first new value of an identity that never brought any, in bits.
+    #[must_use]
+    pub fn surprise_of_first(active_days: f32) -> f32 {
+        Self::default().surprise_bits(active_days)
+    }
 }
 
 /// Adds one active day to a decayed count of active days.

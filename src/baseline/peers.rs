@@ -15,12 +15,23 @@ use super::terms::TermSets;
 #[derive(Clone, Debug, Default)]
 pub struct Peers {
     counts: HashMap<u64, u32, BuildHasherDefault<Taken>>,
+    /// Where nobody asks, nothing is counted: every value of every restored identity would be.
+    is_off: bool,
 }
 
 impl Peers {
+    /// Counts where that is asked for (`detection.peers`); otherwise nobody has anything in common.
+    #[must_use]
+    pub fn counting(is_asked_for: bool) -> Self {
+        Self { counts: HashMap::default(), is_off: !is_asked_for }
+    }
+
     /// How many identities have this value.
     #[must_use]
     pub fn holders(&self, dimension: Dimension, value: &str) -> u32 {
+        if self.is_off {
+            return 0;
+        }
         self.counts.get(&key(dimension, value)).copied().unwrap_or_default()
     }
 
@@ -38,7 +49,7 @@ impl Peers {
 
     /// Counts an identity's value in.
     pub fn add(&mut self, dimension: Dimension, value: &str) {
-        if is_shared(dimension) {
+        if !self.is_off && is_shared(dimension) {
             let count = self.counts.entry(key(dimension, value)).or_default();
             *count = count.saturating_add(1);
         }
@@ -46,7 +57,7 @@ impl Peers {
 
     /// Counts an identity's value out.
     pub fn remove(&mut self, dimension: Dimension, value: &str) {
-        if !is_shared(dimension) {
+        if self.is_off || !is_shared(dimension) {
             return;
         }
         let key = key(dimension, value);
@@ -60,12 +71,16 @@ impl Peers {
 
     /// Counts all values of an identity in.
     pub fn add_all(&mut self, sets: &TermSets) {
-        each(sets, |dimension, value| self.add(dimension, value));
+        if !self.is_off {
+            each(sets, |dimension, value| self.add(dimension, value));
+        }
     }
 
     /// Counts all values of an identity out.
     pub fn remove_all(&mut self, sets: &TermSets) {
-        each(sets, |dimension, value| self.remove(dimension, value));
+        if !self.is_off {
+            each(sets, |dimension, value| self.remove(dimension, value));
+        }
     }
 }
 
@@ -124,5 +139,16 @@ mod tests {
         peers.remove(Dimension::Network, "192.0.2.0/24");
         peers.remove(Dimension::Network, "192.0.2.0/24");
         assert!(peers.is_empty());
+    }
+
+    #[test]
+    fn where_nobody_asks_nothing_is_counted() {
+        let mut peers = Peers::counting(false);
+        peers.add(Dimension::Network, "192.0.2.0/24");
+        peers.remove(Dimension::Network, "198.51.100.0/24");
+        assert_eq!((peers.len(), peers.holders(Dimension::Network, "192.0.2.0/24")), (0, 0));
+        let mut peers = Peers::counting(true);
+        peers.add(Dimension::Network, "192.0.2.0/24");
+        assert_eq!(peers.holders(Dimension::Network, "192.0.2.0/24"), 1);
     }
 }

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use crate::activity::NetworkClass;
+use crate::normalize::endpoint::Endpoint;
 
 /// What kind of place an address belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +21,8 @@ pub enum Place {
 }
 
 impl Place {
-    /// The place of an address, or of a network by its first address (`203.0.113.0/24`); `None` where it is neither.
+    /// The place of an address, or of a network by its first address (`203.0.113.0/24`) or as a VPC endpoint; `None` where it
+    /// is none of these.
     ///
     /// ```
     /// use nhi_monitor::baseline::place::Place;
@@ -32,7 +34,10 @@ impl Place {
     #[must_use]
     pub fn of(text: &str) -> Option<Self> {
         let address = text.split_once('/').map_or(text, |(address, _)| address);
-        let address = address.parse::<IpAddr>().ok()?.to_canonical();
+        let Ok(address) = address.parse::<IpAddr>() else {
+            return Endpoint::of(text).map(|_| Self::Private);
+        };
+        let address = address.to_canonical();
         if is_private(address) {
             return Some(Self::Private);
         }
@@ -147,18 +152,22 @@ const RENTED: [&str; 24] = [
 ];
 
 impl Strangeness {
-    /// How strange a network is, of which novelty alone says `bits`, beside the networks known.
+    /// How strange a network is, of which novelty alone says `bits`, beside the networks known. `never` is the surprise of what
+    /// never happened to this identity: where all networks known are inside, so is leaving them, however often they change.
     #[must_use]
-    pub fn of<'n>(new: Newcomer<'_>, bits: f32, known: impl Iterator<Item = &'n str>) -> Self {
+    pub fn of<'n>(
+        new: Newcomer<'_>,
+        (bits, never): (f32, f32),
+        known: impl Iterator<Item = &'n str>,
+    ) -> Self {
         let known: Vec<&str> = known.filter(|known| *known != new.network).collect();
         let places: Vec<Place> = known.iter().filter_map(|known| Place::of(known)).collect();
         let place = Place::of(new.network);
         let is_trusted = new.class.is_some_and(NetworkClass::is_trusted);
         let was_inside = !places.is_empty() && !places.contains(&Place::Elsewhere);
-        Self {
-            bits: bits * new.share_beside(place, &known, &places),
-            is_outside: place == Some(Place::Elsewhere) && was_inside && !is_trusted,
-        }
+        let is_outside = place == Some(Place::Elsewhere) && was_inside && !is_trusted;
+        let beside = bits * new.share_beside(place, &known, &places);
+        Self { bits: if is_outside { beside.max(never) } else { beside }, is_outside }
     }
 }
 
@@ -183,7 +192,8 @@ impl Newcomer<'_> {
     }
 }
 
-fn are_neighbours(a: &str, b: &str) -> bool {
+/// Whether two networks are of the same /16 (IPv4) or /32 (IPv6).
+pub(super) fn are_neighbours(a: &str, b: &str) -> bool {
     let separator = if a.contains(':') { ':' } else { '.' };
     a.contains(separator) && a.split(separator).take(2).eq(b.split(separator).take(2))
 }
@@ -220,7 +230,7 @@ mod tests {
 
     /// How strange `new` is beside the networks known, where novelty alone says ten bits.
     fn check(new: Newcomer<'_>, known: &[&str], bits: f32, is_outside: bool) {
-        let strangeness = Strangeness::of(new, 10.0, known.iter().copied());
+        let strangeness = Strangeness::of(new, (10.0, 12.0), known.iter().copied());
         assert_eq!(strangeness, Strangeness { bits, is_outside }, "{new:?} beside {known:?}");
     }
 
@@ -235,7 +245,7 @@ mod tests {
         check(plain("10.1.2.0/24"), &["10.9.9.0/24"], 3.0, false);
         check(plain("3.250.10.0/24"), &["3.251.10.0/24"], 3.0, false);
         check(plain("18.193.0.0/24"), &["3.251.10.0/24"], 10.0, false);
-        check(plain("203.0.113.0/24"), &["3.251.10.0/24", "10.0.0.0/24"], 10.0, true);
+        check(plain("203.0.113.0/24"), &["3.251.10.0/24", "10.0.0.0/24"], 12.0, true);
         check(plain("10.1.2.0/24"), &["203.0.113.0/24"], 6.0, false);
         check(plain("203.0.113.0/24"), &[], 10.0, false);
     }
@@ -260,7 +270,7 @@ mod tests {
         for class in
             [NetworkClass::Tor, NetworkClass::Proxy, NetworkClass::Hosting, NetworkClass::Residential]
         {
-            check(of("203.0.113.0/24", class), inside, 10.0, true);
+            check(of("203.0.113.0/24", class), inside, 12.0, true);
             check(of("203.0.113.0/24", class), &["203.0.114.0/24"], 10.0, false);
         }
     }

@@ -26,9 +26,15 @@ pub struct TermEntry {
     quarantined_at: Packed,
 }
 
+/// Bytes of a time.
+pub const TIME_BYTES: usize = 6;
+
 /// A time in six bytes, which hold every time there is ([`EventTime::from_millis`]) and one more that stands for none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Packed([u8; 6]);
+struct Packed([u8; TIME_BYTES]);
+
+/// First use, last use, and since when a value is held out, where it is: their milliseconds, little end first.
+pub type PackedTimes = ([u8; TIME_BYTES], [u8; TIME_BYTES], Option<[u8; TIME_BYTES]>);
 
 /// What was known of a value before it was seen this time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -212,19 +218,40 @@ impl TermSets {
         self.entries.is_empty()
     }
 
-    /// Makes room for values from a snapshot, as much as they would have had in use.
-    pub fn reserve(&mut self, values: usize) {
-        self.entries.reserve_exact(in_steps(values).saturating_sub(self.entries.len()));
+    /// How many values there is room for.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        self.entries.capacity()
     }
 
-    /// Puts back a value from a snapshot. Dimensions come in their order.
-    pub fn restore(&mut self, dimension: Dimension, entry: TermEntry) {
-        self.push(dimension, entry);
+    /// Values from a snapshot: so many of each dimension, which come in their order, with as much room as they would have had
+    /// in use.
+    ///
+    /// # Errors
+    /// Where a value cannot be had.
+    pub fn restored<E>(
+        counts: &[u16; Dimension::COUNT],
+        values: impl Iterator<Item = Result<TermEntry, E>>,
+    ) -> Result<Self, E> {
+        let mut sets = Self::default();
+        let mut end = 0;
+        for (place, count) in sets.ends.iter_mut().zip(counts) {
+            end += count;
+            *place = end;
+        }
+        if end > 0 {
+            sets.entries.reserve_exact(in_steps(usize::from(end)));
+        }
+        for value in values.take(usize::from(end)) {
+            sets.entries.push(value?);
+        }
+        Ok(sets)
     }
 
     fn push(&mut self, dimension: Dimension, entry: TermEntry) {
         if self.entries.len() == self.entries.capacity() {
-            self.reserve(self.entries.len() + 1);
+            let more = in_steps(self.entries.len() + 1) - self.entries.len();
+            self.entries.reserve_exact(more);
         }
         let (_, end) = self.bounds(dimension);
         self.entries.insert(end, entry);
@@ -289,15 +316,29 @@ fn in_steps(values: usize) -> usize {
 }
 
 impl TermEntry {
-    /// An entry as a snapshot holds it: a term with its [`stable_hash`], first and last use.
-    #[must_use]
-    pub fn restored(
+    /// An entry of a term with its [`stable_hash`], used first and last then, so many times.
+    #[cfg(test)]
+    pub(crate) fn of(
         (term, hash): (Term, u64),
         seen: (EventTime, EventTime),
-        uses: u32,
-        quarantined_at: Option<EventTime>,
+        (uses, quarantined_at): (u32, Option<EventTime>),
     ) -> Self {
         Self::new(term, hash as u16, seen, uses, quarantined_at)
+    }
+
+    /// An entry as a snapshot holds it: a term with its [`stable_hash`], and times as [`Self::packed_times`] gives them.
+    #[must_use]
+    pub fn restored((term, hash): (Term, u64), times: PackedTimes, uses: u32) -> Self {
+        let (first_seen, last_seen) = (Packed(times.0), Packed(times.1));
+        let quarantined_at = Packed(times.2.unwrap_or(Packed::NONE));
+        Self { term, uses, hash: hash as u16, first_seen, last_seen, quarantined_at }
+    }
+
+    /// First use, last use and since when it is held out, for a snapshot.
+    #[must_use]
+    pub fn packed_times(&self) -> PackedTimes {
+        let held_out = self.quarantined_at;
+        (self.first_seen.0, self.last_seen.0, (held_out.0 != Packed::NONE).then_some(held_out.0))
     }
 
     fn new(
@@ -386,7 +427,7 @@ impl TermEntry {
 
 impl Packed {
     /// More than the milliseconds of any time.
-    const NONE: [u8; 6] = [u8::MAX; 6];
+    const NONE: [u8; TIME_BYTES] = [u8::MAX; TIME_BYTES];
 
     fn of(time: Option<EventTime>) -> Self {
         let Some(time) = time else { return Self(Self::NONE) };
@@ -520,7 +561,7 @@ mod tests {
         assert_eq!(size_of::<TermEntry>(), 32);
         for millis in [0, 1, 1_769_850_000_251, i64::MAX] {
             let time = EventTime::from_millis(millis);
-            let entry = TermEntry::restored((Term::unshared("s3"), 1), (time, time), 1, Some(time));
+            let entry = TermEntry::of((Term::unshared("s3"), 1), (time, time), (1, Some(time)));
             assert_eq!((entry.first_seen(), entry.last_seen()), (time, time));
             assert_eq!(entry.quarantined_at(), Some(time));
         }

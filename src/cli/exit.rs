@@ -10,6 +10,8 @@ pub(super) enum Exit {
     Ok,
     /// A check found something.
     Findings,
+    /// What was asked for is there, and somebody wanted to know by the exit code.
+    Listed,
 }
 
 /// Why a command did not do its work.
@@ -19,6 +21,8 @@ pub(super) enum Failure {
     Usage(anyhow::Error),
     /// It failed on the way.
     Failed(anyhow::Error),
+    /// What was read is too old to go by.
+    Stale(anyhow::Error),
 }
 
 impl<E: Into<anyhow::Error>> From<E> for Failure {
@@ -32,10 +36,12 @@ pub(super) fn conclude(result: Result<Exit, Failure>) -> ExitCode {
     match result {
         Ok(Exit::Ok) => ExitCode::SUCCESS,
         Ok(Exit::Findings) => ExitCode::from(1),
+        Ok(Exit::Listed) => ExitCode::from(3),
         // Whoever read our output has seen enough (`| head`).
         Err(Failure::Failed(error)) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(Failure::Failed(error)) => complain(&error, 1),
         Err(Failure::Usage(error)) => complain(&error, 2),
+        Err(Failure::Stale(error)) => complain(&error, 4),
     }
 }
 

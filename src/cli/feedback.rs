@@ -147,7 +147,7 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
 }
 
 fn publish(config: &Config, record: &FeedbackRecord) -> Result<Exit, Failure> {
-    kafka::feedback::publish(config, record).context("the feedback was not written")?;
+    kafka::feedback(config, record).context("the feedback was not written")?;
     let mut out = stdout().lock();
     out.write_all(&record.to_bytes()?)?;
     writeln!(out)?;

@@ -5,6 +5,7 @@ mod backtest;
 mod config;
 pub mod demo;
 mod detectors;
+mod digest;
 mod evaluate;
 mod exit;
 mod feedback;
@@ -66,6 +67,8 @@ enum Command {
     Backfill(backfill::Args),
     /// List identities that nobody uses, from the inventory topic.
     Unused(unused::Args),
+    /// Write one message for each owner of unused identities.
+    Digest(digest::Args),
     /// Accept, mute or reopen what the monitor found about an identity.
     #[command(subcommand)]
     Feedback(feedback::Command),
@@ -95,6 +98,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Demo(args) => demo::run(args),
         Command::Run(args) => run::run(&args),
         Command::Unused(args) => unused::run(&args),
+        Command::Digest(args) => digest::run(&args),
         Command::Feedback(command) => feedback::run(&command),
         Command::Generate(args) => generate::run(args).map(|_| Exit::Ok).map_err(Failure::from),
         Command::Evaluate(args) => evaluate::run(&args),

@@ -7,14 +7,14 @@
 use crate::baseline::Sighting;
 use crate::term::stable_hash;
 
-use super::detector::{BurstOf, Rule};
+use super::detector::Rule;
 use super::finding::Signal;
 use super::incident::fingerprint;
 
 /// The bound of one signal.
 enum Bound {
-    /// Up to so many events of an hour or days of a pause: to the next power of two, so at most twice as many.
-    Size(u32),
+    /// Up to so much within an hour or days of a pause: to the next power of two, so at most twice as many.
+    Size(u64),
     /// These signs, this place, this time of the week.
     Kind(String),
 }
@@ -53,7 +53,7 @@ pub fn is_covered(signal: &Signal, accepted: &[u64]) -> bool {
     let is_accepted = |key: u64| accepted.contains(&key);
     match Bound::of(signal) {
         Some(Bound::Size(size)) => {
-            (doublings(size)..u32::BITS).any(|doublings| is_accepted(sized(signal, doublings)))
+            (doublings(size)..u64::BITS).any(|doublings| is_accepted(sized(signal, doublings)))
         }
         Some(Bound::Kind(_)) => key(signal).is_some_and(is_accepted),
         None => is_accepted(fingerprint(signal)),
@@ -66,18 +66,17 @@ pub fn needs_an_end(signal: &Signal) -> bool {
     matches!(signal.detector.rule, Rule::Retired { .. } | Rule::ExpiredUse { .. })
 }
 
-/// What a rule counted: events of the hour, days of the pause; 0 where it counts nothing.
+/// What a rule counted: what a burst is made of, days of the pause; 0 where it counts nothing.
 #[must_use]
-pub fn size(rule: &Rule, sighting: &Sighting) -> u32 {
+pub fn size(rule: &Rule, sighting: &Sighting) -> u64 {
     match rule {
-        Rule::Burst { events: BurstOf::All, .. } => sighting.burst.count,
-        Rule::Burst { events: BurstOf::Denied, .. } => sighting.denied_burst.count,
-        Rule::Dormancy { .. } => sighting.pause_days,
+        Rule::Burst { events, .. } => events.among(&sighting.bursts).count,
+        Rule::Dormancy { .. } => sighting.pause_days.into(),
         _ => 0,
     }
 }
 
-const fn doublings(size: u32) -> u32 {
+const fn doublings(size: u64) -> u32 {
     match size.checked_ilog2() {
         Some(doublings) => doublings,
         None => 0,
@@ -97,11 +96,12 @@ mod tests {
     use crate::detect::finding::EventEvidence;
     use crate::time::EventTime;
 
-    fn signal(detector: &str, size: u32, observed: &str) -> Signal {
+    fn signal(detector: &str, size: u64, observed: &str) -> Signal {
         Signal {
             detector: Arc::clone(Detectors::builtin().unwrap().get(detector).unwrap()),
             bits: 1.0,
             peak: 0.0,
+            harmless: 0.0,
             reason: String::new(),
             expected: String::new(),
             observed: observed.into(),
@@ -117,7 +117,7 @@ mod tests {
             let accepted = [key(&signal(detector, 300, "any")).unwrap()];
             let covers = |size| is_covered(&signal(detector, size, "other"), &accepted);
             for (size, expected) in
-                [(0, true), (64, true), (299, true), (511, true), (512, false), (u32::MAX, false)]
+                [(0, true), (64, true), (299, true), (511, true), (512, false), (u64::MAX, false)]
             {
                 assert_eq!(covers(size), expected, "{detector} {size}");
             }

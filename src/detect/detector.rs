@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::activity::{Event, NetworkClass};
+use crate::activity::{CredentialKind, Event, NetworkClass};
 use crate::baseline::Dimension;
+use crate::baseline::rate::Burst;
+use crate::baseline::volume::Bursts;
 use crate::time::EventTime;
 
 use super::exception::Exception;
@@ -179,6 +181,22 @@ pub enum Rule {
         /// Weight in bits.
         bits: f32,
     },
+    /// One credential at work in two places by turns: a strange one, a usual one, and so on.
+    SharedCredential {
+        /// Kind of credential: `temporary` or `long_term`.
+        credential: CredentialKind,
+        /// Fewest times that it went from one to the other.
+        min_turns: u8,
+        /// Shortest time since it turned up in the strange place, in minutes. A move of several workers takes up to an hour.
+        min_minutes: u32,
+        /// Weight in bits.
+        bits: f32,
+    },
+    /// A call through a VPC endpoint of an account of which the identity used none.
+    ForeignEndpoint {
+        /// Weight in bits.
+        bits: f32,
+    },
     /// Something new at a time of the week at which the identity does not work.
     OffHours {
         /// Least that is a signal, in bits.
@@ -206,13 +224,14 @@ pub enum Rule {
         /// Days after which a value that raised nothing so far is the inventory's mistake, and is not told any more.
         known_days: u32,
     },
-    /// Many more events in an hour than in this identity's usual active hour.
+    /// Much more in an hour than in this identity's usual active hour.
     Burst {
-        /// Which events count.
+        /// What counts.
         events: BurstOf,
-        /// Fewest events in the hour.
-        min_events: u32,
-        /// Fewest times the busiest hour that is remembered, or the mean where that is not known.
+        /// Fewest of it in the hour: events, different actions or services, bytes.
+        min_events: u64,
+        /// Fewest times the most of an hour that is remembered, or the mean where that is not known. At an odd hour, times the
+        /// geometric mean of that and of the most that this time of the week has had.
         min_ratio: f32,
         /// Least surprise that is a signal, in bits.
         min_bits: f32,
@@ -224,6 +243,10 @@ pub enum Rule {
     HumanUse {
         /// Weight in bits.
         bits: f32,
+        /// Weight from a network in which the identity is known: whoever keeps the machine logs in there.
+        usual_network_bits: f32,
+        /// Weight where the session is named after a person, from another network: whoever took a credential does not tell their name.
+        named_bits: f32,
     },
     /// The credential of one workload comes from a network in which that identity never was.
     DisplacedCredential {
@@ -311,14 +334,40 @@ const fn most() -> f32 {
     super::families::MAX_SIGNAL_BITS
 }
 
-/// Which events a burst counts.
+/// What a burst counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BurstOf {
-    /// All events.
+    /// All events, against any active hour.
     All,
+    /// All events, at a time of the week (give or take an hour) that usually has fewer than other active hours, or none.
+    OddHour,
     /// Denied events.
     Denied,
+    /// Different actions, as estimated from 64 bits: at most 310.
+    Actions,
+    /// Different services.
+    Services,
+    /// Different services within one minute, against the busiest minute of each active hour.
+    ServicesInMinute,
+    /// Bytes taken out, where the log tells: data events of S3. Hours without any do not count.
+    Bytes,
+}
+
+impl BurstOf {
+    /// What was judged of it.
+    #[must_use]
+    pub const fn among(self, bursts: &Bursts) -> Burst {
+        match self {
+            Self::All => bursts.events,
+            Self::OddHour => bursts.odd_hour,
+            Self::Denied => bursts.denied,
+            Self::Actions => bursts.actions,
+            Self::Services => bursts.services,
+            Self::ServicesInMinute => bursts.services_in_minute,
+            Self::Bytes => bursts.bytes,
+        }
+    }
 }
 
 /// What kind of change a signal speaks of. What changes together counts once within an incident: the strongest of an axis.
@@ -369,6 +418,8 @@ impl Rule {
                 | None => Axis::Action,
             },
             Self::TwoOrigins { .. }
+            | Self::SharedCredential { .. }
+            | Self::ForeignEndpoint { .. }
             | Self::OffHours { .. }
             | Self::CrossEnvironment { .. }
             | Self::Retired { .. }
@@ -395,6 +446,8 @@ impl Rule {
             Self::NewAction { .. } => "new_action",
             Self::Novelty { .. } => "novelty",
             Self::TwoOrigins { .. } => "two_origins",
+            Self::SharedCredential { .. } => "shared_credential",
+            Self::ForeignEndpoint { .. } => "foreign_endpoint",
             Self::OffHours { .. } => "off_hours",
             Self::CrossEnvironment { .. } => "cross_environment",
             Self::Retired { .. } => "retired",

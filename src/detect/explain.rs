@@ -2,6 +2,7 @@
 
 use crate::activity::{Event, Outcome};
 use crate::baseline::{Behaviour, Dimension};
+use crate::normalize::endpoint::Endpoint;
 use crate::text::visible;
 
 use super::finding::EventEvidence;
@@ -39,6 +40,7 @@ pub fn evidence(event: &Event<'_>) -> EventEvidence {
         account: text(event.account.as_deref()),
         credential: text(event.credential.as_ref().map(|credential| &*credential.id)),
         session: text(event.session.as_deref()),
+        caller: text(event.caller.as_deref()),
         source: event.provenance.source.to_string(),
         partition: event.provenance.partition,
         offset: event.provenance.offset,
@@ -153,13 +155,46 @@ pub fn usual(dimensions: &[Dimension], event: &Event<'_>, behaviour: &Behaviour)
 pub fn origin(event: &Event<'_>) -> String {
     let origin = &event.origin;
     let place = origin.ip.as_deref().or(origin.network.as_deref()).or(origin.provider_service.as_deref());
-    shortened(place.unwrap_or("an unknown place"))
+    let place = shortened(place.unwrap_or("an unknown place"));
+    match origin.network.as_deref().and_then(Endpoint::of) {
+        Some(Endpoint { id, foreign_account: None }) => format!("{place} through {}", shortened(id)),
+        Some(Endpoint { id, foreign_account: Some(account) }) => {
+            format!("{place} through {} of account {}", shortened(id), shortened(account))
+        }
+        None => place,
+    }
 }
 
-/// A rate for people: whole from 10 up, one decimal below.
+/// A number for people: `3,014`, `12`; one decimal below 10 where it is not whole.
 #[must_use]
-pub fn rate(value: f32) -> String {
-    if value >= 10.0 { format!("{value:.0}") } else { format!("{value:.1}") }
+pub fn number(value: f64) -> String {
+    if value < 10.0 && value.fract() != 0.0 {
+        return format!("{value:.1}");
+    }
+    let digits = format!("{value:.0}");
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// So many bytes for people, in powers of 1,000: `1.4 GB`, `131 bytes`.
+#[must_use]
+pub fn bytes(value: f64) -> String {
+    const UNITS: [&str; 6] = ["bytes", "kB", "MB", "GB", "TB", "PB"];
+    let (mut value, mut unit) = (value, 0);
+    while value >= 999.5 && unit + 1 < UNITS.len() {
+        (value, unit) = (value / 1_000.0, unit + 1);
+    }
+    if value < 9.95 && unit > 0 {
+        format!("{value:.1} {}", UNITS[unit])
+    } else {
+        format!("{} {}", number(value.round()), UNITS[unit])
+    }
 }
 
 /// Log text that is safe to show: what may mislead is spelt out ([`visible`]), and the length is held.
@@ -192,7 +227,10 @@ mod tests {
     }
 
     #[test]
-    fn rates_read_well() {
-        assert_eq!((rate(0.04).as_str(), rate(3.26).as_str(), rate(128.4).as_str()), ("0.0", "3.3", "128"));
+    fn numbers_and_sizes_read_well() {
+        let numbers = [0.04, 3.0, 3.26, 128.4, 999.0, 3_014.0, 1_234_567.0].map(number);
+        assert_eq!(numbers, ["0.0", "3", "3.3", "128", "999", "3,014", "1,234,567"]);
+        let sizes = [0.0, 131.0, 999.7, 1_400.0, 12_340_000.0, 2e9, 7e18].map(bytes);
+        assert_eq!(sizes, ["0 bytes", "131 bytes", "1.0 kB", "1.4 kB", "12 MB", "2.0 GB", "7,000 PB"]);
     }
 }

@@ -1,9 +1,11 @@
 //! The families that run detectors: from an event and what is surprising in it to signals.
 
+mod burst;
+mod sharing;
+
 use std::sync::Arc;
 
-use crate::activity::{Event, NetworkClass, Outcome, Usage};
-use crate::baseline::behaviour::Burst;
+use crate::activity::{Event, Interactive, NetworkClass, Outcome, Usage};
 use crate::baseline::place::Place;
 use crate::baseline::terms::TermEntry;
 use crate::baseline::{Behaviour, Dimension, Sighting};
@@ -12,7 +14,7 @@ use crate::identity::declared::DeclaredStatus;
 use crate::time::DAY_MS;
 
 use super::bound;
-use super::detector::{BurstOf, Detector, Rule};
+use super::detector::{Detector, Rule};
 use super::explain;
 use super::finding::Signal;
 use super::inventory;
@@ -24,12 +26,22 @@ pub const MAX_SIGNAL_BITS: f32 = 16.0;
 /// Share of what else is new about an origin that counts beside the most surprising: a new region brings new networks.
 const CORRELATED_SHARE: f32 = 0.25;
 
-/// What each doubling of a burst weighs on top of the least that counts: back-fills and month ends are some times the usual, theft
-/// is many times.
-const RATIO_BITS: f32 = 5.0;
-
 /// Active days after which an identity has shown its weekly work twice.
 const MATURE_DAYS: f32 = 12.0;
+
+/// Days of life, and events, after which one that seldom works has shown what it does.
+const MATURE_AGE_DAYS: f32 = 30.0;
+const MATURE_ACTIVITIES: f32 = 60.0;
+
+/// Most of what adds up that counts for it: seldom at work is seldom seen.
+const MOST_BY_AGE: f32 = 0.8;
+
+/// Surprise of a new network, in bits, of an identity that is at home in many, and of one that stays where it is.
+const ROAMING_BITS: f32 = 1.5;
+const SETTLED_BITS: f32 = 4.5;
+
+/// Weight up to which a sensitive action is one that releases and people bring all the time: it adds up to a limit.
+const LOOKING_BITS: f32 = 1.5;
 
 /// What is left of a sensitive action's weight for an identity that does something new every day.
 const RESTLESS_SHARE: f32 = 0.4;
@@ -62,9 +74,27 @@ pub(super) struct Match {
     pub(super) peak: f32,
     /// Weight that adds up.
     pub(super) extra: f32,
+    /// Weight that adds up to a limit.
+    pub(super) harmless: f32,
     pub(super) reason: String,
     pub(super) expected: String,
     pub(super) observed: String,
+}
+
+/// What a person who says who they are leaves of the surprise in what they work with, and from where. What they do that only
+/// attackers need weighs as ever.
+const EXPLAINED_SHARE: f32 = 0.3;
+
+impl Match {
+    fn explained(self) -> Self {
+        Self { peak: self.peak * EXPLAINED_SHARE, harmless: self.harmless * EXPLAINED_SHARE, ..self }
+    }
+}
+
+/// Whether a session that is named after a person explains what a detector saw: another tool, another place, a look around.
+fn is_explained(rule: &Rule, event: &Event<'_>) -> bool {
+    let is_of_person = matches!(rule, Rule::NewOrigin { .. } | Rule::NewAction { .. } | Rule::Novelty { .. });
+    is_of_person && event.interactive.contains(Interactive::NAMED)
 }
 
 /// Runs one detector over one event.
@@ -74,22 +104,16 @@ pub fn run(detector: &Arc<Detector>, subject: Subject<'_>) -> Option<Signal> {
         Rule::NewOrigin { .. } => new_origin(&detector.rule, subject),
         Rule::NewAction { .. } => new_action(&detector.rule, subject),
         Rule::Novelty { .. } => novelty(&detector.rule, subject),
-        Rule::Burst { events, min_events, min_ratio, min_bits, max_bits } => {
-            let burst = match events {
-                BurstOf::All => subject.sighting.burst,
-                BurstOf::Denied => subject.sighting.denied_burst,
-            };
-            let least = (burst.peak.max(burst.mean).max(1.0) * min_ratio).max(*min_events as f32);
-            let is_large = burst.count as f32 >= least;
-            (is_large && burst.bits >= *min_bits).then(|| burst_match(*events, burst, (least, *max_bits)))
-        }
+        Rule::Burst { .. } => burst::burst(&detector.rule, subject),
         Rule::TwoOrigins { bits } => two_origins(*bits, subject),
+        Rule::SharedCredential { .. } => sharing::shared_credential(&detector.rule, subject),
+        Rule::ForeignEndpoint { bits } => sharing::foreign_endpoint(*bits, subject),
         Rule::OffHours { min_bits } => off_hours(*min_bits, subject),
         Rule::CrossEnvironment { bits } => cross_environment(*bits, subject),
         Rule::Retired { bits } => retired(*bits, subject),
         Rule::ExpiredUse { bits } => inventory::expired(*bits, subject),
         Rule::OutsideDeclared { bits, known_days } => inventory::outside(*bits, *known_days, subject),
-        Rule::HumanUse { bits } => subject.sighting.is_new_human_use.then(|| human_use(*bits, subject)),
+        Rule::HumanUse { .. } => human_use(&detector.rule, subject),
         Rule::DisplacedCredential { workloads, bits } => displaced(workloads, *bits, subject),
         Rule::Dormancy { min_days, bits } => dormancy(*min_days, *bits, subject),
         Rule::Unused {}
@@ -100,10 +124,12 @@ pub fn run(detector: &Arc<Detector>, subject: Subject<'_>) -> Option<Signal> {
         | Rule::Unowned { .. }
         | Rule::Expired {} => None,
     }?;
+    let found = if is_explained(&detector.rule, subject.event) { found.explained() } else { found };
     let peak = found.peak.min(MAX_SIGNAL_BITS);
     Some(Signal {
         detector: Arc::clone(detector),
-        bits: (peak + found.extra).min(MAX_SIGNAL_BITS),
+        bits: (peak + found.extra + found.harmless).min(MAX_SIGNAL_BITS),
+        harmless: found.harmless,
         peak,
         reason: found.reason,
         expected: found.expected,
@@ -142,6 +168,7 @@ fn new_origin(rule: &Rule, subject: Subject<'_>) -> Option<Match> {
     (!new.is_empty() && bits + class_bits >= *min_bits).then(|| Match {
         peak: bits.min(*max_bits) + class_bits,
         extra: 0.0,
+        harmless: 0.0,
         reason: format!("comes from a new {}: {}", explain::names(&new), explain::origin_of(&new, event)),
         expected: explain::usual(&new, event, behaviour),
         observed: explain::values(&new, event),
@@ -166,21 +193,29 @@ fn new_action(rule: &Rule, subject: Subject<'_>) -> Option<Match> {
     // Who does new things all the time does sensitive ones, too.
     let settled = (sighting.action_bits().unwrap_or_default() / max_bits).clamp(0.0, 1.0);
     let sensitive = known.map_or(0.0, |known| sensitive_bits(known, settled, event, behaviour));
+    let looking = sensitive.min(LOOKING_BITS);
+    let looking = if sensitive > looking { 0.0 } else { looking };
     let denied = if event.outcome == Outcome::Denied { *denied_bits } else { 0.0 };
     let peak = bits.min(*max_bits);
     let named = level.filter(|level| *level >= Level::Medium);
     (is_meant && peak + sensitive + denied >= *min_bits).then(|| Match {
         peak,
-        extra: (each_bits + sensitive + denied) * maturity(behaviour),
+        extra: (sensitive - looking + denied) * maturity(subject),
+        harmless: (each_bits + looking) * maturity(subject),
         reason: explain::action_reason(event, named, sighting.is_new(Dimension::Service)),
         expected: explain::usual(&[Dimension::Action], event, behaviour),
         observed: explain::values(&[Dimension::Action], event),
     })
 }
 
-/// How much of what adds up counts: of a young identity the weekly and the rare are still to come.
-fn maturity(behaviour: &Behaviour) -> f32 {
-    (behaviour.active_days / MATURE_DAYS).min(1.0)
+/// How much of what adds up counts: of a young identity the weekly and the rare are still to come. One that works once a month has
+/// shown what it does when it has worked some times.
+fn maturity(Subject { sighting, behaviour, .. }: Subject<'_>) -> f32 {
+    let by_days = behaviour.active_days / MATURE_DAYS;
+    let by_age = (sighting.age_days as f32 / MATURE_AGE_DAYS).min(1.0)
+        * (behaviour.activities as f32 / MATURE_ACTIVITIES).min(1.0)
+        * MOST_BY_AGE;
+    by_days.max(by_age).min(1.0)
 }
 
 /// What an action is good for in an attack, in bits; less for an identity whose work is of that kind.
@@ -211,9 +246,12 @@ fn novelty(rule: &Rule, subject: Subject<'_>) -> Option<Match> {
         dimensions.iter().copied().filter(|dimension| sighting.is_new(*dimension)).collect();
     let bits = new.iter().filter_map(|dimension| sighting.bits(*dimension)).fold(0.0, f32::max);
     let denied = if event.outcome == Outcome::Denied { *denied_bits } else { 0.0 };
+    let is_ordinary = |of: &Dimension| matches!(of, Dimension::Resource | Dimension::Service);
+    let harmless = if dimensions.iter().all(is_ordinary) { *each_bits } else { 0.0 };
     (is_meant && !new.is_empty() && bits >= *min_bits).then(|| Match {
         peak: bits.min(*max_bits),
-        extra: (each_bits + denied) * (bits / max_bits).min(1.0) * maturity(behaviour),
+        extra: (denied + each_bits - harmless) * (bits / max_bits).min(1.0) * maturity(subject),
+        harmless: harmless * (bits / max_bits).min(1.0) * maturity(subject),
         reason: explain::novelty_reason(&new, event),
         expected: explain::usual(&new, event, behaviour),
         observed: explain::values(&new, event),
@@ -226,35 +264,17 @@ fn is_action(action: &str, event: &Event<'_>) -> bool {
         .is_some_and(|(service, operation)| service == &*event.service && operation == &*event.operation)
 }
 
-fn burst_match(events: BurstOf, burst: Burst, (least, bits_there): (f32, f32)) -> Match {
-    let what = match events {
-        BurstOf::All => "events",
-        BurstOf::Denied => "denied events",
-    };
-    Match {
-        peak: burst.bits.min(bits_there + (burst.count as f32 / least).log2() * RATIO_BITS),
-        extra: 0.0,
-        reason: format!(
-            "{} {what} within an hour, {} an active hour is usual",
-            burst.count,
-            explain::rate(burst.mean)
-        ),
-        expected: format!(
-            "about {} {what} in an active hour, at most {}",
-            explain::rate(burst.mean),
-            explain::rate(burst.peak)
-        ),
-        observed: format!("{} {what} in the hour so far", burst.count),
-    }
-}
-
 fn two_origins(bits: f32, subject: Subject<'_>) -> Option<Match> {
     let Subject { event, sighting, behaviour, .. } = subject;
     let other = sighting.second_origin.as_ref()?;
     let other = explain::shortened(other.as_str());
+    // Who is at home in many networks is in two of them at a time.
+    let habit = behaviour.innovation[Dimension::Network as usize].surprise_bits(behaviour.active_days);
+    let bits = bits * ((habit - ROAMING_BITS) / (SETTLED_BITS - ROAMING_BITS)).clamp(0.0, 1.0);
     Some(Match {
         peak: 0.0,
         extra: bits,
+        harmless: 0.0,
         reason: format!(
             "at work in two places: from {other} lately, and from {} as ever",
             explain::origin(event)
@@ -270,6 +290,7 @@ fn off_hours(min_bits: f32, subject: Subject<'_>) -> Option<Match> {
     (sighting.off_hours_bits >= min_bits).then(|| Match {
         peak: 0.0,
         extra: sighting.off_hours_bits,
+        harmless: 0.0,
         reason: format!("something new at {}, when it hardly ever works", explain::hour(hour)),
         expected: "its usual hours of the week".into(),
         observed: explain::hour(hour),
@@ -301,6 +322,7 @@ fn cross_environment(bits: f32, subject: Subject<'_>) -> Option<Match> {
     (is_lower && is_production).then(|| Match {
         peak: 0.0,
         extra: bits,
+        harmless: 0.0,
         reason: format!("an identity outside of production turns to {}", explain::shortened(resource)),
         expected: explain::usual(&[new], event, behaviour),
         observed: explain::values(&[new], event),
@@ -322,6 +344,7 @@ fn retired(bits: f32, subject: Subject<'_>) -> Option<Match> {
     is_after.then(|| Match {
         peak: 0.0,
         extra: if is_refused { bits * REFUSED_SHARE } else { bits },
+        harmless: 0.0,
         reason: match since {
             Some(since) => format!("at work though it was retired on {}", &since.to_rfc3339()[..10]),
             None => "at work though the inventory calls it retired".into(),
@@ -331,27 +354,44 @@ fn retired(bits: f32, subject: Subject<'_>) -> Option<Match> {
     })
 }
 
-fn human_use(bits: f32, subject: Subject<'_>) -> Match {
-    let signs = subject.event.interactive.names().join(", ");
-    Match {
+fn human_use(rule: &Rule, subject: Subject<'_>) -> Option<Match> {
+    let Rule::HumanUse { bits, usual_network_bits, named_bits } = rule else { return None };
+    let Subject { event, sighting, .. } = subject;
+    if !sighting.is_new_human_use {
+        return None;
+    }
+    let signs = event.interactive.names().join(", ");
+    let bits = if !sighting.is_new(Dimension::Network) {
+        *usual_network_bits
+    } else if event.interactive.contains(Interactive::NAMED) {
+        *named_bits
+    } else {
+        *bits
+    };
+    Some(Match {
         peak: 0.0,
         extra: bits,
+        harmless: 0.0,
         reason: format!("a person uses this non-human identity ({signs})"),
         expected: "only machine use".into(),
         observed: format!("signs of a person: {signs}"),
-    }
+    })
 }
 
 fn displaced(workloads: &[String], bits: f32, subject: Subject<'_>) -> Option<Match> {
     let Subject { event, sighting, behaviour, .. } = settled(subject)?;
     let workload = event.workload.as_deref()?;
-    let is_bound = workloads.iter().any(|prefix| workload.starts_with(prefix.as_str()));
+    // A session that a person named is not the workload's own, whatever its role says.
+    let is_own = !event.interactive.contains(Interactive::NAMED);
+    let is_bound = is_own && workloads.iter().any(|prefix| workload.starts_with(prefix.as_str()));
     let is_own = event.origin.listed.as_ref().is_some_and(|listed| listed.class == NetworkClass::Own);
-    let is_outside = !is_own && event.origin.ip.as_deref().and_then(Place::of) == Some(Place::Elsewhere);
+    let is_elsewhere = event.origin.ip.as_deref().and_then(Place::of) == Some(Place::Elsewhere);
+    let is_outside = !is_own && (is_elsewhere || sharing::is_off_its_machine(subject));
     let is_shared = sighting.peers[Dimension::Network as usize] >= SHARED_BY;
     (is_bound && is_outside && !is_shared && sighting.network.bits >= 2.0).then(|| Match {
         peak: 0.0,
         extra: bits,
+        harmless: 0.0,
         reason: format!(
             "the credential of {} is used from {}, a network where this identity never was",
             explain::shortened(workload),
@@ -371,6 +411,7 @@ fn dormancy(min_days: u32, bits: f32, subject: Subject<'_>) -> Option<Match> {
     (is_beyond_habit && is_known_well).then(|| Match {
         peak: 0.0,
         extra: bits + (pause_days as f32 / min_days.max(1) as f32).log2(),
+        harmless: 0.0,
         reason: format!("active again after {pause_days} days of silence"),
         expected: match longest_pause_days {
             0 => "active every day, or retired".into(),

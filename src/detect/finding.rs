@@ -8,6 +8,7 @@ use crate::activity::{Class, Kind, NetworkClass};
 use crate::identity::declared::Criticality;
 use crate::time::{EventTime, ProcessingTime};
 
+use super::chain::Opened;
 use super::detector::{Detector, Rule, Technique};
 use super::sensitivity::{Level, Sensitivity, sensitivity};
 
@@ -20,6 +21,8 @@ pub struct Signal {
     pub bits: f32,
     /// The part of it that is surprise: of signals that speak of one kind of change, the most surprising counts.
     pub peak: f32,
+    /// The part of it that adds up only to a limit, since ordinary changes bring many of the kind, in bits.
+    pub harmless: f32,
     /// One sentence for a person: what was seen and why it matters.
     pub reason: String,
     /// What the baseline led to expect.
@@ -27,7 +30,7 @@ pub struct Signal {
     /// What was seen instead.
     pub observed: String,
     /// What was counted, where the detector counts: events of the hour, days of the pause; else 0.
-    pub size: u32,
+    pub size: u64,
     /// When the event happened.
     pub time: EventTime,
     /// The event behind it.
@@ -38,10 +41,13 @@ impl Signal {
     /// Severity: the detector's, and high at least where the action can give away control.
     #[must_use]
     pub fn severity(&self) -> Severity {
-        match self.sensitivity() {
-            Some(known) if known.level == Level::High => self.detector.severity.max(Severity::High),
-            _ => self.detector.severity,
-        }
+        severity(&self.detector, self.gives_control())
+    }
+
+    /// Whether its action can give away control.
+    #[must_use]
+    pub fn gives_control(&self) -> bool {
+        self.known_action().is_some_and(|known| known.level == Level::High)
     }
 
     /// The detector's ATT&CK techniques; where it judges sensitive actions, those whose tactic this action serves.
@@ -58,9 +64,23 @@ impl Signal {
 
     /// What is known of the action, where the detector goes by that.
     fn sensitivity(&self) -> Option<&'static Sensitivity> {
-        let goes_by_it = matches!(self.detector.rule, Rule::NewAction { at_least: Some(_), .. });
-        goes_by_it.then(|| sensitivity(&self.evidence.service, &self.evidence.operation)).flatten()
+        goes_by_actions(&self.detector).then(|| self.known_action()).flatten()
     }
+
+    fn known_action(&self) -> Option<&'static Sensitivity> {
+        sensitivity(&self.evidence.service, &self.evidence.operation)
+    }
+}
+
+/// Severity of a signal: the detector's, and high at least where the action can give away control and the detector goes by that.
+#[must_use]
+pub fn severity(detector: &Detector, gives_control: bool) -> Severity {
+    let is_grave = gives_control && goes_by_actions(detector);
+    if is_grave { detector.severity.max(Severity::High) } else { detector.severity }
+}
+
+const fn goes_by_actions(detector: &Detector) -> bool {
+    matches!(detector.rule, Rule::NewAction { at_least: Some(_), .. })
 }
 
 /// The event behind a signal, as far as an analyst needs it to find the original.
@@ -102,6 +122,8 @@ pub struct EventEvidence {
     pub credential: Option<String>,
     /// Session name.
     pub session: Option<String>,
+    /// Who took on the identity, where the event says so.
+    pub caller: Option<String>,
     /// Topic or file, partition, offset, index of the record.
     pub source: String,
     /// Partition of the topic.
@@ -133,6 +155,8 @@ pub struct IncidentReport {
     pub signals: Vec<Signal>,
     /// How many signals the incident has in all.
     pub signal_count: u32,
+    /// The credentials that it gave out, oldest first, at most [`MAX_OPENED`](super::chain::MAX_OPENED).
+    pub opened: Vec<Opened>,
     /// Risk, 0 to 100.
     pub risk: u8,
     /// Severity.

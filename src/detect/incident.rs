@@ -13,12 +13,14 @@ use crate::term::{Term, stable_hash};
 use crate::time::{DAY_MS, EventTime, HOUR_MS, ProcessingTime};
 
 use super::bound;
+use super::chain::{Links, MAX_OPENED, Opened};
 use super::detector::{Axis, Rule};
 use super::finding::{IncidentReport, MAX_REPORTED_SIGNALS, Severity, Signal, Stage, Subject};
+use super::kept::KeptSignal;
 
 /// Bits that make a risk of 50: a release, a move or an upgrade stay below, at most 6 to 8 bits alone and 11 for two at once; one with
 /// something that only attackers need does not.
-const HALF_RISK_BITS: f32 = 12.8;
+const HALF_RISK_BITS: f32 = 14.0;
 
 /// Days in which the weight of signals that raised nothing halves: someone who goes slowly is seen, and two releases a month
 /// apart have nothing to do with each other.
@@ -29,6 +31,10 @@ const PENDING_MS: i64 = 15 * DAY_MS;
 
 /// Most that facts and sensitive actions add up to, so that one long incident cannot overflow what a risk can tell.
 const MAX_EXTRA_BITS: f32 = 60.0;
+
+/// Most that what ordinary changes bring many of (new actions, resources, services) adds up to: a new tool or a release brings ten as
+/// easily as three.
+const MAX_HARMLESS_BITS: f32 = 4.0;
 
 /// Bits by which an incident must grow before it is reported again: a thousandfold.
 const UPDATE_BITS: f32 = 10.0;
@@ -109,7 +115,7 @@ pub struct Incident {
     /// Reception of the newest signal's record.
     pub received: ProcessingTime,
     /// Weightiest signals, heaviest first.
-    pub signals: ThinVec<Signal>,
+    pub signals: ThinVec<KeptSignal>,
     /// How many signals there were.
     pub signal_count: u32,
     /// Weight of the distinct signals, in bits: the strongest surprise of each axis, and all that adds up.
@@ -118,6 +124,8 @@ pub struct Incident {
     pub peaks: [f32; Axis::COUNT],
     /// What adds up.
     pub extra: f32,
+    /// What adds up of ordinary changes, up to a limit.
+    pub harmless: f32,
     /// Fingerprints of the signals told apart.
     pub distinct: ThinVec<u64>,
     /// Reports made.
@@ -129,6 +137,8 @@ pub struct Incident {
     /// Whether it was closed. It is remembered for as long as what it held is kept out of the baseline, so that more of the
     /// same is the old incident again and not a new one.
     pub is_closed: bool,
+    /// Credentials that it gave out, oldest first.
+    pub opened: ThinVec<Opened>,
     /// What was new in its events while it was not open, with the time: held out of the baseline when it opens.
     pub held: ThinVec<(Dimension, Term, EventTime)>,
     /// Gravest severity of its signals, those that are not kept included, and the newest event of one so grave.
@@ -159,11 +169,13 @@ impl Incident {
             bits: 0.0,
             peaks: [0.0; Axis::COUNT],
             extra: 0.0,
+            harmless: 0.0,
             distinct: ThinVec::new(),
             sequence: 0,
             reported_bits: 0.0,
             reported_severity: None,
             is_closed: false,
+            opened: ThinVec::new(),
             held: ThinVec::new(),
             gravest: (Severity::Informational, time),
             accepted_as: ThinVec::new(),
@@ -210,14 +222,22 @@ impl Incident {
             return;
         }
         if self.distinct.len() < MAX_DISTINCT {
+            self.distinct.reserve_exact(1);
             self.distinct.push(fingerprint);
         }
         signal.bits = self.weigh(&signal);
+        self.keep(&signal);
+    }
+
+    /// Keeps a signal among those that weigh most.
+    fn keep(&mut self, signal: &Signal) {
         let most = if self.is_open() { MAX_REPORTED_SIGNALS } else { MAX_KEPT_SIGNALS };
         let place = self.signals.partition_point(|other| other.bits >= signal.bits);
         if place < most {
             self.signals.truncate(most - 1);
-            self.signals.insert(place, signal);
+            self.signals.reserve_exact(1);
+            let kept = KeptSignal::beside(&self.signals, signal);
+            self.signals.insert(place, kept);
         }
     }
 
@@ -241,26 +261,32 @@ impl Incident {
         let before = self.bits;
         let peak = &mut self.peaks[signal.detector.rule.axis() as usize];
         *peak = peak.max(signal.peak);
-        self.extra = (self.extra + (signal.bits - signal.peak).max(0.0)).min(MAX_EXTRA_BITS);
+        let extra = (signal.bits - signal.peak - signal.harmless).max(0.0);
+        self.extra = (self.extra + extra).min(MAX_EXTRA_BITS);
+        self.harmless = (self.harmless + signal.harmless).min(MAX_HARMLESS_BITS);
         self.sum_up();
         self.bits - before
     }
 
-    /// A burst goes on: it says the same, and more loudly.
+    /// A burst goes on: it says the same, and more loudly. An incident that follows another may hear of one for the first time.
     fn grow_volume(&mut self, signal: &Signal) {
         if signal.detector.rule.axis() != Axis::Volume {
             return;
         }
-        let grown = self.weigh(&Signal { bits: signal.peak, ..signal.clone() });
+        let grown = self.weigh(&Signal { bits: signal.peak, harmless: 0.0, ..signal.clone() });
         let same = self.signals.iter_mut().find(|other| other.detector.id == signal.detector.id);
-        if let Some(same) = same.filter(|_| grown > 0.0) {
-            *same = Signal { bits: same.bits + grown, ..signal.clone() };
-            self.signals.sort_by(|a, b| b.bits.total_cmp(&a.bits));
+        match same {
+            _ if grown <= 0.0 => {}
+            Some(same) => {
+                *same = KeptSignal::beside(&[], &Signal { bits: same.bits + grown, ..signal.clone() });
+                self.signals.sort_by(|a, b| b.bits.total_cmp(&a.bits));
+            }
+            None => self.keep(&Signal { bits: grown, ..signal.clone() }),
         }
     }
 
     fn sum_up(&mut self) {
-        self.bits = self.peaks.iter().sum::<f32>() + self.extra;
+        self.bits = self.peaks.iter().sum::<f32>() + self.extra + self.harmless;
     }
 
     /// Lets what raised nothing fade until `time`, the time of what is added next.
@@ -272,6 +298,7 @@ impl Incident {
         let left = (-(passed_ms as f32 / DAY_MS as f32) / HALF_LIFE_DAYS).exp2();
         self.peaks.iter_mut().for_each(|peak| *peak *= left);
         self.extra *= left;
+        self.harmless *= left;
         self.last_seen = time;
         self.sum_up();
         self.forget_gravity(time);
@@ -295,6 +322,33 @@ impl Incident {
         if is_grave { 100 } else { self.risk() }
     }
 
+    /// Remembers a credential that it gave out; says whether another had to go for it, or there was no room.
+    ///
+    /// Of an open incident, a way on to another identity is reported at once where the call raised a signal: whoever looks into it must
+    /// know where to look next. Credentials whose call raised none make room for others.
+    pub fn note_opened(&mut self, opened: Opened) -> bool {
+        if self.opened.iter().any(|known| known.credential == opened.credential) {
+            return false;
+        }
+        let leads_on = |known: &Opened| known.is_signal && known.target == opened.target;
+        if opened.is_signal && self.is_open() && !self.opened.iter().any(leads_on) {
+            self.reported_bits = self.reported_bits.min(self.bits - UPDATE_BITS);
+        }
+        let is_full = self.opened.len() >= MAX_OPENED;
+        if is_full {
+            let Some(quiet) = self.opened.iter().position(|known| !known.is_signal) else { return true };
+            self.opened.remove(quiet);
+        }
+        self.opened.push(opened);
+        is_full
+    }
+
+    /// The credentials that join it with others.
+    #[must_use]
+    pub fn links(&self) -> Links {
+        Links::new(&self.opened, self.signals.iter().filter_map(KeptSignal::credential))
+    }
+
     /// Remembers what was new, to hold it out of the baseline should the incident open. Where there is too much, the oldest goes.
     pub fn hold(&mut self, dimension: Dimension, term: Term, time: EventTime) {
         if self.held.iter().any(|(of, known, _)| *of == dimension && *known == term) {
@@ -303,6 +357,7 @@ impl Incident {
         if self.held.len() >= MAX_HELD {
             self.held.remove(0);
         }
+        self.held.reserve_exact(1);
         self.held.push((dimension, term, time));
     }
 
@@ -319,7 +374,7 @@ impl Incident {
 
     /// The fact that goes on, where it is kept; else what weighs most.
     #[must_use]
-    pub fn lasting(&self) -> Option<&Signal> {
+    pub fn lasting(&self) -> Option<&KeptSignal> {
         let lasting = self.signals.iter().find(|signal| is_lasting(&signal.detector.rule));
         lasting.or(self.signals.first())
     }
@@ -426,8 +481,9 @@ impl Incident {
             found_at,
             first_seen: self.first_seen,
             last_seen: self.last_seen,
-            signals: self.signals.to_vec(),
+            signals: self.signals.iter().map(KeptSignal::unpacked).collect(),
             signal_count: self.signal_count,
+            opened: self.opened.to_vec(),
             risk: self.risk(),
             severity,
             confidence: self.confidence(),
@@ -464,6 +520,7 @@ pub fn fingerprint(signal: &Signal) -> u64 {
     let hash = match detector.rule {
         Rule::Burst { .. }
         | Rule::HumanUse { .. }
+        | Rule::SharedCredential { .. }
         | Rule::Dormancy { .. }
         | Rule::Retired { .. }
         | Rule::ExpiredUse { .. }

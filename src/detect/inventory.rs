@@ -25,6 +25,7 @@ pub(super) fn expired(bits: f32, subject: Subject<'_>) -> Option<Match> {
     Some(Match {
         peak: 0.0,
         extra: if is_refused { bits * REFUSED_SHARE } else { bits },
+        harmless: 0.0,
         reason: format!("expired on {day}, used {} later", span(event.time.millis_since(end))),
         expected: format!("no use after {}", end.to_rfc3339()),
         observed: explain::shortened(&event.action()),
@@ -55,6 +56,7 @@ pub(super) fn outside(bits: f32, known_days: u32, subject: Subject<'_>) -> Optio
     (!seen.is_empty()).then(|| Match {
         peak: bits,
         extra: 0.0,
+        harmless: 0.0,
         reason: format!("outside of what the inventory allows: {}", seen.join(", ")),
         expected: allowed.join("; "),
         observed: seen.join(", "),

@@ -2,8 +2,9 @@
 
 use crate::text::visible;
 
-use super::finding::{Signal, Stage, Subject};
+use super::finding::{EventEvidence, Signal, Stage, Subject};
 use super::incident::Incident;
+use super::kept::KeptSignal;
 use super::source::Silence;
 use super::unused::Ending;
 use crate::time::EventTime;
@@ -19,19 +20,20 @@ pub fn of_incident(incident: &Incident, subject: &Subject, stage: Stage) -> Stri
     if stage == Stage::Close {
         return format!("{who}: quiet again after {distinct} kind{} of unusual activity.", plural(distinct));
     }
-    let reasons: Vec<&str> =
-        incident.signals.iter().take(SPELLED_OUT).map(|s: &Signal| s.reason.as_str()).collect();
+    let reasons: Vec<&str> = incident.signals.iter().take(SPELLED_OUT).map(KeptSignal::reason).collect();
     let rest = distinct.saturating_sub(reasons.len());
     let more = if rest > 0 { format!("; and {rest} more sign{}", plural(rest)) } else { String::new() };
-    let place = incident.signals.first().and_then(origin).unwrap_or_default();
-    format!("{who}: {}{more}{place}.", reasons.join("; "))
+    let first = incident.signals.first().map(KeptSignal::unpacked);
+    let place = first.as_ref().and_then(origin).unwrap_or_default();
+    let session = first.map(|signal| session(&subject.identity_id, &signal)).unwrap_or_default();
+    format!("{who}: {}{more}{place}{session}.", reasons.join("; "))
 }
 
 /// The message of a report that says no more than that a known fact goes on.
 #[must_use]
 pub fn of_reminder(incident: &Incident, subject: &Subject) -> String {
     let since = incident.first_seen.to_rfc3339();
-    let reason = incident.lasting().map(|signal| signal.reason.as_str()).unwrap_or_default();
+    let reason = incident.lasting().map(KeptSignal::reason).unwrap_or_default();
     format!(
         "{}: it goes on, {} signals since {}: {reason}.",
         who(subject),
@@ -139,6 +141,17 @@ fn origin(signal: &Signal) -> Option<String> {
     let ip = evidence.ip.as_deref().filter(|ip| !signal.reason.contains(*ip))?;
     let client = evidence.client.as_ref().map(|client| format!(" with {client}")).unwrap_or_default();
     Some(format!(", from {ip}{client}"))
+}
+
+/// In which session of a role, and who took that on, where the log says so. Of others, a session is one they asked for.
+fn session(identity_id: &str, signal: &Signal) -> String {
+    let EventEvidence { session, caller, .. } = &signal.evidence;
+    let session = session.as_ref().filter(|_| identity_id.contains(":role/"));
+    let session = session.map(|name| format!(", in session {name}")).unwrap_or_default();
+    let caller = caller.as_deref().map(|caller| caller.strip_prefix("source-identity:").unwrap_or(caller));
+    let is_told = |caller: &&str| !signal.reason.contains(*caller);
+    let caller = caller.filter(is_told).map(|caller| format!(", taken on by {caller}")).unwrap_or_default();
+    format!("{session}{caller}")
 }
 
 fn capitalised(text: &str) -> String {

@@ -3,6 +3,7 @@
 pub mod bound;
 pub mod budget;
 pub mod builtin;
+pub mod chain;
 pub mod detector;
 pub mod exception;
 pub mod explain;
@@ -12,6 +13,7 @@ pub mod form;
 pub mod heartbeat;
 pub mod incident;
 mod inventory;
+pub mod kept;
 pub mod message;
 mod posture;
 pub mod problem;

@@ -49,6 +49,7 @@ impl Posture {
             detector: Arc::clone(detector),
             bits: 0.0,
             peak: 0.0,
+            harmless: 0.0,
             reason: self.message.clone(),
             expected: self.expected,
             observed: self.observed,
@@ -69,6 +70,7 @@ impl Posture {
             severity: detector.severity.min(self.at_most),
             confidence: self.confidence,
             message: self.message,
+            opened: Vec::new(),
             settlement: None,
             subject,
         }

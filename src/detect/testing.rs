@@ -63,6 +63,8 @@ pub struct Step {
     pub activity: Option<Sample>,
     /// How many times, `every` apart.
     pub times: Option<u32>,
+    /// How many in a row, one second apart, each time; one where absent.
+    pub run: Option<u32>,
     /// Time between two activities.
     #[serde(with = "humantime_serde::option")]
     #[schemars(with = "Option<DurationText>")]
@@ -122,13 +124,15 @@ pub struct Sample {
     pub action: String,
     /// Source address.
     pub ip: String,
+    /// Network that the address counts as, where that is not its /24: `vpce-0a1b2c3d`, `444455556666/vpce-0a1b2c3d`.
+    pub network: Option<String>,
     /// Client family.
     pub client: String,
     /// Region.
     pub region: String,
     /// Workload.
     pub workload: Option<String>,
-    /// Public id of the credential.
+    /// Public id of the credential; one that begins with `ASIA` is temporary.
     pub credential: Option<String>,
     /// `success`, `denied` or `failed`.
     pub outcome: crate::activity::Outcome,
@@ -138,6 +142,8 @@ pub struct Sample {
     pub resource: Option<String>,
     /// Identity that assumed this one.
     pub caller: Option<String>,
+    /// Public id of the credential that the call gives out.
+    pub issues: Option<String>,
     /// Whether it shows signs of a person (a console session).
     pub console: bool,
     /// Country of the address.
@@ -146,6 +152,8 @@ pub struct Sample {
     pub asn: Option<String>,
     /// What the operator's lists say that the network is.
     pub network_class: Option<NetworkClass>,
+    /// Bytes that it takes out.
+    pub bytes_out: Option<u64>,
 }
 
 impl Default for Sample {
@@ -153,6 +161,7 @@ impl Default for Sample {
         Self {
             action: "s3:GetObject".into(),
             ip: "192.0.2.10".into(),
+            network: None,
             client: "Boto3".into(),
             region: "eu-west-1".into(),
             workload: None,
@@ -161,10 +170,12 @@ impl Default for Sample {
             account: None,
             resource: None,
             caller: None,
+            issues: None,
             console: false,
             country: None,
             asn: None,
             network_class: None,
+            bytes_out: None,
         }
     }
 }

@@ -127,6 +127,9 @@ impl Attack {
                 record
             }
         };
+        if let Some(bytes) = step.bytes {
+            calls::set_bytes(&mut record, bytes);
+        }
         if let Some(region) = step.region.filter(|_| call.region("") != "us-east-1") {
             record.set_region(region);
         }

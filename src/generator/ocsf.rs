@@ -75,6 +75,7 @@ fn unmapped(call: &ApiCall) -> Value {
         "userIdentity.sessionContext.sessionIssuer.userName": issuer.map(|issuer| &issuer.user_name),
         "sessionCredentialFromConsole": call.session_credential_from_console,
         "vpcEndpointId": call.vpc_endpoint_id,
+        "additionalEventData.bytesTransferredOut": call.additional_event_data.get("bytesTransferredOut").map(Value::to_string),
     })
 }
 

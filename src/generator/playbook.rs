@@ -31,6 +31,8 @@ pub(super) struct Step {
     pub(super) region: Option<&'static str>,
     /// Whether the role that was assumed does it.
     pub(super) by_accomplice: bool,
+    /// Bytes of the object that it reads, if not as many as those of the victim's own.
+    pub(super) bytes: Option<u64>,
 }
 
 /// A whole attack.
@@ -179,10 +181,24 @@ impl<'a> Author<'a> {
                 2,
             );
         }
+        if reads.iter().any(is_object) && self.random.chance(0.3) {
+            return self.dumps();
+        }
         let own = *self.random.pick(&reads);
         let action = if self.random.chance(0.7) { Some(own) } else { known(self.random.pick::<&str>(&LOOT)) };
         for _ in 0..count {
             self.push(action, Ending::Success);
+        }
+    }
+
+    /// A handful of objects that hold everything.
+    fn dumps(&mut self) {
+        for _ in 0..self.random.between(8, 40) {
+            let bytes = self.random.between(100, 900) as u64 * 1_000_000;
+            self.push(known("s3:GetObject"), Ending::Success);
+            if let Some(step) = self.steps.last_mut() {
+                step.bytes = Some(bytes);
+            }
         }
     }
 
@@ -324,12 +340,16 @@ impl<'a> Author<'a> {
         let Some(action) = action else { return };
         let pause_ms = (self.pause_secs * 1_000.0 * (0.3 + 1.4 * self.random.unit())) as i64;
         let Self { region, by_accomplice, .. } = *self;
-        self.steps.push(Step { action, ending, pause_ms, region, by_accomplice });
+        self.steps.push(Step { action, ending, pause_ms, region, by_accomplice, bytes: None });
     }
 }
 
 fn known(action: &'static str) -> Option<Action> {
     catalog::find(action).map(Action::Call)
+}
+
+fn is_object(action: &Action) -> bool {
+    matches!(action, Action::Call(call) if call.service == "s3" && call.name == "GetObject")
 }
 
 fn is_read(action: Action) -> bool {

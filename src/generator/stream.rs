@@ -207,6 +207,7 @@ impl Scenario {
                     pause_ms,
                     region: None,
                     by_accomplice: false,
+                    bytes: None,
                 })
             }));
         }

@@ -1,10 +1,11 @@
 //! `/api/v1/alerts`: what was published lately, from memory.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::value::{RawValue, to_raw_value};
 
+use crate::detect::chain::{self, Links};
 use crate::detect::finding::{IncidentReport, Severity};
 use crate::time::ProcessingTime;
 use crate::wire::Alert;
@@ -12,6 +13,10 @@ use crate::wire::Alert;
 /// One published alert.
 #[derive(Debug)]
 pub struct RecentAlert {
+    /// The incident that it reports.
+    pub uid: String,
+    /// What joins that with others.
+    pub links: Links,
     /// Who it is about.
     pub identity_id: String,
     /// Its severity.
@@ -29,6 +34,8 @@ impl RecentAlert {
     /// Never in practice: every part has a JSON form.
     pub fn from_report(report: &IncidentReport) -> Result<Self, serde_json::Error> {
         Ok(Self {
+            uid: report.uid.clone(),
+            links: Links::of(report),
             identity_id: report.subject.identity_id.clone(),
             severity: report.severity,
             found_at: report.found_at,
@@ -44,6 +51,8 @@ pub struct AlertQuery {
     pub severity: Option<Severity>,
     /// Only about this identity.
     pub identity: Option<String>,
+    /// Only about incidents that credentials join with those of this identity or uid.
+    pub chain: Option<String>,
     /// Only found at this time or later.
     pub since: Option<ProcessingTime>,
     /// At most so many.
@@ -83,15 +92,38 @@ impl RecentAlerts {
     #[must_use]
     pub fn list(&self, query: &AlertQuery) -> Vec<Arc<RecentAlert>> {
         let alerts = self.alerts.lock().unwrap_or_else(PoisonError::into_inner);
-        alerts.iter().filter(|alert| query.takes(alert)).take(query.limit).cloned().collect()
+        let chain = query.chain.as_deref().map(|of| joined_with(of, &alerts));
+        let is_joined = |alert: &RecentAlert| chain.as_ref().is_none_or(|uids| uids.contains(&alert.uid));
+        let found = alerts.iter().filter(|alert| query.takes(alert) && is_joined(alert));
+        found.take(query.limit).cloned().collect()
     }
+}
+
+/// Uids of the incidents that credentials join with those of this identity or uid.
+fn joined_with(of: &str, alerts: &VecDeque<Arc<RecentAlert>>) -> BTreeSet<String> {
+    let mut incidents: BTreeMap<&str, (Links, bool)> = BTreeMap::new();
+    for alert in alerts {
+        let (links, is_meant) = incidents.entry(&alert.uid).or_default();
+        links.extend(&alert.links);
+        *is_meant |= alert.uid == of || alert.identity_id == of;
+    }
+    let (uids, incidents): (Vec<&str>, Vec<(Links, bool)>) = incidents.into_iter().unzip();
+    let (links, is_meant): (Vec<Links>, Vec<bool>) = incidents.into_iter().unzip();
+    let groups = chain::groups(&links).into_iter().filter(|group| group.iter().any(|index| is_meant[*index]));
+    groups.flatten().map(|index| uids[index].to_owned()).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const ANY: AlertQuery = AlertQuery { severity: None, identity: None, since: None, limit: 10 };
+    const ANY: AlertQuery =
+        AlertQuery { severity: None, identity: None, chain: None, since: None, limit: 10 };
+
+    /// Each incident gave out what the one after the next was made with.
+    fn links(number: i64) -> Links {
+        Links { issued: vec![format!("ASIA{}", number + 2)], used: vec![format!("ASIA{number}")] }
+    }
 
     fn kept(query: AlertQuery) -> Vec<i64> {
         let recent = RecentAlerts::new(3);
@@ -99,6 +131,8 @@ mod tests {
             [(1, Severity::Critical), (2, Severity::Low), (3, Severity::High), (4, Severity::Low)]
         {
             recent.push(RecentAlert {
+                uid: format!("incident-{number}"),
+                links: links(number),
                 identity_id: format!("linux:web:{}", number % 2),
                 severity,
                 found_at: ProcessingTime::from_millis(number),
@@ -115,5 +149,8 @@ mod tests {
         assert_eq!(kept(AlertQuery { identity: Some("linux:web:0".into()), ..ANY }), [4, 2]);
         assert_eq!(kept(AlertQuery { since: Some(ProcessingTime::from_millis(3)), ..ANY }), [4, 3]);
         assert_eq!(kept(AlertQuery { limit: 1, ..ANY }), [4]);
+        assert_eq!(kept(AlertQuery { chain: Some("incident-2".into()), ..ANY }), [4, 2]);
+        assert_eq!(kept(AlertQuery { chain: Some("linux:web:1".into()), ..ANY }), [3]);
+        assert_eq!(kept(AlertQuery { chain: Some("linux:web:7".into()), ..ANY }), [0_i64; 0]);
     }
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::baseline::{LastSeen, Profile};
 use crate::detect::Detectors;
+use crate::detect::chain::{self, Links};
 use crate::monitor::feedback::Entry;
 use crate::monitor::{Filter, HeldIncident, IncidentFilter, Stats, View};
 use crate::wire::FeedbackRecord;
@@ -58,6 +59,31 @@ pub trait Backend: Send + Sync {
         });
         incidents.truncate(limit);
         incidents
+    }
+
+    /// Up to `limit` incidents that credentials join with that of an identity or of a uid, over all partitions: first who was used
+    /// first.
+    ///
+    /// What other instances hold is not among them.
+    fn chain(&self, uid_or_identity: &str, limit: usize) -> Vec<HeldIncident> {
+        let mut found = self.incidents(&IncidentFilter::of(uid_or_identity), limit);
+        let mut asked = 0;
+        while asked < found.len() && found.len() < limit {
+            let mut links = Links::default();
+            found[asked..].iter().for_each(|incident| links.extend(&incident.links()));
+            asked = found.len();
+            let joined = IncidentFilter { joined_with: Some(links), ..IncidentFilter::default() };
+            // As many as are asked for may be known already.
+            let more = self.incidents(&joined, limit + found.len());
+            let is_new = |one: &HeldIncident| found.iter().all(|known| known.uid != one.uid);
+            let more: Vec<HeldIncident> = more.into_iter().filter(is_new).collect();
+            found.extend(more);
+        }
+        let links: Vec<Links> = found.iter().map(HeldIncident::links).collect();
+        let mut in_order: Vec<HeldIncident> =
+            chain::groups(&links).into_iter().flatten().map(|index| found[index].clone()).collect();
+        in_order.truncate(limit);
+        in_order
     }
 
     /// One identity with its baseline.

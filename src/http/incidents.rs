@@ -2,9 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::detect::chain::Opened;
 use crate::monitor::{HeldIncident, HeldSignal, IncidentFilter, IncidentState};
 use crate::wire::clip;
 
+use super::backend::Backend;
 use super::problem::Problem;
 
 /// Incidents on one answer, where the request does not say.
@@ -19,13 +21,40 @@ pub(super) struct IncidentsParams {
     state: Option<IncidentState>,
     min_risk: Option<u8>,
     identity: Option<String>,
+    chain: Option<String>,
     limit: Option<usize>,
+}
+
+/// What to list.
+pub(super) struct IncidentsQuery {
+    filter: IncidentFilter,
+    /// All that credentials join with that of this identity or uid.
+    chain: Option<String>,
+    limit: usize,
+}
+
+impl IncidentsQuery {
+    /// The answer.
+    pub(super) fn answer(&self, backend: &dyn Backend) -> Incidents {
+        let Self { filter, chain, limit } = self;
+        let found = match chain {
+            None => backend.incidents(filter, *limit),
+            Some(of) => {
+                let mut joined = backend.chain(of, *limit);
+                joined.retain(|held| {
+                    filter.state.is_none_or(|state| held.state == state) && held.risk >= filter.min_risk
+                });
+                joined
+            }
+        };
+        Incidents { incidents: found.into_iter().map(Incident::from).collect() }
+    }
 }
 
 impl IncidentsParams {
     /// What to list, and how many.
-    pub(super) fn query(self) -> Result<(IncidentFilter, usize), Problem> {
-        let Self { state, min_risk, identity, limit } = self;
+    pub(super) fn query(self) -> Result<IncidentsQuery, Problem> {
+        let Self { state, min_risk, identity, chain, limit } = self;
         let limit = match limit {
             Some(0) => return Err(Problem::bad_request(format!("`limit` is 1 to {MAX_LIMIT}"))),
             limit => limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT),
@@ -34,7 +63,13 @@ impl IncidentsParams {
         if min_risk > 100 {
             return Err(Problem::bad_request("`min_risk` is 0 to 100"));
         }
-        Ok((IncidentFilter { state, min_risk, identity }, limit))
+        if identity.is_some() && chain.is_some() {
+            return Err(Problem::bad_request(
+                "`identity` or `chain`, not both: a chain is of several identities",
+            ));
+        }
+        let filter = IncidentFilter { state, min_risk, identity, ..IncidentFilter::default() };
+        Ok(IncidentsQuery { filter, chain, limit })
     }
 }
 
@@ -56,6 +91,18 @@ struct Incident {
     last_seen: String,
     signal_count: u32,
     signals: Vec<Signal>,
+    issued: Vec<Issued>,
+    used: Vec<String>,
+}
+
+/// A credential that the incident gave out.
+#[derive(Serialize)]
+struct Issued {
+    credential: String,
+    session: Option<String>,
+    target: Option<String>,
+    action: String,
+    time: String,
 }
 
 #[derive(Serialize)]
@@ -64,12 +111,6 @@ struct Signal {
     reason: String,
     bits: f32,
     time: String,
-}
-
-impl From<Vec<HeldIncident>> for Incidents {
-    fn from(held: Vec<HeldIncident>) -> Self {
-        Self { incidents: held.into_iter().map(Incident::from).collect() }
-    }
 }
 
 impl From<HeldIncident> for Incident {
@@ -85,7 +126,16 @@ impl From<HeldIncident> for Incident {
             last_seen: held.last_seen.to_rfc3339(),
             signal_count: held.signal_count,
             signals: held.signals.into_iter().map(Signal::from).collect(),
+            issued: held.issued.into_iter().map(Issued::from).collect(),
+            used: held.used,
         }
+    }
+}
+
+impl From<Opened> for Issued {
+    fn from(opened: Opened) -> Self {
+        let Opened { credential, session, target, action, time, .. } = opened;
+        Self { credential, session, target, action, time: time.to_rfc3339() }
     }
 }
 

@@ -15,11 +15,11 @@ const ENDPOINTS: [(&str, &str); 9] = [
     ("/api/v1/identities?status=never_seen", "what was declared and never used"),
     (
         "/api/v1/alerts",
-        "recent alerts, newest first; <code>severity</code> (or worse) <code>identity</code> <code>since</code> <code>limit</code>",
+        "recent alerts, newest first; <code>severity</code> (or worse) <code>identity</code> <code>chain</code> <code>since</code> <code>limit</code>",
     ),
     (
         "/api/v1/incidents",
-        "incidents held, also below the threshold; <code>state</code> <code>min_risk</code> <code>identity</code> <code>limit</code>",
+        "incidents held, also below the threshold; <code>state</code> <code>min_risk</code> <code>identity</code> <code>chain</code> (uid or identity) <code>limit</code>",
     ),
     ("/api/v1/detectors", "what is looked for, and what came of it; <code>/{id}</code> shows one as a whole"),
 ];

@@ -136,6 +136,7 @@ async fn show_identity(
 struct AlertsParams {
     severity: Option<Severity>,
     identity: Option<String>,
+    chain: Option<String>,
     since: Option<String>,
     limit: Option<usize>,
 }
@@ -145,8 +146,8 @@ async fn list_alerts(
     Params(params): Params<AlertsParams>,
 ) -> Result<Json<serde_json::Value>, Problem> {
     let since = params.since.as_deref().map(parse_since).transpose()?;
-    let AlertsParams { severity, identity, limit, .. } = params;
-    let query = AlertQuery { severity, identity, since, limit: page_limit(limit)? };
+    let AlertsParams { severity, identity, chain, limit, .. } = params;
+    let query = AlertQuery { severity, identity, chain, since, limit: page_limit(limit)? };
     let found = blocking(shared, move |backend| backend.alerts(&query)).await?;
     let alerts: Vec<_> = found.iter().map(|alert| &alert.json).collect();
     Ok(Json(json!({"alerts": alerts})))
@@ -156,9 +157,8 @@ async fn list_incidents(
     State(shared): State<Shared>,
     Params(params): Params<incidents::IncidentsParams>,
 ) -> Result<Json<incidents::Incidents>, Problem> {
-    let (filter, limit) = params.query()?;
-    let found = blocking(shared, move |backend| backend.incidents(&filter, limit)).await?;
-    Ok(Json(found.into()))
+    let query = params.query()?;
+    blocking(shared, move |backend| query.answer(backend)).await.map(Json)
 }
 
 async fn list_detectors(State(shared): State<Shared>) -> Result<Json<serde_json::Value>, Problem> {

@@ -5,10 +5,10 @@ pub mod client;
 mod context;
 pub mod embedded;
 mod failure;
-pub mod feedback;
 mod lag;
 mod log;
 mod losses;
+mod publish;
 pub mod repartition;
 mod restore;
 pub mod topics;
@@ -16,3 +16,4 @@ mod transaction;
 
 pub(crate) use failure::words;
 pub use log::{KafkaLog, Worker};
+pub use publish::{feedback, publish};

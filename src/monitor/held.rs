@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::detect::finding::Signal;
+use crate::detect::chain::{Links, Opened};
 use crate::detect::incident::Incident;
+use crate::detect::kept::KeptSignal;
 use crate::term::Term;
 use crate::time::EventTime;
 
@@ -34,6 +35,10 @@ pub struct IncidentFilter {
     pub min_risk: u8,
     /// Only that of this identity.
     pub identity: Option<String>,
+    /// Only that of this uid.
+    pub uid: Option<u128>,
+    /// Only those that a credential joins with these.
+    pub joined_with: Option<Links>,
 }
 
 /// One incident as it stands.
@@ -59,6 +64,19 @@ pub struct HeldIncident {
     pub signal_count: u32,
     /// Those that weigh most, heaviest first.
     pub signals: Vec<HeldSignal>,
+    /// Credentials that it gave out, oldest first.
+    pub issued: Vec<Opened>,
+    /// Public ids of the credentials that its signals were made with.
+    pub used: Vec<String>,
+}
+
+impl HeldIncident {
+    /// What joins it with others.
+    #[must_use]
+    pub fn links(&self) -> Links {
+        let issued = self.issued.iter().map(|opened| opened.credential.clone()).collect();
+        Links { issued, used: self.used.clone() }
+    }
 }
 
 /// One signal of an incident.
@@ -96,10 +114,22 @@ impl View {
 }
 
 impl IncidentFilter {
+    /// That of an incident's uid (32 hexadecimal digits), or of an identity.
+    #[must_use]
+    pub fn of(uid_or_identity: &str) -> Self {
+        let is_uid = uid_or_identity.len() == 32;
+        match u128::from_str_radix(uid_or_identity, 16).ok().filter(|_| is_uid) {
+            Some(uid) => Self { uid: Some(uid), ..Self::default() },
+            None => Self { identity: Some(uid_or_identity.to_owned()), ..Self::default() },
+        }
+    }
+
     fn takes(&self, id: &Term, incident: &Incident) -> bool {
         self.state.is_none_or(|state| state_of(incident) == state)
             && incident.risk() >= self.min_risk
             && self.identity.as_deref().is_none_or(|wanted| id.as_str() == wanted)
+            && self.uid.is_none_or(|wanted| incident.uid == wanted)
+            && self.joined_with.as_ref().is_none_or(|links| links.touch(&incident.links()))
     }
 }
 
@@ -117,15 +147,17 @@ impl HeldIncident {
             last_seen: incident.last_seen,
             signal_count: incident.signal_count,
             signals: incident.signals.iter().map(HeldSignal::of).collect(),
+            issued: incident.opened.to_vec(),
+            used: incident.links().used,
         })
     }
 }
 
 impl HeldSignal {
-    fn of(signal: &Signal) -> Self {
+    fn of(signal: &KeptSignal) -> Self {
         Self {
             detector: signal.detector.id.clone(),
-            reason: signal.reason.clone(),
+            reason: signal.reason().to_owned(),
             bits: signal.bits,
             time: signal.time,
         }

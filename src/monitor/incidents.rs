@@ -5,9 +5,11 @@ use std::sync::Arc;
 use crate::activity::{Activity, Event};
 use crate::baseline::{Dimension, Sighting};
 use crate::detect::Fate;
+use crate::detect::chain::Opened;
 use crate::detect::families::Subject;
 use crate::detect::finding::Signal;
 use crate::detect::incident::Incident;
+use crate::detect::kept::KeptSignal;
 use crate::identity::declared::DeclaredStatus;
 use crate::time::ProcessingTime;
 
@@ -54,7 +56,9 @@ impl Monitor {
             signals.extend((fate == Fate::Raised).then_some(signal));
         });
         let muted_until = self.sift(&mut signals, state, event.time);
-        if !signals.is_empty() {
+        if signals.is_empty() {
+            self.note_opened(activity, state);
+        } else {
             self.grow(activity, state, signals, effects);
         }
         self.hold_out(activity, state, sighting);
@@ -83,7 +87,7 @@ impl Monitor {
             for (dimension, term, time) in std::mem::take(&mut incident.held) {
                 state.behaviour.quarantine((dimension, term.as_str()), time, &mut self.peers);
             }
-            state.behaviour.hold_out_bursts(sighting);
+            state.behaviour.volume.hold_out(&sighting.bursts);
         }
         state.incident = Some(incident);
     }
@@ -110,6 +114,8 @@ impl Monitor {
         incident.fade(event.time);
         let before = incident.reach(floor);
         signals.into_iter().for_each(|signal| incident.add(signal, event.received));
+        let is_over = Opened::of(event, true).is_some_and(|opened| incident.note_opened(opened));
+        self.stats.count_evictions("opened_sessions", u64::from(is_over));
         self.changes.budget |= self.budget.rise(before, incident.reach(floor));
         let subject = publish::subject(id, state);
         let settings = self.shared.settings.incident.with_threshold(threshold);
@@ -123,6 +129,19 @@ impl Monitor {
             self.stats.count_suppressed(reason, count);
         }
         state.incident = Some(incident);
+    }
+
+    /// Remembers what an event gave out that raised nothing, but was made with a credential of the open incident.
+    fn note_opened(&mut self, activity: &Activity<'_>, state: &mut IdentityState) {
+        let event = &activity.event;
+        let Some(opened) = Opened::of(event, false) else { return };
+        let Some(incident) = state.incident.as_mut().filter(|incident| incident.is_open()) else { return };
+        let shown = event.credential.as_ref().map(|shown| &*shown.id);
+        let is_its_own = |signal: &KeptSignal| signal.credential().as_deref() == shown;
+        if shown.is_some() && incident.signals.iter().any(is_its_own) {
+            let is_over = incident.note_opened(opened);
+            self.stats.count_evictions("opened_sessions", u64::from(is_over));
+        }
     }
 
     /// The risk at which incidents open now.

@@ -11,7 +11,7 @@ use crate::time::{DAY_MS, EventTime, ProcessingTime};
 
 use super::identity::{IdentityState, PublishedRecord, UnusedFinding};
 use super::posture::Judgement;
-use super::{Effect, Monitor, posture, publish, quiet_since};
+use super::{Effect, Monitor, is_outdated, posture, publish, quiet_since};
 
 impl Monitor {
     /// Publishes at once on first sight, on a change of status or credentials, and when the last use moved far enough.
@@ -56,16 +56,26 @@ impl Monitor {
         now: ProcessingTime,
         effects: &mut Vec<Effect>,
     ) {
-        let judged = self.judge(id, state, now);
-        self.note_posture(id, state, &judged, now, effects);
+        let judged = (!self.is_in_use_as_published(state, now)).then(|| self.judge(id, state, now));
+        if let Some(judged) = &judged {
+            self.note_posture(id, state, judged, now, effects);
+        }
         self.note_silence(id, state, now, effects);
         self.note_shortfalls(id, state, now, effects);
+        let Some(judged) = judged else { return };
         let is_quiet = quiet_since(state)
             .is_some_and(|since| now.millis_since(since) >= self.shared.settings.publish_every_ms);
         let is_missing = state.published.record == PublishedRecord::Missing;
         if judged.status != state.published.status || is_missing || is_quiet {
             self.publish(id, state, judged, now, effects);
         }
+    }
+
+    /// Whether a look at the coverage can change nothing: most identities on most days.
+    fn is_in_use_as_published(&self, state: &IdentityState, now: ProcessingTime) -> bool {
+        let window_ms = posture::window_ms(state, self.shared.settings.unused_after_days);
+        let is_published = state.published.status == UseStatus::Active && !is_outdated(state);
+        is_published && state.unused.is_none() && posture::is_in_use(state, now, window_ms)
     }
 
     pub(super) fn judge(&self, id: &str, state: &IdentityState, now: ProcessingTime) -> Judgement {

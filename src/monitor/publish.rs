@@ -72,7 +72,7 @@ pub fn profile(state: &IdentityState) -> Profile {
         activities: behaviour.activities,
         activities_per_day: per_day(state),
         error_rate: f64::from(behaviour.error_rate),
-        hour_of_week: behaviour.hours.shares(),
+        hour_of_week: behaviour.volume.rhythm.hours.shares(),
         terms: Dimension::ALL.into_iter().map(|dimension| terms(state, dimension)).collect(),
         runs: state.cadence.rhythm(1, 0).map(Runs::from),
         open_incident: incident

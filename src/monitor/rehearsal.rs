@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::activity::{
     Activity, Class, Classification, Client, Credential, CredentialKind, Event, Evidence, Identity,
-    Interactive, Kind, Listed, Origin, Provenance, Usage,
+    Interactive, Issued, Kind, Listed, Origin, Provenance, Usage,
 };
 use crate::config::Config;
 use crate::detect::detector::Status;
@@ -15,7 +15,7 @@ use crate::identity::declared::DeclaredStatus;
 use crate::identity::{Declared, DeclaredChange};
 use crate::term::Interner;
 use crate::text::Text;
-use crate::time::{EventTime, HOUR_MS, ProcessingTime};
+use crate::time::{EventTime, HOUR_MS, ProcessingTime, SECOND_MS};
 
 use super::{CoverageMark, Effect, Monitor, Record};
 
@@ -97,17 +97,19 @@ impl Rehearsal {
             let every_ms = step.every.map_or(0, millis);
             let by_time = if every_ms > 0 { (end_ms - self.now_ms) / every_ms } else { 1 };
             for _ in 0..step.times.map_or(by_time.max(1), i64::from) {
-                self.act(sample);
+                for nth in 0..i64::from(step.run.unwrap_or(1)) {
+                    self.act(sample, self.now_ms + nth * SECOND_MS);
+                }
                 self.pass(self.now_ms + every_ms, step.source_silent);
             }
         }
         self.pass(end_ms.max(self.now_ms), step.source_silent);
     }
 
-    fn act(&mut self, sample: &Sample) {
+    fn act(&mut self, sample: &Sample, at_ms: i64) {
         self.count += 1;
         let event_id = format!("event-{}", self.count);
-        let mut activity = activity(sample, self.now_ms, &event_id);
+        let mut activity = activity(sample, at_ms, &event_id);
         activity.identity.id = Text::from(self.identity().to_owned());
         activity.identity.kind = self.actor.kind.unwrap_or(activity.identity.kind);
         let classification = &mut activity.identity.classification;
@@ -167,21 +169,21 @@ impl Rehearsal {
 
 pub(super) fn activity<'a>(sample: &'a Sample, now_ms: i64, event_id: &'a str) -> Activity<'a> {
     let (service, operation) = sample.action.split_once(':').unwrap_or((&sample.action, ""));
+    let key_kind =
+        |id: &str| if id.starts_with("ASIA") { CredentialKind::Temporary } else { CredentialKind::LongTerm };
     let event = Event {
         time: EventTime::from_millis(now_ms),
         time_clamped: false,
         received: ProcessingTime::from_millis(now_ms),
         usage: Usage::Used,
-        credential: sample
-            .credential
-            .as_deref()
-            .map(|id| Credential { kind: CredentialKind::LongTerm, id: id.into() }),
+        credential: sample.credential.as_deref().map(|id| Credential { kind: key_kind(id), id: id.into() }),
         service: service.into(),
         operation: operation.into(),
         read_only: None,
         resource: sample.resource.as_deref().map(Text::from),
         outcome: sample.outcome,
         error_code: None,
+        bytes_out: sample.bytes_out,
         origin: origin(sample),
         client: Some(Client { family: sample.client.as_str().into(), version: None }),
         region: Some(sample.region.as_str().into()),
@@ -189,6 +191,10 @@ pub(super) fn activity<'a>(sample: &'a Sample, now_ms: i64, event_id: &'a str) -
         session: None,
         workload: sample.workload.as_deref().map(Text::from),
         caller: sample.caller.as_deref().map(Text::from),
+        issued: sample
+            .issues
+            .as_deref()
+            .map(|id| Issued { id: id.into(), session: Some("rehearsed".into()) }),
         interactive: if sample.console { Interactive::CONSOLE } else { Interactive::default() },
         via_service: None,
         event_id: Some(event_id.into()),
@@ -211,7 +217,8 @@ pub(super) fn activity<'a>(sample: &'a Sample, now_ms: i64, event_id: &'a str) -
 }
 
 fn origin(sample: &Sample) -> Origin<'_> {
-    let network = sample.ip.rsplit_once('.').map(|(network, _)| Text::from(format!("{network}.0/24")));
+    let of_address = || sample.ip.rsplit_once('.').map(|(network, _)| Text::from(format!("{network}.0/24")));
+    let network = sample.network.as_deref().map(Text::from).or_else(of_address);
     Origin {
         ip: Some(sample.ip.as_str().into()),
         network,

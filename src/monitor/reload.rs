@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::detect::Detectors;
-use crate::detect::finding::Signal;
+use crate::detect::kept::KeptSignal;
 
 use super::Monitor;
 
@@ -29,7 +29,7 @@ impl Monitor {
     }
 }
 
-fn follow(signal: &mut Signal, detectors: &Detectors) -> bool {
+fn follow(signal: &mut KeptSignal, detectors: &Detectors) -> bool {
     let Some(now) = detectors.get(&signal.detector.id) else { return false };
     signal.detector = Arc::clone(now);
     true

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::term::Term;
+use crate::term::{Term, stable_hash};
 use crate::time::{DAY_MS, MINUTE_MS, ProcessingTime};
 
 use super::identity::IdentityState;
@@ -39,7 +39,9 @@ impl Monitor {
     pub(super) fn reschedule(&mut self, id: &Term, state: &mut IdentityState, now: ProcessingTime) {
         let next = self.next_due(state, now);
         if state.due.is_none_or(|due| due > next.plus_millis(MINUTE_MS)) {
-            state.due = Some(self.schedule.add(id.clone(), next));
+            let is_idle = next == now.plus_millis(DAY_MS);
+            let at = if is_idle { within_a_day(id.as_str(), now) } else { next };
+            state.due = Some(self.schedule.add(id.clone(), at));
         }
     }
 
@@ -59,6 +61,13 @@ impl Monitor {
     }
 }
 
+/// When to look at an identity again of which nothing is due: half a day to a day from now, by its name. What came all at
+/// once, as in a catch-up, would otherwise be looked at all at once, day by day.
+fn within_a_day(identity_id: &str, now: ProcessingTime) -> ProcessingTime {
+    const HALF_MS: i64 = DAY_MS / 2;
+    now.plus_millis(HALF_MS + (stable_hash(identity_id) % HALF_MS as u64) as i64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,5 +84,17 @@ mod tests {
         assert_eq!(schedule.take_due(at(9)), Some((at(3), vec![terms.intern("soon")])));
         assert_eq!(schedule.take_due(at(9)), Some((at(9), vec![terms.intern("late")])));
         assert!(schedule.take_due(at(99)).is_none());
+    }
+
+    #[test]
+    fn what_came_at_once_is_looked_at_in_turn() {
+        let now = ProcessingTime::from_millis(DAY_MS);
+        let mut by_hour = [0; 24];
+        for identity in 0..1_200 {
+            let wait_ms = within_a_day(&format!("identity-{identity}"), now).millis() - now.millis();
+            by_hour[(wait_ms / (60 * MINUTE_MS)) as usize] += 1;
+        }
+        assert!(by_hour[..12].iter().all(|count| *count == 0), "{by_hour:?}");
+        assert!(by_hour[12..].iter().all(|count| (60..150).contains(count)), "{by_hour:?}");
     }
 }

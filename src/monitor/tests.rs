@@ -2,6 +2,7 @@
 
 mod habits;
 mod lasting;
+mod links;
 
 use super::fixture::{activity, covered, empty_monitor};
 use super::*;
@@ -171,12 +172,26 @@ fn what_raised_an_alert_stays_out_of_the_baseline_until_it_has_aged() {
 #[test]
 fn a_person_at_the_console_is_seen_though_the_identity_now_looks_human() {
     let mut monitor = settled();
-    let mut event = activity("app", &Sample { console: true, ..Sample::default() }, 30 * DAY_MS, "console");
+    let at_console = Sample { console: true, ip: "203.0.113.9".into(), ..Sample::default() };
+    let mut event = activity("app", &at_console, 30 * DAY_MS, "console");
     let class = crate::activity::Class::Human;
     event.identity.classification = Classification { class, confidence: 80, evidence: Evidence::Session };
     let mut effects = Vec::new();
     monitor.activity(&event, &mut effects);
-    assert_eq!(alerts(&effects).len(), 1);
+    let alerts = alerts(&effects);
+    assert_eq!(alerts.len(), 1);
+    assert!(alerts[0].signals.iter().any(|signal| signal.detector.id == "human-use"));
+}
+
+/// Guarantees that whoever keeps the machine may log in to it where it stands.
+#[test]
+fn a_person_at_the_console_in_the_usual_network_counts_and_is_no_alert() {
+    let mut monitor = settled();
+    let mut effects = Vec::new();
+    let at_console = Sample { console: true, ..Sample::default() };
+    monitor.activity(&activity("app", &at_console, 30 * DAY_MS, "console"), &mut effects);
+    assert_eq!(monitor.stats().signals.get("human-use"), Some(&1));
+    assert_eq!(alerts(&effects).len(), 0);
 }
 
 #[test]

@@ -25,7 +25,7 @@ impl Monitor {
         drop(coverage);
         self.threshold();
         self.lately.clear();
-        self.terms.sweep();
+        self.terms.sweep_if_grown();
     }
 
     /// Makes room for an identity that is not known yet, where there are as many as may be: those unseen for longest go.
@@ -40,8 +40,15 @@ impl Monitor {
         let used =
             shared.identities.iter().filter_map(|state| Some((state.usage.last_seen?, state.key().clone())));
         let mut oldest: Vec<(EventTime, Term)> = used.collect();
-        oldest.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.as_str().cmp(b.1.as_str())));
-        oldest.truncate(most / EVICTED_SHARE + 1);
+        let by_age = |a: &(EventTime, Term), b: &(EventTime, Term)| {
+            a.0.cmp(&b.0).then_with(|| a.1.as_str().cmp(b.1.as_str()))
+        };
+        let going = most / EVICTED_SHARE + 1;
+        if going < oldest.len() {
+            oldest.select_nth_unstable_by(going, by_age);
+            oldest.truncate(going);
+        }
+        oldest.sort_unstable_by(by_age);
         for (_, id) in oldest {
             self.evict(&id, now, effects);
         }

@@ -1,6 +1,6 @@
 //! Lets readers look at the identities of one partition while its monitor works.
 
-use std::collections::BTreeSet;
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use crate::activity::Kind;
@@ -74,18 +74,19 @@ impl View {
 
     /// The ids to list. Keeps no more than `limit` at a time, however many match.
     fn matching(&self, filter: &Filter, after: Option<&str>, limit: usize) -> Vec<Term> {
-        let mut first: BTreeSet<OrderedTerm> = BTreeSet::new();
+        let mut first: BinaryHeap<OrderedTerm> = BinaryHeap::new();
         for entry in &self.shared.identities {
-            let is_wanted = after.is_none_or(|after| entry.key().as_str() > after)
-                && filter.matches(entry.key().as_str(), entry.value());
-            if is_wanted {
-                first.insert(OrderedTerm(entry.key().clone()));
+            let id = entry.key().as_str();
+            let is_early = first.len() < limit || first.peek().is_some_and(|last| id < last.0.as_str());
+            let is_asked_for = is_early && after.is_none_or(|after| id > after);
+            if is_asked_for && filter.matches(id, entry.value()) {
+                first.push(OrderedTerm(entry.key().clone()));
                 if first.len() > limit {
-                    first.pop_last();
+                    first.pop();
                 }
             }
         }
-        first.into_iter().map(|ordered| ordered.0).collect()
+        first.into_sorted_vec().into_iter().map(|ordered| ordered.0).collect()
     }
 
     pub(super) fn with<R>(&self, id: &str, read: impl FnOnce(&IdentityState) -> R) -> Option<R> {

@@ -94,6 +94,60 @@ pub(super) fn integer<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>,
     Ok(text(from)?.and_then(|text| text.parse().ok()))
 }
 
+/// A number of bytes: a whole number from 0 up, also as a string or with decimals (`131.0`); nothing for all else.
+pub(super) fn size<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    from.deserialize_any(SizeVisitor)
+}
+
+struct SizeVisitor;
+
+impl SizeVisitor {
+    /// A number with decimals as a size; those too large become the largest.
+    fn rounded(value: f64) -> Option<u64> {
+        (value >= 0.0).then_some(value as u64)
+    }
+}
+
+impl<'de> Visitor<'de> for SizeVisitor {
+    type Value = Option<u64>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(text.parse().ok().or_else(|| text.parse().ok().and_then(Self::rounded)))
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Self::Value, E> {
+        Ok(Some(value))
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Self::Value, E> {
+        Ok(Self::rounded(value))
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Self::Value, E> {
+        Ok(u64::try_from(value).ok())
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        IgnoredAny.visit_map(map).map(|_| None)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+        IgnoredAny.visit_seq(seq).map(|_| None)
+    }
+}
+
 /// An object; the default for all else.
 pub(super) fn object<'de, D, T>(from: D) -> Result<T, D::Error>
 where
@@ -219,6 +273,8 @@ mod tests {
         flag: Option<bool>,
         #[serde(deserialize_with = "integer")]
         number: Option<i64>,
+        #[serde(deserialize_with = "size")]
+        bytes: Option<u64>,
     }
 
     fn read(json: &str) -> Outer<'_> {
@@ -242,6 +298,17 @@ mod tests {
             let json = format!(r#"{{"inner":{odd},"list":{odd},"flag":{odd},"number":{odd}}}"#);
             let read = read(&json);
             assert_eq!((&read.inner.name, &read.list.name), (&None, &None), "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_size_is_taken_however_it_is_written() {
+        let sizes = [("131", 131), ("131.0", 131), ("\"131\"", 131), ("\"131.5\"", 131), ("1e300", u64::MAX)];
+        for (written, expected) in sizes {
+            assert_eq!(read(&format!(r#"{{"bytes":{written}}}"#)).bytes, Some(expected), "{written}");
+        }
+        for odd in ["null", "-1", "-1.5", "true", "\"x\"", "\"nan\"", "[1]", "{}"] {
+            assert_eq!(read(&format!(r#"{{"bytes":{odd}}}"#)).bytes, None, "{odd}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 pub mod client;
 mod cloudtrail;
+pub mod endpoint;
 mod fold;
 pub mod linux;
 mod loose;

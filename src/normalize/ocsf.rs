@@ -7,7 +7,7 @@
 use serde::Deserialize;
 
 use super::cloudtrail::{self, Parameters, Record, Resource, UserIdentity, parse_time, read};
-use super::loose::{first, flag, integer, object, text};
+use super::loose::{first, flag, integer, object, size, text};
 use super::{Context, Error, Normalized};
 use crate::decode::RawRecord;
 use crate::text::Text;
@@ -264,6 +264,8 @@ struct Unmapped<'a> {
     source_identity: Option<Text<'a>>,
     #[serde(rename = "userIdentity.sessionContext.ec2RoleDelivery", borrow, deserialize_with = "text")]
     ec2_role_delivery: Option<Text<'a>>,
+    #[serde(rename = "additionalEventData.bytesTransferredOut", deserialize_with = "size")]
+    bytes_out: Option<u64>,
 }
 
 fn embedded_parameters<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Parameters<'de>, D::Error> {
@@ -298,6 +300,7 @@ fn record(activity: ApiActivity<'_>) -> Record<'_> {
         resources: Resource::new(activity.resources.uid.filter(|uid| uid.starts_with("arn:"))),
         ..Record::default()
     };
+    record.additional_event_data.bytes_out = unmapped.bytes_out;
     record.addendum.reason = unmapped.addendum_reason;
     record.addendum.original_event_id = unmapped.addendum_original_event_id;
     let context = &mut record.user_identity.session_context;

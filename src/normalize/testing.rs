@@ -49,6 +49,7 @@ fn describe_activity(identity: &Identity<'_>, event: &Event<'_>) -> String {
     add("usage", (event.usage != Default::default()).then(|| format!("{:?}", event.usage)));
     add("outcome", Some(event.outcome.as_str().into()));
     add("error", text(&event.error_code));
+    add("bytes out", event.bytes_out.map(|bytes| bytes.to_string()));
     add("credential", event.credential.as_ref().map(|shown| format!("{} {}", shown.kind.as_str(), shown.id)));
     add("resource", text(&event.resource));
     add("read only", event.read_only.map(|read_only| read_only.to_string()));
@@ -66,6 +67,13 @@ fn describe_activity(identity: &Identity<'_>, event: &Event<'_>) -> String {
     add("session", text(&event.session));
     add("workload", text(&event.workload));
     add("caller", text(&event.caller));
+    add(
+        "issued",
+        event.issued.as_ref().map(|issued| {
+            let session = issued.session.as_deref().map(|name| format!(" in session {name}"));
+            format!("{}{}", issued.id, session.unwrap_or_default())
+        }),
+    );
     add("interactive", (!event.interactive.is_empty()).then(|| event.interactive.names().join(", ")));
     add("via", text(&event.via_service));
     add("event id", text(&event.event_id));

@@ -20,7 +20,7 @@ use crate::term::Interner;
 use crate::time::{MINUTE_MS, ProcessingTime};
 use crate::wire::{self, Alert, LastSeenRecord, frame, snapshot};
 
-/// Terms that no baseline holds any more are dropped this often.
+/// So often it is looked whether terms that no baseline holds any more are worth dropping.
 const SWEEP_EVERY_MS: i64 = 10 * MINUTE_MS;
 
 /// For how long it counts how many partitions the topics had at start. They may grow while the process runs, and what a new partition
@@ -120,7 +120,7 @@ impl MonitorProcessor {
     fn sweep(&mut self, now: ProcessingTime) {
         if now.millis_since(self.swept) >= SWEEP_EVERY_MS {
             self.swept = now;
-            let dropped = self.shared.terms.sweep();
+            let dropped = self.shared.terms.sweep_if_grown();
             tracing::debug!(dropped, held = self.shared.terms.len(), "terms swept");
         }
     }

@@ -48,6 +48,7 @@ fn report(identity: &str) -> IncidentReport {
         severity: Severity::High,
         confidence: 70,
         message: String::new(),
+        opened: Vec::new(),
         settlement: None,
     }
 }

@@ -2,6 +2,7 @@
 
 mod evidence;
 mod finding;
+mod links;
 #[cfg(test)]
 mod tests;
 
@@ -91,7 +92,7 @@ pub struct Alert {
     /// The cloud that the identity belongs to; absent outside of clouds.
     #[serde(default, skip_serializing_if = "absent")]
     pub cloud: Option<Cloud>,
-    /// The identity (or log source) first, then its credentials and what it acted on.
+    /// The identity (or log source) first, then its credentials, those that it gave out, and what it acted on.
     pub resources: Vec<Resource>,
     /// The events behind it.
     #[serde(default, skip_serializing_if = "absent")]

@@ -137,6 +137,13 @@ pub struct GapRecord {
 }
 
 impl LastSeenRecord {
+    /// The owner that the inventory declares.
+    #[must_use]
+    pub fn owner(&self) -> Option<String> {
+        let declared: serde_json::Value = serde_json::from_str(self.declared.as_ref()?.as_str()).ok()?;
+        declared["owner"].as_str().map(str::to_owned)
+    }
+
     /// The Kafka key.
     #[must_use]
     pub fn key(&self) -> String {

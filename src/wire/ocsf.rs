@@ -85,6 +85,26 @@ pub struct FindingInfo {
     /// Topics or files that the events came from.
     #[serde(default, skip_serializing_if = "absent")]
     pub data_sources: Vec<String>,
+    /// Credentials that join the incident with those of other identities: those it gave out, then those it was made with.
+    #[serde(default, skip_serializing_if = "absent")]
+    pub related_events: Vec<RelatedEvent>,
+}
+
+/// A credential by which an incident is joined with that of another identity: the alert about who gave it out and the alert
+/// about who used it name it alike.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RelatedEvent {
+    /// Public id of the credential: `ASIA…`, `AKIA…`.
+    pub uid: String,
+    /// `credential_issued` or `credential_used`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// In words: which call gave it out, for which session of which role; in which session it was used, and who took that on.
+    pub title: String,
+    /// When it was given out, or first seen in a signal, in milliseconds since 1970.
+    pub first_seen_time: i64,
+    /// The same, in RFC 3339.
+    pub first_seen_time_dt: String,
 }
 
 /// A detector.
@@ -176,7 +196,7 @@ pub struct Resource {
     /// Short name.
     #[serde(default, skip_serializing_if = "absent")]
     pub name: Option<String>,
-    /// Kind of the identity; `log_source`, `credential` or `target` for the others.
+    /// Kind of the identity; `log_source`, `credential`, `issued_credential` or `target` for the others.
     #[serde(rename = "type")]
     pub kind: String,
     /// How much depends on the identity, by the inventory.

@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::detect::Detector;
 
 use super::declared::DeclaredRecord;
+use super::digest::Digest;
 use super::{Alert, FeedbackRecord, LastSeenRecord};
 
 /// File name and text of each schema in `schemas/`.
@@ -17,6 +18,7 @@ pub fn schemas() -> Vec<(&'static str, String)> {
         ("last-seen.schema.json", written::<LastSeenRecord>("nhi.inventory, last-seen:*")),
         ("declared-identity.schema.json", read::<DeclaredRecord>("nhi.inventory, identity:*")),
         ("feedback.schema.json", read::<FeedbackRecord>("nhi.feedback")),
+        ("digest.schema.json", written::<Digest>("nhi-monitor digest")),
         ("config.schema.json", read::<Config>("nhi-monitor configuration")),
         ("detector.schema.json", read::<Detector>("nhi-monitor detector")),
     ]

@@ -5,7 +5,7 @@
 //! postcard (<https://postcard.jamesmunns.com/wire-format>). A version that is newer than this program is refused,
 //! so that a roll-back never overwrites what it cannot read.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::baseline::coverage::source::ScopeCoverage;
 use crate::monitor::Monitor;
@@ -16,6 +16,7 @@ mod identity;
 mod incident;
 #[cfg(test)]
 mod tests;
+mod values;
 
 /// Version of the values written.
 pub const VERSION: u8 = 4;
@@ -156,6 +157,11 @@ fn start() -> Vec<u8> {
     let mut bytes = Vec::with_capacity(USUAL_BYTES);
     bytes.push(VERSION);
     bytes
+}
+
+/// In one piece, where serde would go byte by byte.
+fn as_bytes<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bytes(bytes)
 }
 
 fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Error> {

@@ -3,7 +3,7 @@
 use super::runs::Runs;
 
 /// Days of the past, up to the newest report, that the cadence is learned from.
-const MEMORY_HOURS: u32 = 60 * 24;
+pub(super) const MEMORY_HOURS: u32 = 60 * 24;
 
 /// History before a cadence says anything: a week, so that each day of it was there once.
 const MIN_HISTORY_HOURS: u32 = 7 * 24;
@@ -43,6 +43,13 @@ pub struct Limits {
     pub silence: u32,
     /// `unused.max_weekly_silence`: of one that comes each week.
     pub weekly: u32,
+}
+
+impl Limits {
+    /// The silence that is no gap of any source, in hours.
+    pub(super) fn always_allowed(self) -> u32 {
+        LEAST_ALLOWED_HOURS.min(self.silence)
+    }
 }
 
 /// How a log source usually reports.

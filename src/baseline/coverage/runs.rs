@@ -28,6 +28,18 @@ impl Runs {
         true
     }
 
+    /// Takes the hours between two runs in, where both lie before an hour and the second begins no more than so many hours after
+    /// the first ends.
+    pub fn close(&mut self, before: u32, step: u32) {
+        self.0.dedup_by(|next, run| {
+            let is_close = next.1 < before && next.0 - run.1 <= step;
+            if is_close {
+                run.1 = next.1;
+            }
+            is_close
+        });
+    }
+
     /// Drops the oldest runs until there are at most so many.
     pub fn keep_newest(&mut self, most: usize) {
         self.0.drain(..self.0.len().saturating_sub(most));
@@ -177,6 +189,18 @@ mod tests {
                 prop_assert!(!again.insert(*hour, *hour));
             }
             prop_assert_eq!(again, one);
+        }
+
+        #[test]
+        fn what_is_closed_early_and_what_is_closed_late_is_the_same(ours in some_hours(), hour in 0_u32..200, before in 0_u32..200) {
+            let (mut early, mut late) = (runs_of(&ours), runs_of(&ours));
+            early.close(before / 2, 6);
+            for runs in [&mut early, &mut late] {
+                runs.insert(hour, hour);
+                runs.close(before, 6);
+            }
+            prop_assert_eq!(&early, &late);
+            prop_assert!(late.silences().all(|(after, step)| step > 6 || after >= before || late.iter().any(|run| run.0 > after && run.1 >= before)));
         }
 
         #[test]

@@ -4,13 +4,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::EventTime;
 
+use super::cadence::{Limits, MEMORY_HOURS};
 use super::runs::Runs;
 
 /// Runs of hours kept per log source.
 ///
-/// A run ends where a source said nothing for an hour: 1,024 are more than a year of one that works by day. Beyond that the oldest run goes,
-/// and what lies before counts as not covered.
-pub const MAX_RUNS: usize = 1_024;
+/// Of the last 60 days there are at most 720, of a source that reports every second hour; further back rests that are no gap of any
+/// source are taken in, so that 560 are more than a year of one that works by day. Beyond that the oldest run goes, and what lies before
+/// counts as not covered.
+pub const MAX_RUNS: usize = 1_280;
 
 /// What one log source covered.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,9 +31,13 @@ pub struct ScopeCoverage {
 
 impl ScopeCoverage {
     /// Notes that the source reported in `hour`. Order and repetition do not matter. Says whether that was not known.
-    pub(super) fn note_hour(&mut self, hour: u32) -> bool {
+    pub(super) fn note_hour(&mut self, hour: u32, limits: Limits) -> bool {
         let is_new = self.reported.insert(hour, hour);
-        self.reported.keep_newest(MAX_RUNS);
+        if is_new {
+            let newest = self.reported.last().unwrap_or(hour);
+            self.reported.close(newest.saturating_sub(MEMORY_HOURS), limits.always_allowed());
+            self.reported.keep_newest(MAX_RUNS);
+        }
         is_new
     }
 

@@ -134,6 +134,13 @@ fn what_is_proven_complete_is_no_gap_whatever_was_lost_of_other_sources() {
 }
 
 #[test]
+fn years_of_a_source_that_reports_every_second_hour_are_covered() {
+    let map = map_of(&(0..12 * 500).map(|step| 10_000 + step * 2).collect::<Vec<_>>());
+    let coverage = over(&map, 10_000 + 24 * 500, 399);
+    assert_eq!((coverage.ratio, coverage.gaps.len(), coverage.since), (1.0, 0, Some(hour_start(10_000))));
+}
+
+#[test]
 fn what_the_operator_lets_pass_is_no_gap() {
     let accepted = Settings { accepted_before: 10_605, ..SETTINGS };
     let mut map = CoverageMap::new(accepted);

@@ -134,7 +134,7 @@ impl Backend for Process {
 
 impl FeedbackTaker for Process {
     fn take(&self, record: &FeedbackRecord) -> Result<(), String> {
-        kafka::feedback::publish(&self.config, record).map_err(|error| {
+        kafka::feedback(&self.config, record).map_err(|error| {
             tracing::warn!(%error, "feedback could not be written");
             error.to_string()
         })

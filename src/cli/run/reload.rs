@@ -59,7 +59,9 @@ async fn reload(config: &Arc<Config>, process: &Arc<Process>) {
             process.reload(now);
             tracing::info!(added, changed, removed, "detectors are read again");
         }
-        Ok(Err(Failure::Usage(error) | Failure::Failed(error))) => refuse(process, &error.to_string()),
+        Ok(Err(Failure::Usage(error) | Failure::Failed(error) | Failure::Stale(error))) => {
+            refuse(process, &error.to_string())
+        }
         Err(error) => refuse(process, &error.to_string()),
     }
 }
@@ -79,7 +81,7 @@ async fn reload_enrichment(config: &Arc<Config>, process: &Arc<Process>) {
             );
             return process.enrich(Arc::new(enrichment));
         }
-        Ok(Err(Failure::Usage(error) | Failure::Failed(error))) => error.to_string(),
+        Ok(Err(Failure::Usage(error) | Failure::Failed(error) | Failure::Stale(error))) => error.to_string(),
         Err(error) => error.to_string(),
     };
     process.refuse_enrichment();

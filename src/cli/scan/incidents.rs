@@ -16,12 +16,16 @@ pub(super) struct Incidents {
 }
 
 impl Incidents {
-    /// Takes in a report. That an incident is over says less than what it was about: a close changes nothing.
+    /// Takes in a report. That an incident is over says less than what it was about: of a close only what the incident gave out is
+    /// taken.
     pub(super) fn note(&mut self, report: IncidentReport) {
         self.opened += u64::from(report.stage == Stage::Create);
         let before = self.by_uid.get(&report.uid).map(|known| known.severity);
         let is_dropped = report.stage == Stage::Update && before.is_none();
         if report.stage == Stage::Close || is_dropped {
+            if let Some(known) = self.by_uid.get_mut(&report.uid) {
+                known.opened = report.opened;
+            }
             return;
         }
         self.recount(before, report.severity);

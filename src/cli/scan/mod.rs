@@ -1,5 +1,6 @@
 //! `scan`: the same core as with Kafka, over files, driven by the time of the events.
 
+mod chains;
 mod incidents;
 pub(super) mod logs;
 mod outputs;

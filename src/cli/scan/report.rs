@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::chains::{self, Chain};
 use super::incidents::Incidents;
 use super::outputs::Outputs;
 use crate::activity::Kind;
@@ -162,6 +163,8 @@ pub(super) struct IncidentList {
     pub(super) total: u64,
     /// How many of each severity.
     pub(super) by_severity: BTreeMap<&'static str, u64>,
+    /// Those that are one attack through several identities.
+    pub(super) chains: Vec<Chain>,
     /// The newest alert on each, as OCSF Detection Findings.
     pub(super) alerts: Vec<Alert>,
 }
@@ -216,7 +219,7 @@ impl Report {
             schema: SCHEMA,
             files: Files::new(reading, counts.records),
             records: Records { counts, duplicates: monitor.stats().duplicates },
-            incidents: IncidentList { total, by_severity, alerts },
+            incidents: IncidentList { total, by_severity, chains: chains::of(&reports), alerts },
             unused: census.unused(),
             identities: census.groups(),
             top_talkers: census.talkers,

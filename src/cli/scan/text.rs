@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use console::Style;
 
 use super::super::table::{bytes, grouped, minute, printable, severity_style, span, table, width, wrapped};
+use super::chains::{self, Chain};
 use super::report::Report;
 use crate::activity::Kind;
 use crate::baseline::LastSeen;
@@ -85,10 +86,32 @@ fn incidents(out: &mut impl Write, report: &Report) -> io::Result<()> {
     if !counts.is_empty() {
         writeln!(out, "{}", counts.join(", "))?;
     }
-    for incident in report.reports.iter().take(SHOWN_INCIDENTS) {
-        self::incident(out, incident)?;
+    let told = chains::told(&report.incidents.chains, report.reports.len());
+    for (begun, index) in told.into_iter().take(SHOWN_INCIDENTS) {
+        if let Some(chain) = begun {
+            self::chain(out, chain)?;
+        }
+        if let Some(incident) = report.reports.get(index) {
+            self::incident(out, incident)?;
+        }
     }
     and_more(out, report.incidents.total, SHOWN_INCIDENTS, "more; all with --alerts FILE or --json")
+}
+
+/// `One attack through 3 identities: a -> b -> c`, above the incidents that it is made of.
+fn chain(out: &mut impl Write, chain: &Chain) -> io::Result<()> {
+    let identities: Vec<String> = chain.identities.iter().map(|identity| printable(identity)).collect();
+    let words = format!(
+        "One attack through {} identities, in {} incidents: {}",
+        identities.len(),
+        chain.incidents.len(),
+        identities.join(" -> ")
+    );
+    writeln!(out)?;
+    for line in wrapped(&words, width()) {
+        writeln!(out, "{}", Style::new().bold().apply_to(line))?;
+    }
+    Ok(())
 }
 
 pub(in crate::cli) fn incident(out: &mut impl Write, incident: &IncidentReport) -> io::Result<()> {

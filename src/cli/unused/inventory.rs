@@ -4,23 +4,24 @@ use std::collections::BTreeMap;
 
 use crate::cli::topic;
 use crate::config::Config;
+use crate::time::ProcessingTime;
 use crate::wire::LastSeenRecord;
 use crate::wire::last_seen::KEY_PREFIX;
 
 /// The inventory as it stood at its watermark.
 #[derive(Debug, Default)]
-pub(super) struct Inventory {
+pub(in crate::cli) struct Inventory {
     /// The newest last-seen record of each identity.
-    pub(super) records: BTreeMap<String, LastSeenRecord>,
+    pub(in crate::cli) records: BTreeMap<String, LastSeenRecord>,
     /// Last-seen records that could not be read.
-    pub(super) unreadable: u64,
+    pub(in crate::cli) unreadable: u64,
     /// The offset to which each partition was read, exclusive.
-    pub(super) ends: BTreeMap<i32, i64>,
+    pub(in crate::cli) ends: BTreeMap<i32, i64>,
 }
 
 impl Inventory {
     /// Up to where the topic was read, for a person.
-    pub(super) fn watermark(&self) -> String {
+    pub(in crate::cli) fn watermark(&self) -> String {
         let ends: Vec<String> =
             self.ends.iter().map(|(partition, end)| format!("{partition}:{end}")).collect();
         let unreadable = match self.unreadable {
@@ -28,6 +29,11 @@ impl Inventory {
             count => format!("; {count} records could not be read"),
         };
         format!("read to partition:offset {}{unreadable}", ends.join(" "))
+    }
+
+    /// When the newest record was written.
+    pub(super) fn newest(&self) -> Option<ProcessingTime> {
+        self.records.values().filter_map(|record| ProcessingTime::parse_rfc3339(&record.updated_at)).max()
     }
 
     /// Takes in one record of the topic; a tombstone takes its identity out.

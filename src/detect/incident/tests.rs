@@ -26,6 +26,7 @@ fn add(incident: &mut Incident, severity: Severity, bits: f32, (seen, day): (&st
         detector: Arc::new(Detector { severity, ..FACT.clone() }),
         bits,
         peak: 0.0,
+        harmless: 0.0,
         reason: String::new(),
         expected: String::new(),
         observed: seen.into(),
@@ -46,7 +47,7 @@ fn opened_by(heavier: usize, day: i64) -> Option<Severity> {
     let mut incident = Incident::begin("a", (at(0), received(0)), 1);
     add(&mut incident, Severity::High, 1.0, ("grave", 0));
     for number in 0..heavier {
-        add(&mut incident, Severity::Low, 3.0, (&format!("other-{number}"), day));
+        add(&mut incident, Severity::Low, 3.3, (&format!("other-{number}"), day));
     }
     assert!(incident.signals.len() <= MAX_REPORTED_SIGNALS);
     severity(&mut incident)
@@ -75,7 +76,7 @@ fn what_was_grave_is_forgotten_where_its_weight_is() {
 #[test]
 fn what_is_grave_stays_so_while_the_incident_is_open() {
     let mut incident = Incident::begin("a", (at(0), received(0)), 1);
-    add(&mut incident, Severity::High, 13.0, ("grave", 0));
+    add(&mut incident, Severity::High, 14.2, ("grave", 0));
     assert_eq!(severity(&mut incident), Some(Severity::High));
     for number in 0..2 * MAX_REPORTED_SIGNALS {
         add(&mut incident, Severity::Low, 14.0, (&format!("other-{number}"), number as i64));

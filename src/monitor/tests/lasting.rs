@@ -70,7 +70,7 @@ fn a_retired_identity_that_comes_back_after_days_is_another_incident() {
 
 #[test]
 fn a_person_at_a_machine_s_work_for_days_is_told_of_again() {
-    let at_console = Sample { console: true, ..Sample::default() };
+    let at_console = Sample { console: true, ip: "203.0.113.9".into(), ..Sample::default() };
     let reports = reported(settled(), &at_console, (1..4 * 24).step_by(4));
     assert_eq!(stages(&reports), [(1, Create), (21, Update), (61, Update)]);
 }

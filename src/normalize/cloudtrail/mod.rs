@@ -21,6 +21,7 @@ mod resource;
 mod session;
 
 use super::client::client;
+use super::endpoint;
 use super::origin::{is_service, origin};
 use super::{AwsPrincipal, Context, Error, Normalized, Principal};
 use crate::activity::{Event, Origin, Usage};
@@ -119,6 +120,7 @@ fn event<'a>(record: &Record<'a>, time: EventTime, context: &Context<'a>) -> Res
         resource: record.resources.arn().or(record.request_parameters.resource()).cloned(),
         outcome: outcome::outcome(record),
         error_code: record.error_code.clone(),
+        bytes_out: record.additional_event_data.bytes_out,
         via_service: via_service(record, &origin),
         origin,
         client: record.user_agent.as_ref().and_then(client),
@@ -127,6 +129,7 @@ fn event<'a>(record: &Record<'a>, time: EventTime, context: &Context<'a>) -> Res
         workload: session::workload(record, acting_session.as_ref()),
         session: acting_session.or_else(|| record.request_parameters.role_session_name.clone()),
         caller: session::caller(record),
+        issued: session::issued(record),
         interactive: session::interactive(record),
         event_id: record.event_id.clone(),
         shared_event_id: record.shared_event_id.clone(),
@@ -181,9 +184,20 @@ fn usage(record: &Record<'_>, service: &str) -> Usage {
     }
 }
 
+/// Where a call came from. Of one that passed a VPC endpoint, the endpoint is the network: the address behind it is as whoever
+/// owns the VPC likes it.
 fn call_origin<'a>(record: &Record<'a>) -> Origin<'a> {
     let source = record.source_ip_address.as_ref().map(origin).unwrap_or_default();
-    Origin { vpc_endpoint: record.vpc_endpoint_id.clone(), ..source }
+    let by_endpoint =
+        record.vpc_endpoint_id.as_ref().and_then(|id| endpoint::network(id, foreign_owner(record)));
+    Origin { vpc_endpoint: record.vpc_endpoint_id.clone(), network: by_endpoint.or(source.network), ..source }
+}
+
+/// The account that owns the VPC endpoint, where it is neither the caller's nor the one that was called.
+fn foreign_owner<'r>(record: &'r Record<'_>) -> Option<&'r str> {
+    let own = [&record.user_identity.account_id, &record.recipient_account_id];
+    let owner = record.vpc_endpoint_account_id.as_ref()?;
+    own.into_iter().flatten().all(|account| account != owner).then_some(owner.as_str())
 }
 
 /// The service that called on the identity's behalf. The console's sign-in is none, and `AWS Internal` names none.

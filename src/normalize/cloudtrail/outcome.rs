@@ -1,6 +1,6 @@
 //! Whether a call worked, was refused, or failed.
 
-use super::record::{Record, SignInResult};
+use super::record::{Answer, Record};
 use crate::activity::Outcome;
 
 /// Pieces of the error codes by which AWS services refuse for lack of rights or a bad credential.
@@ -51,9 +51,10 @@ fn is_failed_sign_in(record: &Record<'_>) -> bool {
     [&record.response_elements, &record.service_event_details].into_iter().any(says_failure)
 }
 
-fn says_failure(result: &SignInResult<'_>) -> bool {
-    let SignInResult { console_login, switch_role, check_mfa, user_authentication, credential_verification } =
-        result;
+fn says_failure(result: &Answer<'_>) -> bool {
+    let Answer {
+        console_login, switch_role, check_mfa, user_authentication, credential_verification, ..
+    } = result;
     [console_login, switch_role, check_mfa, user_authentication, credential_verification]
         .into_iter()
         .flatten()

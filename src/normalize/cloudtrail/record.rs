@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::resource::{Parameters, Resource};
 use crate::normalize::Error;
-use crate::normalize::loose::{first, flag, object, text};
+use crate::normalize::loose::{first, flag, object, size, text};
 use crate::text::Text;
 
 /// One record.
@@ -37,6 +37,8 @@ pub(in crate::normalize) struct Record<'a> {
     #[serde(borrow, deserialize_with = "text")]
     pub(in crate::normalize) vpc_endpoint_id: Option<Text<'a>>,
     #[serde(borrow, deserialize_with = "text")]
+    pub(in crate::normalize) vpc_endpoint_account_id: Option<Text<'a>>,
+    #[serde(borrow, deserialize_with = "text")]
     pub(in crate::normalize) user_agent: Option<Text<'a>>,
     #[serde(borrow, deserialize_with = "text")]
     pub(in crate::normalize) error_code: Option<Text<'a>>,
@@ -53,9 +55,9 @@ pub(in crate::normalize) struct Record<'a> {
     #[serde(borrow, deserialize_with = "first")]
     pub(in crate::normalize) resources: Resource<'a>,
     #[serde(borrow, deserialize_with = "object")]
-    pub(in crate::normalize) response_elements: SignInResult<'a>,
+    pub(in crate::normalize) response_elements: Answer<'a>,
     #[serde(borrow, deserialize_with = "object")]
-    pub(in crate::normalize) service_event_details: SignInResult<'a>,
+    pub(in crate::normalize) service_event_details: Answer<'a>,
     #[serde(borrow, deserialize_with = "object")]
     pub(in crate::normalize) additional_event_data: AdditionalData<'a>,
     #[serde(borrow, deserialize_with = "object")]
@@ -160,10 +162,11 @@ pub(in crate::normalize) struct OnBehalfOf<'a> {
     pub(in crate::normalize) identity_store_arn: Option<Text<'a>>,
 }
 
-/// Results that sign-in events state outside of `errorCode`: `"ConsoleLogin": "Failure"`.
+/// What a call was answered: results that sign-in events state outside of `errorCode` (`"ConsoleLogin": "Failure"`), and
+/// credentials that were given out, of which only what is public is read.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-pub(in crate::normalize) struct SignInResult<'a> {
+pub(in crate::normalize) struct Answer<'a> {
     #[serde(borrow, deserialize_with = "text")]
     pub(in crate::normalize) console_login: Option<Text<'a>>,
     #[serde(borrow, deserialize_with = "text")]
@@ -174,6 +177,30 @@ pub(in crate::normalize) struct SignInResult<'a> {
     pub(in crate::normalize) user_authentication: Option<Text<'a>>,
     #[serde(borrow, deserialize_with = "text")]
     pub(in crate::normalize) credential_verification: Option<Text<'a>>,
+    #[serde(rename = "credentials", borrow, deserialize_with = "object")]
+    pub(in crate::normalize) credentials: IssuedKey<'a>,
+    #[serde(rename = "accessKey", borrow, deserialize_with = "object")]
+    pub(in crate::normalize) access_key: IssuedKey<'a>,
+    #[serde(rename = "assumedRoleUser", borrow, deserialize_with = "object")]
+    pub(in crate::normalize) assumed_role_user: SessionUser<'a>,
+    #[serde(rename = "federatedUser", borrow, deserialize_with = "object")]
+    pub(in crate::normalize) federated_user: SessionUser<'a>,
+}
+
+/// A credential that was given out, without its secret parts.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(in crate::normalize) struct IssuedKey<'a> {
+    #[serde(borrow, deserialize_with = "text")]
+    pub(in crate::normalize) access_key_id: Option<Text<'a>>,
+}
+
+/// Whom a session acts as.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::normalize) struct SessionUser<'a> {
+    #[serde(borrow, deserialize_with = "text")]
+    pub(in crate::normalize) arn: Option<Text<'a>>,
 }
 
 /// What services add of their own.
@@ -182,6 +209,9 @@ pub(in crate::normalize) struct SignInResult<'a> {
 pub(in crate::normalize) struct AdditionalData<'a> {
     #[serde(rename = "MFAUsed", borrow, deserialize_with = "text")]
     pub(in crate::normalize) mfa_used: Option<Text<'a>>,
+    /// Of data events of S3: what it sent to the caller.
+    #[serde(rename = "bytesTransferredOut", deserialize_with = "size")]
+    pub(in crate::normalize) bytes_out: Option<u64>,
 }
 
 /// Why a record came late or again.

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use memchr::memmem::Finder;
 
 use super::record::Record;
-use crate::activity::{Credential, CredentialKind, Interactive};
+use crate::activity::{Credential, CredentialKind, Interactive, Issued};
 use crate::normalize::client::{is_browser, is_console};
 use crate::normalize::fold::fold;
 use crate::normalize::identity_center_id;
@@ -239,6 +239,15 @@ fn key_kind(id: &str, principal_type: Option<&str>) -> CredentialKind {
         (Some("ASIA"), _) | (_, Some("AssumedRole" | "FederatedUser")) => CredentialKind::Temporary,
         _ => CredentialKind::LongTerm,
     }
+}
+
+/// The credential that a call gave out: a session of a role or of a federated user, or a user's new key.
+pub(super) fn issued<'a>(record: &Record<'a>) -> Option<Issued<'a>> {
+    let answer = &record.response_elements;
+    let id = answer.credentials.access_key_id.as_ref().or(answer.access_key.access_key_id.as_ref())?;
+    let user = answer.assumed_role_user.arn.as_ref().or(answer.federated_user.arn.as_ref());
+    let session = user.map(|arn| arn.map_part(|arn| arn.rsplit(['/', ':']).next().unwrap_or_default()));
+    Some(Issued { id: id.clone(), session: session.filter(|name| !name.is_empty()) })
 }
 
 /// Who took on this identity, where the log tells: the source identity that the session was made with, the Identity

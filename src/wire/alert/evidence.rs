@@ -17,7 +17,7 @@ pub(super) fn subject_type(report: &IncidentReport) -> &'static str {
     if is_about_log_source(report) { "log_source" } else { report.subject.kind.as_str() }
 }
 
-/// The identity (or log source) first, then its credentials, then what it acted on.
+/// The identity (or log source) first, then its credentials, those that it gave out, and what it acted on.
 pub(super) fn resources(report: &IncidentReport) -> Vec<Resource> {
     let texts = |part: fn(&EventEvidence) -> Option<&String>| {
         distinct(report.signals.iter().filter_map(|signal| part(&signal.evidence)), |known, new| known == new)
@@ -26,6 +26,7 @@ pub(super) fn resources(report: &IncidentReport) -> Vec<Resource> {
     let targets = texts(|event| event.resource.as_ref());
     let mut resources = vec![subject(report)];
     resources.extend(credentials.into_iter().map(|id| resource(id, "credential")));
+    resources.extend(report.opened.iter().map(|opened| resource(&opened.credential, "issued_credential")));
     resources.extend(targets.into_iter().map(|id| resource(id, "target")));
     resources
 }

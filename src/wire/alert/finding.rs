@@ -10,7 +10,7 @@ use super::super::ocsf::{
     AnalysisTarget, Analytic, AnomalyAnalysis, Attack, AttackEntry, FindingInfo, Observation, Observed,
     Remediation, Tag,
 };
-use super::{clip, evidence, severity, short_name};
+use super::{clip, evidence, links, severity, short_name};
 
 /// Techniques in one alert, at most. A detector names one to three; more than 16 in all help nobody.
 const MAX_ATTACKS: usize = 16;
@@ -38,6 +38,7 @@ pub(super) fn info(report: &IncidentReport) -> FindingInfo {
         created_time: is_first.then_some(found),
         modified_time: (!is_first).then_some(found),
         data_sources: evidence::sources(report),
+        related_events: links::related_events(report),
     }
 }
 
@@ -99,6 +100,8 @@ const fn analytic_type(rule: &Rule) -> (u8, &'static str) {
         | Rule::NewAction { .. }
         | Rule::Novelty { .. }
         | Rule::TwoOrigins { .. }
+        | Rule::SharedCredential { .. }
+        | Rule::ForeignEndpoint { .. }
         | Rule::OffHours { .. }
         | Rule::CrossEnvironment { .. }
         | Rule::Burst { .. }

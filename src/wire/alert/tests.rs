@@ -4,6 +4,7 @@ use std::sync::Arc;
 use super::*;
 use crate::activity::{Class, Kind, NetworkClass};
 use crate::detect::Detector;
+use crate::detect::chain::Opened;
 use crate::detect::detector::{Rule, Status, Technique};
 use crate::detect::finding::{EventEvidence, MAX_REPORTED_SIGNALS, Signal, Subject};
 use crate::detect::scope::Scope;
@@ -30,7 +31,7 @@ fn detector(id: &str, title: &str, severity: Severity, attack: Vec<Technique>) -
         rule: match id {
             "unused-identity" => Rule::Unused {},
             "source-silent" => Rule::SourceSilent { times_usual: 1.5, min_history_days: 14 },
-            _ => Rule::HumanUse { bits: 8.0 },
+            _ => Rule::HumanUse { bits: 8.0, usual_network_bits: 4.0, named_bits: 4.0 },
         },
         attack,
         owasp_nhi: vec!["NHI5:2025".into()],
@@ -88,6 +89,7 @@ fn event(offset: i64, service: &str, operation: &str) -> EventEvidence {
         account: Some("111122223333".into()),
         credential: Some("ASIAEXAMPLE0000000001".into()),
         session: Some("i-0123456789abcdef0".into()),
+        caller: None,
         source: "cloudtrail".into(),
         partition: 4,
         offset,
@@ -104,6 +106,7 @@ fn signal(detector: Arc<Detector>, minutes: i64, bits: f32, evidence: EventEvide
         detector,
         bits,
         peak: bits,
+        harmless: 0.0,
         time: at(minutes),
         evidence,
     }
@@ -142,6 +145,7 @@ fn create() -> IncidentReport {
         last_seen: at(0),
         signals: vec![origin, signal(new_service(), 0, 9.5, evidence)],
         signal_count: 2,
+        opened: vec![],
         risk: 78,
         severity: Severity::High,
         confidence: 70,
@@ -164,6 +168,14 @@ fn update() -> IncidentReport {
     report.last_seen = at(58);
     report.signals.push(signal(new_service(), 58, 8.0, denied));
     report.signal_count = 3;
+    report.opened = vec![Opened {
+        credential: "ASIAEXAMPLE0000000002".into(),
+        session: Some("step-2".into()),
+        target: Some("arn:aws:iam::111122223333:role/admin".into()),
+        action: "sts:AssumeRole".into(),
+        time: at(57),
+        is_signal: true,
+    }];
     report.risk = 91;
     report.severity = Severity::Critical;
     report
@@ -267,6 +279,32 @@ fn one_event_is_one_evidence_with_all_its_reasons() {
         alert.evidences[1].api.as_ref().unwrap().response.as_ref().unwrap().error.as_deref(),
         Some("AccessDenied")
     );
+}
+
+/// Whoever reads both alerts finds the credential at the same place.
+#[test]
+fn one_equality_joins_who_gave_a_credential_out_and_who_used_it() {
+    let mut other = create();
+    other.subject.identity_id = "arn:aws:iam::111122223333:role/admin".into();
+    for signal in &mut other.signals {
+        let evidence = &mut signal.evidence;
+        evidence.credential = Some("ASIAEXAMPLE0000000002".into());
+        (evidence.session, evidence.caller) = (Some("step-2".into()), Some("source-identity:ana".into()));
+    }
+    let (first, second) = (Alert::from_report(&update()), Alert::from_report(&other));
+    let of = |alert: &Alert, kind: &str| -> Vec<(String, String)> {
+        let all = alert.finding_info.related_events.iter().filter(|related| related.kind == kind);
+        all.map(|related| (related.uid.clone(), related.title.clone())).collect()
+    };
+    let key = "ASIAEXAMPLE0000000002".to_owned();
+    let words = "sts:AssumeRole gave it out for session step-2 of arn:aws:iam::111122223333:role/admin";
+    assert_eq!(of(&first, "credential_issued"), [(key.clone(), words.to_owned())]);
+    let words = "Signals were raised with it in session step-2, taken on by source-identity:ana";
+    assert_eq!(of(&second, "credential_used"), [(key.clone(), words.to_owned())]);
+    for alert in [&first, &second] {
+        assert!(alert.observables.iter().any(|observable| observable.value == key));
+    }
+    assert!(Alert::from_report(&posture()).finding_info.related_events.is_empty());
 }
 
 #[test]

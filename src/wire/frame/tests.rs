@@ -35,6 +35,7 @@ fn activity(is_full: bool) -> Activity<'static> {
             resource: some("arn:aws:s3:::bucket"),
             outcome: Outcome::Denied,
             error_code: some("AccessDenied"),
+            bytes_out: is_full.then_some(4_096),
             origin: Origin {
                 ip: some("203.0.113.7"),
                 network: some("203.0.113.0/24"),
@@ -51,6 +52,7 @@ fn activity(is_full: bool) -> Activity<'static> {
             session: some("i-0abc"),
             workload: some("ec2:i-0abc"),
             caller: some("aws-service:ec2.amazonaws.com"),
+            issued: is_full.then(|| Issued { id: "ASIAISSUED".into(), session: some("session-1") }),
             interactive: Interactive::MFA,
             via_service: some("athena.amazonaws.com"),
             event_id: some("e-1"),

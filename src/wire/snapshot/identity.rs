@@ -6,18 +6,23 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use thin_vec::ThinVec;
 
 use crate::activity::{Classification, Kind};
 use crate::baseline::cadence::Cadence;
+use crate::baseline::fan_out::FanOut;
 use crate::baseline::history::History;
 use crate::baseline::hours::HourProfile;
 use crate::baseline::novelty::Innovation;
 use crate::baseline::rate::HourlyRate;
 use crate::baseline::recent::{self, Recent};
-use crate::baseline::terms::{TermEntry, TermSets};
+use crate::baseline::rhythm::Rhythm;
+use crate::baseline::sharing::{Sharing, Suspect};
+use crate::baseline::terms::TermSets;
+use crate::baseline::transfer::Transfer;
 use crate::baseline::usage::Usage;
+use crate::baseline::volume::Volume;
 use crate::baseline::{Behaviour, Dimension};
 use crate::identity::Declared;
 use crate::monitor::Vocabulary;
@@ -30,7 +35,7 @@ use crate::time::{EventTime, ProcessingTime};
 
 use super::feedback::EntrySnapshot;
 use super::incident::IncidentSnapshot;
-use super::{Error, damaged};
+use super::{Error, damaged, values};
 
 /// The parts of which there is one each, and the numbers of the others.
 #[derive(Serialize, Deserialize)]
@@ -46,7 +51,8 @@ struct Head<'a> {
     #[serde(borrow)]
     behaviour: BehaviourSnapshot<'a>,
     has_more_scopes: bool,
-    incident: Option<Box<IncidentSnapshot>>,
+    #[serde(borrow)]
+    incident: Option<Box<IncidentSnapshot<'a>>>,
     feedback: Vec<EntrySnapshot>,
     unused: Option<UnusedFinding>,
     published: Published,
@@ -54,7 +60,7 @@ struct Head<'a> {
     scopes: u8,
     values: [u16; Dimension::COUNT],
     recent: (u8, u8),
-    hours: u8,
+    hours: u16,
     cadence: Cadence,
     missed: Option<MissedRun>,
     shortfalls: Vec<FoundShortfall>,
@@ -78,7 +84,7 @@ struct BehaviourSnapshot<'a> {
     last_day: u32,
     longest_pause_days: u32,
     innovation: [Innovation; Dimension::COUNT],
-    rates: (HourlyRate, HourlyRate),
+    volume: VolumeSnapshot,
     error_rate: f32,
     human_since: Option<EventTime>,
     is_human_use_known: bool,
@@ -86,18 +92,27 @@ struct BehaviourSnapshot<'a> {
     new_origin: Option<(&'a str, EventTime)>,
     grave_innovation: Innovation,
     history: History,
+    #[serde(borrow)]
+    sharing: Vec<SuspectSnapshot<'a>>,
+}
+
+/// The hours of the week stand at the end of all.
+#[derive(Serialize, Deserialize)]
+struct VolumeSnapshot {
+    rates: (HourlyRate, HourlyRate),
+    previous_hour: u32,
+    odd_day: u32,
+    fan_out: FanOut,
+    transfer: Option<Transfer>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct ValueSnapshot<'a> {
-    /// Known to be text by being known.
-    #[serde(serialize_with = "as_bytes")]
-    value: &'a [u8],
-    first_seen: EventTime,
-    /// Milliseconds from first to last use: small, so that it packs well.
-    span_ms: i64,
-    uses: u32,
-    quarantined_at: Option<EventTime>,
+struct SuspectSnapshot<'a> {
+    credential: [u8; 8],
+    strange: &'a str,
+    times: (EventTime, EventTime),
+    is_strange: bool,
+    turns: u8,
 }
 
 /// Appends the state to `bytes`.
@@ -107,10 +122,10 @@ pub(super) fn write(state: &IdentityState, bytes: Vec<u8>) -> Result<Vec<u8>, Er
         bytes = append(scope.as_str(), bytes)?;
     }
     for entry in Dimension::ALL.iter().flat_map(|dimension| state.behaviour.terms.of(*dimension).iter()) {
-        bytes = append(&ValueSnapshot::of(entry), bytes)?;
+        values::write(entry, &mut bytes);
     }
     state.recent.write(&mut bytes);
-    bytes.extend_from_slice(state.behaviour.hours.as_bytes());
+    bytes.extend_from_slice(state.behaviour.volume.rhythm.hours.as_bytes());
     Ok(bytes)
 }
 
@@ -125,6 +140,7 @@ pub(super) fn read(bytes: &[u8], words: Vocabulary<'_>) -> Result<Box<IdentitySt
         scopes.push(term(rest.take()?)?.0);
     }
     let values = read_values(&head.values, &mut rest, &mut term)?;
+    let incident = head.incident.map(|incident| incident.restore(detectors, &mut term)).transpose()?;
     let recent = rest.bytes(usize::from(head.recent.0) * recent::KEY_BYTES)?;
     let hours = rest.bytes(usize::from(head.hours))?;
     if !rest.0.is_empty() {
@@ -142,7 +158,7 @@ pub(super) fn read(bytes: &[u8], words: Vocabulary<'_>) -> Result<Box<IdentitySt
         recent: Recent::restored(recent, head.recent.1),
         scopes,
         has_more_scopes: head.has_more_scopes,
-        incident: head.incident.map(|incident| Box::new(incident.restore(terms, detectors))),
+        incident: incident.map(Box::new),
         feedback: Verdicts::restored(head.feedback.into_iter().map(|entry| entry.restore(terms))),
         unused: head.unused.map(Box::new),
         cadence: head.cadence,
@@ -164,24 +180,18 @@ fn read_values(
     if total > usize::from(u16::MAX) || total > rest.0.len() {
         return Err(Error::Damaged(format!("{total} values in {} bytes", rest.0.len())));
     }
-    let mut sets = TermSets::default();
-    sets.reserve(total);
-    for (dimension, count) in Dimension::ALL.into_iter().zip(counts) {
-        for _ in 0..*count {
-            let value: ValueSnapshot<'_> = rest.take()?;
-            sets.restore(dimension, value.restore(term(value.value)?));
-        }
-    }
-    Ok(sets)
+    TermSets::restored(
+        counts,
+        std::iter::repeat_with(|| {
+            let (value, left) = values::read(rest.0, &mut term)?;
+            rest.0 = left;
+            Ok(value)
+        }),
+    )
 }
 
 fn append<T: Serialize + ?Sized>(value: &T, bytes: Vec<u8>) -> Result<Vec<u8>, Error> {
     postcard::to_extend(value, bytes).map_err(damaged)
-}
-
-/// In one piece, where serde would go byte by byte.
-fn as_bytes<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_bytes(bytes)
 }
 
 /// What is left to read.
@@ -221,7 +231,7 @@ impl<'a> Head<'a> {
             scopes: state.scopes.len() as u8,
             values: Dimension::ALL.map(|dimension| state.behaviour.terms.of(dimension).len() as u16),
             recent: (state.recent.len(), state.recent.next()),
-            hours: state.behaviour.hours.as_bytes().len() as u8,
+            hours: state.behaviour.volume.rhythm.hours.as_bytes().len() as u16,
             cadence: state.cadence,
             missed: state.missed.as_deref().copied(),
             shortfalls: state.shortfalls.to_vec(),
@@ -265,13 +275,14 @@ impl<'a> BehaviourSnapshot<'a> {
             last_day: behaviour.last_day,
             longest_pause_days: behaviour.longest_pause_days,
             innovation: behaviour.innovation,
-            rates: (behaviour.rate, behaviour.denied_rate),
+            volume: VolumeSnapshot::of(&behaviour.volume),
             error_rate: behaviour.error_rate,
             human_since: behaviour.human_since,
             is_human_use_known: behaviour.is_human_use_known,
             new_origin: behaviour.new_origin.as_deref().map(|(term, since)| (term.as_str(), *since)),
             grave_innovation: behaviour.grave_innovation,
             history: behaviour.history,
+            sharing: behaviour.sharing.iter().map(SuspectSnapshot::of).collect(),
         }
     }
 
@@ -285,30 +296,54 @@ impl<'a> BehaviourSnapshot<'a> {
             terms,
             innovation: self.innovation,
             grave_innovation: self.grave_innovation,
-            rate: self.rates.0,
-            denied_rate: self.rates.1,
-            hours,
+            volume: self.volume.restore(hours),
             error_rate: self.error_rate,
             human_since: self.human_since,
             is_human_use_known: self.is_human_use_known,
             new_origin: self.new_origin.map(|(network, since)| Box::new((Term::unshared(network), since))),
+            sharing: Sharing::restored(self.sharing.iter().map(SuspectSnapshot::restore)),
         }
     }
 }
 
-impl<'a> ValueSnapshot<'a> {
-    fn of(entry: &'a TermEntry) -> Self {
+impl VolumeSnapshot {
+    fn of(volume: &Volume) -> Self {
+        let Volume { rhythm, denied, fan_out, transfer } = volume;
         Self {
-            value: entry.term.as_str().as_bytes(),
-            first_seen: entry.first_seen(),
-            span_ms: entry.last_seen().millis_since(entry.first_seen()),
-            uses: entry.uses,
-            quarantined_at: entry.quarantined_at(),
+            rates: (rhythm.rate, *denied),
+            previous_hour: rhythm.previous_hour,
+            odd_day: rhythm.odd_day,
+            fan_out: *fan_out,
+            transfer: transfer.as_deref().copied(),
         }
     }
 
-    fn restore(&self, term: (Term, u64)) -> TermEntry {
-        let seen = (self.first_seen, self.first_seen.plus_millis(self.span_ms));
-        TermEntry::restored(term, seen, self.uses, self.quarantined_at)
+    fn restore(self, hours: HourProfile) -> Volume {
+        let Self { rates: (rate, denied), previous_hour, odd_day, fan_out, transfer } = self;
+        let rhythm = Rhythm { rate, hours, previous_hour, odd_day };
+        Volume { rhythm, denied, fan_out, transfer: transfer.map(Box::new) }
+    }
+}
+
+impl<'a> SuspectSnapshot<'a> {
+    fn of(suspect: &'a Suspect) -> Self {
+        Self {
+            credential: suspect.credential.to_le_bytes(),
+            strange: suspect.strange.as_str(),
+            times: (suspect.since, suspect.until),
+            is_strange: suspect.is_strange,
+            turns: suspect.turns,
+        }
+    }
+
+    fn restore(&self) -> Suspect {
+        Suspect {
+            credential: u64::from_le_bytes(self.credential),
+            strange: Term::unshared(self.strange),
+            since: self.times.0,
+            until: self.times.1,
+            is_strange: self.is_strange,
+            turns: self.turns,
+        }
     }
 }

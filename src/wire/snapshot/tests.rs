@@ -163,10 +163,13 @@ fn perform(monitor: &mut Monitor, deeds: &[Deed]) -> String {
             console: *rest == 2,
             account: (*rest > 6).then(|| format!("account-{}", rest % 2)),
             resource: (*rest == 3).then(|| format!("arn:aws:s3:::bucket-{action}/key")),
+            network: None,
+            issues: None,
             caller: (*rest == 4).then(|| format!("caller-{action}")),
             country: (*region > 3).then(|| ["NL", "BR"][usize::from(region % 2)].into()),
             asn: (*region > 5).then(|| format!("AS{}", 64_500 + u32::from(region % 3))),
             network_class: (*client > 8).then(|| NetworkClass::ALL[usize::from(client % 6)]),
+            bytes_out: (*rest > 7).then(|| 1 << (action + 20)),
         };
         let (name, event) = (format!("role-{who}"), format!("{minute}-{action}"));
         let mut activity = fixture::activity(&name, &sample, minute * MINUTE_MS, &event);

@@ -29,10 +29,10 @@ fn an_accepted_burst_is_one_of_that_size() {
 fn an_accepted_person_is_one_with_these_signs_from_that_place() {
     let at_console = |ip: &str| Sample { console: true, ip: ip.into(), ..Sample::default() };
     let mut monitor = settled();
-    assert_eq!(does(&mut monitor, &at_console("192.0.2.7"), ATTACK_MS).len(), 1);
+    assert_eq!(does(&mut monitor, &at_console("203.0.113.7"), ATTACK_MS).len(), 1);
     accept(&mut monitor, SOON_MS);
-    assert!(does(&mut monitor, &at_console("192.0.2.9"), ATTACK_MS + DAY_MS).is_empty());
-    let another = does(&mut monitor, &at_console("203.0.113.9"), ATTACK_MS + 2 * DAY_MS);
+    assert!(does(&mut monitor, &at_console("203.0.113.9"), ATTACK_MS + DAY_MS).is_empty());
+    let another = does(&mut monitor, &at_console("198.51.100.9"), ATTACK_MS + 2 * DAY_MS);
     assert_eq!(another.iter().map(|report| report.stage).collect::<Vec<_>>(), [Stage::Create]);
 }
 

@@ -1,4 +1,4 @@
-//! Writes one analyst's word to the feedback topic, and waits until the brokers have it.
+//! Writes one record to a topic, and waits until the brokers have it.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -36,25 +36,23 @@ pub enum Error {
     Encode(#[from] serde_json::Error),
 }
 
-/// Writes a record under its identity's key, acknowledged by all replicas in sync. Blocks for up to eight seconds.
+/// Writes a record under its key, acknowledged by all replicas in sync. Blocks for up to eight seconds.
 ///
-/// A producer for one record: analysts say little, and nothing lingers.
+/// A producer for one record: people say little, and nothing lingers.
 ///
 /// # Errors
 /// Where the brokers did not confirm it.
-pub fn publish(config: &Config, record: &FeedbackRecord) -> Result<(), Error> {
-    let topic = &config.topics.feedback;
+pub fn publish(config: &Config, topic: &str, key: &[u8], value: &[u8]) -> Result<(), Error> {
     let settings = client::plain_producer(&config.kafka, DELIVERY_TIMEOUT);
     let producer: BaseProducer<Outcome> =
         BaseProducer::from_config_and_context(&settings, Outcome::default())
             .map_err(|error| Error::Client(failure::words(&error)))?;
-    let value = record.to_bytes()?;
     let refused = |reason: String| Error::NotDelivered {
-        topic: topic.clone(),
+        topic: topic.to_owned(),
         brokers: config.kafka.brokers.clone(),
         reason,
     };
-    let message = BaseRecord::to(topic).key(record.identity_id.as_bytes()).payload(&value);
+    let message = BaseRecord::to(topic).key(key).payload(value);
     producer.send(message).map_err(|(error, _)| refused(failure::words(&error)))?;
     producer.flush(DELIVERY_TIMEOUT).map_err(|error| refused(failure::words(&error)))?;
     match producer.context().take() {
@@ -62,6 +60,14 @@ pub fn publish(config: &Config, record: &FeedbackRecord) -> Result<(), Error> {
         Some(Err(error)) => Err(refused(failure::words(&error))),
         None => Err(refused("no answer in time".into())),
     }
+}
+
+/// Writes an analyst's word to the feedback topic, as [`publish`] does.
+///
+/// # Errors
+/// Where the brokers did not confirm it.
+pub fn feedback(config: &Config, record: &FeedbackRecord) -> Result<(), Error> {
+    publish(config, &config.topics.feedback, record.identity_id.as_bytes(), &record.to_bytes()?)
 }
 
 /// What became of the record.
@@ -107,7 +113,7 @@ mod tests {
             reason: "change 4711".into(),
             at: "2026-01-31T09:30:00Z".into(),
         };
-        let refused = publish(&config, &record).unwrap_err().to_string();
+        let refused = feedback(&config, &record).unwrap_err().to_string();
         assert!(refused.starts_with("topic nhi.feedback at 127.0.0.1:1 did not take it: "), "{refused}");
     }
 }

@@ -1,0 +1,130 @@
+//! What a decommission job reads: the command, and the two examples in `examples/decommission`, from a real Apache Kafka.
+
+#![cfg(feature = "edges")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a scenario may fail, and its history ends now"
+)]
+
+mod support;
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use nhi_monitor::time::{DAY_MS, HOUR_MS, ProcessingTime};
+use serde_json::Value;
+use support::{Scenario, role_event, role_id, until_received};
+
+/// Days of history, up to now.
+const DAYS: i64 = 110;
+
+/// Roles that stopped after a week; the inventory gives one of them to an owner.
+const FORGOTTEN: [&str; 2] = ["forgotten", "left-behind"];
+
+fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64
+}
+
+/// A role that works every two hours until now, and two that stopped after a week. Gives the number of records, too.
+fn history() -> (String, u64) {
+    let start = now_ms() - DAYS * DAY_MS;
+    let mut lines = String::new();
+    let mut count = 0;
+    for step in 0..DAYS * 12 {
+        let at = ProcessingTime::from_millis(start + step * 2 * HOUR_MS).to_rfc3339();
+        let forgotten: &[&str] = if step < 7 * 12 { &FORGOTTEN } else { &[] };
+        for role in ["busy"].iter().chain(forgotten) {
+            lines.push_str(&format!("{}\n", role_event(role, &at, step as usize)));
+            count += 1;
+        }
+    }
+    (lines, count)
+}
+
+fn run(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> Output {
+    let output = Command::new(program).args(arguments).output().unwrap();
+    eprintln!("$ {arguments:?}\n{}", String::from_utf8_lossy(&output.stdout));
+    output
+}
+
+fn nhi_monitor(settings: &Path, arguments: &[&str]) -> Output {
+    let (verb, rest) = arguments.split_first().unwrap();
+    run(env!("CARGO_BIN_EXE_nhi-monitor"), &[&[verb, "-c", settings.to_str().unwrap()], rest].concat())
+}
+
+fn lines(output: &Output) -> Vec<String> {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut lines: Vec<String> =
+        String::from_utf8(output.stdout.clone()).unwrap().lines().map(str::to_owned).collect();
+    lines.sort();
+    lines
+}
+
+fn json(output: &Output) -> Vec<Value> {
+    lines(output).iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The command in all its forms, the Python example and the kcat example name the same identities; the exit codes say what scripts need to know.
+#[test]
+fn whoever_reads_the_inventory_is_told_the_same() {
+    let Some(scenario) = Scenario::new("decommission") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let settings = folder.path().join("nhi-monitor.toml");
+    std::fs::write(&settings, toml::to_string(&scenario.config).unwrap()).unwrap();
+
+    let service = scenario.start();
+    let empty = nhi_monitor(&settings, &["unused", "--check"]);
+    assert_eq!(empty.status.code(), Some(0), "nothing is listed yet");
+    let (logs, count) = history();
+    let owned = role_id(FORGOTTEN[0]);
+    let inventory = &scenario.config.topics.inventory;
+    scenario.produce_keyed(inventory, &format!("identity:{owned}"), r#"{"owner":"team-web"}"#);
+    scenario.produce_lines(scenario.input(), logs.as_bytes());
+    until_received(&service, count + 1);
+    service.shutdown().unwrap();
+
+    let mut expected: Vec<String> = FORGOTTEN.iter().map(|role| role_id(role)).collect();
+    expected.sort();
+    let named = |rows: Vec<String>, separator: char| -> Vec<String> {
+        rows.iter().map(|row| row.split(separator).next().unwrap().to_owned()).collect()
+    };
+    let records = json(&nhi_monitor(&settings, &["unused", "--format", "jsonl"]));
+    let ids: Vec<&str> = records.iter().map(|record| record["identity_id"].as_str().unwrap()).collect();
+    assert_eq!(ids, expected);
+    assert!(records.iter().all(|record| record["unused_days"].as_u64() >= Some(102)), "{records:?}");
+    let csv = lines(&nhi_monitor(&settings, &["unused", "--format", "csv"]));
+    assert_eq!(named(csv[..2].to_vec(), ','), expected, "the heading is last in order");
+
+    let topic = [scenario.config.kafka.brokers.as_str(), inventory];
+    let shell = lines(&run("examples/decommission/unused.sh", &topic));
+    assert_eq!(named(shell.clone(), '\t'), expected);
+    match std::env::var("NHI_TEST_PYTHON") {
+        Ok(python) => {
+            let script = [&["examples/decommission/unused.py"][..], &topic].concat();
+            assert_eq!(lines(&run(python, &script)), shell);
+        }
+        Err(_) => {
+            eprintln!("NOT RUN: the Python example: NHI_TEST_PYTHON is not set; `./test kafka` sets it")
+        }
+    }
+
+    assert_eq!(nhi_monitor(&settings, &["unused", "--check"]).status.code(), Some(3));
+    let none = ["unused", "--check", "--owner", "team-data"];
+    assert_eq!(nhi_monitor(&settings, &none).status.code(), Some(0));
+    let old = nhi_monitor(&settings, &["unused", "--max-age", "0s"]);
+    assert_eq!((old.status.code(), old.stdout.is_empty()), (Some(4), true));
+    assert!(String::from_utf8_lossy(&old.stderr).contains("is the monitor running?"));
+
+    let digests = json(&nhi_monitor(&settings, &["digest", "--json"]));
+    let whose: Vec<_> =
+        digests.iter().map(|digest| (digest["owner"].as_str(), digest["total"].as_u64())).collect();
+    assert_eq!(whose.len(), 2, "{digests:?}");
+    assert!(whose.contains(&(None, Some(1))) && whose.contains(&(Some("team-web"), Some(1))), "{whose:?}");
+    let published = nhi_monitor(&settings, &["digest", "--publish", &scenario.config.topics.dead_letter]);
+    assert!(published.status.success(), "{}", String::from_utf8_lossy(&published.stderr));
+    let on_topic: Vec<Option<String>> =
+        scenario.read(&scenario.config.topics.dead_letter).into_iter().map(|read| read.key).collect();
+    assert!(on_topic.contains(&Some("team-web".to_owned())), "{on_topic:?}");
+}
