@@ -7,6 +7,7 @@
 pub(crate) mod fixture;
 mod changelog;
 mod covered;
+mod declared;
 pub mod feedback;
 mod heartbeat;
 mod held;
@@ -59,6 +60,7 @@ pub use inputs::Inputs;
 pub use stats::Stats;
 pub use view::{Filter, View};
 
+use declared::DeclaredAccounts;
 use identity::{IdentityState, Published, PublishedRecord, Whose};
 use schedule::Schedule;
 use sources::Place;
@@ -152,6 +154,7 @@ pub struct Monitor {
     budget_settings: budget::Settings,
     place: Place,
     next_sources: ProcessingTime,
+    declared_accounts: DeclaredAccounts,
 }
 
 /// What changed since the changelog was written.
@@ -195,6 +198,7 @@ impl Monitor {
             budget_settings: budget::Settings::new(&config.detection),
             place: Place::ONLY,
             next_sources: ProcessingTime::default(),
+            declared_accounts: DeclaredAccounts::default(),
         }
     }
 
@@ -425,26 +429,6 @@ impl Monitor {
         self.end_missed(id, state, crate::detect::heartbeat::Ending::Renewed, received, effects);
         self.peers.remove_all(&state.behaviour.terms);
         state.start_over(activity.event.time);
-    }
-
-    fn declared(&mut self, change: &DeclaredChange, effects: &mut Vec<Effect>) {
-        self.stats.declarations += 1;
-        let shared = Arc::clone(&self.shared);
-        if change.declared.is_none() && self.forget_unused(&change.identity_id, effects) {
-            return;
-        }
-        let mut entry = Self::entry(&shared, &change.identity_id);
-        let (id, state) = entry.pair_mut();
-        state.declared = change.declared.clone().map(Box::new);
-        state.published.record = PublishedRecord::Missing;
-        let soon = ProcessingTime::default();
-        if state.due.is_none_or(|due| due > soon) {
-            state.due = Some(self.schedule.add(id.clone(), soon));
-        }
-        if !state.is_dirty {
-            state.is_dirty = true;
-            self.changes.identities.push(id.clone());
-        }
     }
 }
 

@@ -41,7 +41,12 @@ fn builtin(change: impl Fn(&str) -> String) -> (tempfile::TempDir, String) {
 
 fn before_severity(line: &str) -> impl Fn(&str) -> String {
     let line = line.to_owned();
-    move |text| text.replacen("\nseverity:", &format!("\n{line}\nseverity:"), 1)
+    // A status takes the place of the one that is there.
+    let in_place = |text: &str| text.replacen("\nstatus: shadow\n", "\n", 1);
+    move |text| {
+        let text = if line.starts_with("status:") { in_place(text) } else { text.to_owned() };
+        text.replacen("\nseverity:", &format!("\n{line}\nseverity:"), 1)
+    }
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn the_declaration_shown_is_one_that_is_read() {
     assert_eq!(record, declared::InventoryRecord::Declared(Box::new(change.clone())));
     let declared = change.declared.unwrap();
     assert_eq!((declared.kind, declared.unused_after_days), (Some(Kind::Workload), Some(45)));
-    assert_eq!(declared.allowed_networks, ["192.0.2.0/24"]);
+    assert_eq!(declared.allowed_networks[0].to_string(), "192.0.2.0/24");
 }
 
 /// Guarantees that the feedback shown is taken, and is written with its keys in this order.

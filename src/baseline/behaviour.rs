@@ -87,8 +87,8 @@ pub struct Sighting {
     pub is_strangers_endpoint: bool,
     /// What the event showed of its credential: whether it went from a strange place to a usual one, or back.
     pub sharing: Observed,
-    /// Whether the inventory calls the identity retired.
-    pub is_retired: bool,
+    /// Whether the inventory says that there should be no such use: retired, expired, or not among what is allowed.
+    pub is_against_inventory: bool,
     /// Whether the identity is known for long enough for novelty to mean anything.
     pub is_settled: bool,
     /// Whole days since the identity was last active; 0 for late events.
@@ -138,7 +138,7 @@ impl Sighting {
             || self.pause_days > 0
             || self.second_origin.is_some()
             || self.sharing.turn.is_some()
-            || self.is_retired
+            || self.is_against_inventory
             || self.bursts.is_judged()
             || self.new_bits.iter().any(Option::is_some)
     }

@@ -31,6 +31,8 @@ impl Bound {
             Rule::OffHours { .. } => Some(Self::Kind(signal.observed.clone())),
             // Its reason names the day since which it is retired.
             Rule::Retired { .. } => Some(Self::Kind(signal.reason.clone())),
+            // It names the end that the inventory sets.
+            Rule::ExpiredUse { .. } => Some(Self::Kind(signal.expected.clone())),
             _ => None,
         }
     }
@@ -61,7 +63,7 @@ pub fn is_covered(signal: &Signal, accepted: &[u64]) -> bool {
 /// Whether an acceptance that names no end needs one: nothing about the signal sets a bound but time.
 #[must_use]
 pub fn needs_an_end(signal: &Signal) -> bool {
-    matches!(signal.detector.rule, Rule::Retired { .. })
+    matches!(signal.detector.rule, Rule::Retired { .. } | Rule::ExpiredUse { .. })
 }
 
 /// What a rule counted: what a burst is made of, days of the pause; 0 where it counts nothing.

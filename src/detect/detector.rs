@@ -212,6 +212,18 @@ pub enum Rule {
         /// Weight in bits.
         bits: f32,
     },
+    /// An identity at work after the end that the inventory sets.
+    ExpiredUse {
+        /// Weight in bits.
+        bits: f32,
+    },
+    /// A service or network that the inventory does not allow the identity. However many, they count once within an incident.
+    OutsideDeclared {
+        /// Weight in bits.
+        bits: f32,
+        /// Days after which a value that raised nothing so far is the inventory's mistake, and is not told any more.
+        known_days: u32,
+    },
     /// Much more in an hour than in this identity's usual active hour.
     Burst {
         /// What counts.
@@ -273,6 +285,20 @@ pub enum Rule {
         /// Days of history before it is missed; at least 14.
         min_history_days: u32,
     },
+    /// Posture: in use for days and not declared, though others of its account are.
+    Undeclared {
+        /// Days since its first use.
+        min_days: u32,
+        /// Fewest declared identities of its account; each partition counts those that it holds.
+        min_declared: u32,
+    },
+    /// Posture: declared without an owner (technical or business) or without a purpose.
+    Unowned {
+        /// Days for which it has been so, as far as the monitor knows.
+        min_days: u32,
+    },
+    /// Posture: the end that the inventory sets is over, and it still calls the identity active.
+    Expired {},
 }
 
 /// What a network weighs for being of a class, in bits. Networks of the operator and of vendors weigh nothing.
@@ -397,13 +423,18 @@ impl Rule {
             | Self::OffHours { .. }
             | Self::CrossEnvironment { .. }
             | Self::Retired { .. }
+            | Self::ExpiredUse { .. }
+            | Self::OutsideDeclared { .. }
             | Self::HumanUse { .. }
             | Self::DisplacedCredential { .. }
             | Self::Dormancy { .. }
             | Self::Unused {}
             | Self::NeverUsed {}
             | Self::MissedHeartbeat { .. }
-            | Self::SourceSilent { .. } => Axis::Fact,
+            | Self::SourceSilent { .. }
+            | Self::Undeclared { .. }
+            | Self::Unowned { .. }
+            | Self::Expired {} => Axis::Fact,
         }
     }
 
@@ -420,6 +451,8 @@ impl Rule {
             Self::OffHours { .. } => "off_hours",
             Self::CrossEnvironment { .. } => "cross_environment",
             Self::Retired { .. } => "retired",
+            Self::ExpiredUse { .. } => "expired_use",
+            Self::OutsideDeclared { .. } => "outside_declared",
             Self::Burst { .. } => "burst",
             Self::HumanUse { .. } => "human_use",
             Self::DisplacedCredential { .. } => "displaced_credential",
@@ -428,6 +461,9 @@ impl Rule {
             Self::NeverUsed {} => "never_used",
             Self::MissedHeartbeat { .. } => "missed_heartbeat",
             Self::SourceSilent { .. } => "source_silent",
+            Self::Undeclared { .. } => "undeclared",
+            Self::Unowned { .. } => "unowned",
+            Self::Expired {} => "expired",
         }
     }
 }

@@ -17,6 +17,7 @@ use super::bound;
 use super::detector::{Detector, Rule};
 use super::explain;
 use super::finding::Signal;
+use super::inventory;
 use super::sensitivity::{Level, Sensitivity, sensitivity};
 
 /// Most bits that one signal weighs: a one-in-65,000 event. More would be a claim that a month of data cannot back.
@@ -68,16 +69,16 @@ pub struct Subject<'a> {
 }
 
 /// What a detector saw: its weight, and the words for it.
-struct Match {
+pub(super) struct Match {
     /// Surprise, of which the strongest of an axis counts.
-    peak: f32,
+    pub(super) peak: f32,
     /// Weight that adds up.
-    extra: f32,
+    pub(super) extra: f32,
     /// Weight that adds up to a limit.
-    harmless: f32,
-    reason: String,
-    expected: String,
-    observed: String,
+    pub(super) harmless: f32,
+    pub(super) reason: String,
+    pub(super) expected: String,
+    pub(super) observed: String,
 }
 
 /// What a person who says who they are leaves of the surprise in what they work with, and from where. What they do that only
@@ -110,12 +111,18 @@ pub fn run(detector: &Arc<Detector>, subject: Subject<'_>) -> Option<Signal> {
         Rule::OffHours { min_bits } => off_hours(*min_bits, subject),
         Rule::CrossEnvironment { bits } => cross_environment(*bits, subject),
         Rule::Retired { bits } => retired(*bits, subject),
+        Rule::ExpiredUse { bits } => inventory::expired(*bits, subject),
+        Rule::OutsideDeclared { bits, known_days } => inventory::outside(*bits, *known_days, subject),
         Rule::HumanUse { .. } => human_use(&detector.rule, subject),
         Rule::DisplacedCredential { workloads, bits } => displaced(workloads, *bits, subject),
         Rule::Dormancy { min_days, bits } => dormancy(*min_days, *bits, subject),
-        Rule::Unused {} | Rule::NeverUsed {} | Rule::MissedHeartbeat { .. } | Rule::SourceSilent { .. } => {
-            None
-        }
+        Rule::Unused {}
+        | Rule::NeverUsed {}
+        | Rule::MissedHeartbeat { .. }
+        | Rule::SourceSilent { .. }
+        | Rule::Undeclared { .. }
+        | Rule::Unowned { .. }
+        | Rule::Expired {} => None,
     }?;
     let found = if is_explained(&detector.rule, subject.event) { found.explained() } else { found };
     let peak = found.peak.min(MAX_SIGNAL_BITS);
@@ -290,8 +297,8 @@ fn off_hours(min_bits: f32, subject: Subject<'_>) -> Option<Match> {
     })
 }
 
-/// What a refused use of a retired identity weighs: somebody has the key all the same.
-const REFUSED_SHARE: f32 = 0.95;
+/// What a refused use of a retired or expired identity weighs: somebody has the key all the same.
+pub(super) const REFUSED_SHARE: f32 = 0.95;
 
 /// Names of environments in which nothing of production is touched, and of production.
 const LOWER_ENVIRONMENTS: [&str; 9] =

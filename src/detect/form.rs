@@ -10,6 +10,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use wildmatch::WildMatch;
 
+use crate::identity::AllowedNetwork;
+
 /// A wildcard as IAM policies write them: `*` stands for any text, also an empty one, and `?` for one character. All else
 /// stands for itself, case included.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -69,6 +71,7 @@ impl From<Network> for String {
 pub(super) enum Form {
     Id,
     Network,
+    AllowedNetwork,
     Date,
     Duration,
     Tactic,
@@ -78,9 +81,10 @@ pub(super) enum Form {
 }
 
 impl Form {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Id,
         Self::Network,
+        Self::AllowedNetwork,
         Self::Date,
         Self::Duration,
         Self::Tactic,
@@ -98,6 +102,7 @@ impl Form {
         match self {
             Self::Id => "detector-id",
             Self::Network => "cidr",
+            Self::AllowedNetwork => "allowed-network",
             Self::Date => "date",
             Self::Duration => "humantime",
             Self::Tactic => "attack-tactic",
@@ -112,6 +117,9 @@ impl Form {
         match self {
             Self::Id => "lower-case letters, digits and dashes",
             Self::Network => "a network such as 192.0.2.0/24 or 2001:db8::/32",
+            Self::AllowedNetwork => {
+                "a network such as 192.0.2.0/24 or 2001:db8::/32, AS64500, or a country such as DE"
+            }
             Self::Date => "a day such as 2026-12-31",
             Self::Duration => "a length of time such as 30s, 15min, 6h or 30days",
             Self::Tactic => "an ATT&CK tactic such as TA0003",
@@ -130,7 +138,7 @@ impl Form {
             Self::Technique => Some(r"^T\d{4}(\.\d{3})?$"),
             Self::OwaspNhi => Some("^NHI([1-9]|10):2025$"),
             Self::Said => Some(r"\S"),
-            Self::Network | Self::Duration => None,
+            Self::Network | Self::AllowedNetwork | Self::Duration => None,
         }
     }
 
@@ -142,6 +150,7 @@ impl Form {
                 !text.is_empty() && text.chars().all(is_id)
             }
             Self::Network => Network::try_from(text.to_owned()).is_ok(),
+            Self::AllowedNetwork => AllowedNetwork::try_from(text.to_owned()).is_ok(),
             Self::Date => text.len() == "2026-12-31".len() && text.parse::<NaiveDate>().is_ok(),
             Self::Duration => humantime_serde::re::humantime::parse_duration(text).is_ok(),
             Self::Tactic => text.strip_prefix("TA").is_some_and(|number| is_digits(number, 4)),
@@ -199,6 +208,7 @@ macro_rules! in_schema {
 in_schema! {
     IdText = Id,
     NetworkText = Network,
+    AllowedNetworkText = AllowedNetwork,
     DateText = Date,
     DurationText = Duration,
     TacticText = Tactic,
@@ -221,6 +231,8 @@ mod tests {
         check(Form::Id, &["new-service", "2"], &["", "New", "a_b", "a b"]);
         let networks = ["192.0.2.0/24", "192.0.2.7", "2001:db8::/32", "::1", "0.0.0.0/0"];
         check(Form::Network, &networks, &["192.0.2.0/33", "2001:db8::/129", "192.0.2", "AS64500", ""]);
+        let allowed = ["192.0.2.0/24", "2001:db8::7", "AS64500", "DE"];
+        check(Form::AllowedNetwork, &allowed, &["office", "192.0.2.0/33", "D1", ""]);
         check(Form::Date, &["2026-12-31"], &["2026-02-30", "26-1-1", "+2026-1-1", "tomorrow", ""]);
         check(Form::Duration, &["30s", "15min", "30days"], &["", "soon", "-1h", "5"]);
         check(Form::Tactic, &["TA0003"], &["TA003", "ta0003", "TA00031", "T1098"]);

@@ -123,7 +123,7 @@ impl IncidentReport {
             risk: RISK,
             at_most: Severity::Low,
             confidence: CONFIDENCE,
-            message: message::of_missed_run_ending(&subject, &what),
+            message: message::of_fact(&subject, &what),
             expected: format!("a run after {}", minute(last_seen)),
             observed: what,
         };

@@ -391,6 +391,7 @@ pub fn fingerprint(signal: &Signal) -> u64 {
         | Rule::SharedCredential { .. }
         | Rule::Dormancy { .. }
         | Rule::Retired { .. }
+        | Rule::ExpiredUse { .. }
         | Rule::OffHours { .. } => stable_hash(&detector.id),
         _ => stable_hash(&format!("{}\0{}", detector.id, signal.observed)),
     };
@@ -399,5 +400,11 @@ pub fn fingerprint(signal: &Signal) -> u64 {
 
 /// Whether a rule states a fact that each further event states again for as long as it holds.
 const fn is_lasting(rule: &Rule) -> bool {
-    matches!(rule, Rule::Retired { .. } | Rule::HumanUse { .. } | Rule::DisplacedCredential { .. })
+    matches!(
+        rule,
+        Rule::Retired { .. }
+            | Rule::ExpiredUse { .. }
+            | Rule::HumanUse { .. }
+            | Rule::DisplacedCredential { .. }
+    )
 }

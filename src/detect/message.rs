@@ -80,9 +80,9 @@ pub fn of_missed_run(subject: &Subject, rhythm: &str, silence: &str, last_seen: 
     )
 }
 
-/// The message of the report that ends that finding.
+/// The message that states a plain fact about an identity: the finding that it is so, or its end.
 #[must_use]
-pub fn of_missed_run_ending(subject: &Subject, what: &str) -> String {
+pub fn of_fact(subject: &Subject, what: &str) -> String {
     format!("{}: {what}.", who(subject))
 }
 

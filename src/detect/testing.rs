@@ -5,9 +5,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::activity::{Class, Kind, NetworkClass};
+use crate::identity::AllowedNetwork;
 use crate::identity::declared::Criticality;
 
-use super::form::DurationText;
+use super::form::{AllowedNetworkText, DurationText};
 
 /// One embedded test.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -80,6 +81,39 @@ pub struct Step {
     pub environment: Option<String>,
     /// Declares the identity retired, from this point in time on.
     pub retire: bool,
+    /// Declares that the identity expires at this point in time.
+    pub expire: bool,
+    /// Declares the identity with an owner and a purpose.
+    pub own: bool,
+    /// Declares another identity of its account.
+    pub declare_other: bool,
+    /// Declares what the identity is allowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow: Option<Allow>,
+}
+
+impl Step {
+    /// Whether the inventory says something at its beginning.
+    #[must_use]
+    pub const fn declares(&self) -> bool {
+        self.declare
+            || self.retire
+            || self.expire
+            || self.own
+            || self.environment.is_some()
+            || self.allow.is_some()
+    }
+}
+
+/// What the inventory allows an identity; an empty list allows all.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Allow {
+    /// Services.
+    pub services: Vec<String>,
+    /// Networks: prefixes, addresses, `AS64500`, countries.
+    #[schemars(with = "Vec<AllowedNetworkText>")]
+    pub networks: Vec<AllowedNetwork>,
 }
 
 /// An activity, with plain values where nothing is said.

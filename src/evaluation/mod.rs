@@ -23,5 +23,13 @@ pub use summary::{Delay, Rate, Requirement, Results, ScenarioResult, Summary};
 pub use tally::{Found, Tally};
 
 /// Detectors that state a fact about an identity or a log source, not an attack.
-pub const POSTURE: [&str; 5] =
-    ["unused-identity", "never-used-identity", "unused-credential", "missed-heartbeat", "source-silent"];
+pub const POSTURE: [&str; 8] = [
+    "unused-identity",
+    "never-used-identity",
+    "unused-credential",
+    "missed-heartbeat",
+    "source-silent",
+    "undeclared-identity",
+    "unowned-identity",
+    "expired-identity",
+];

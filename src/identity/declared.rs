@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::AllowedNetwork;
 use crate::activity::{Class, Kind};
 use crate::time::EventTime;
 
@@ -44,9 +45,29 @@ pub struct Declared {
     /// Services it is meant to use; empty means any.
     pub allowed_services: Vec<String>,
     /// Networks it is meant to come from; empty means any.
-    pub allowed_networks: Vec<String>,
+    pub allowed_networks: Vec<AllowedNetwork>,
     /// The declaration as it came, as a JSON object on one line with all its keys, so that unknown ones are passed on.
     pub original: String,
+}
+
+impl Declared {
+    /// Whether it is retired at `time`.
+    #[must_use]
+    pub fn is_retired_at(&self, time: EventTime) -> bool {
+        self.status == DeclaredStatus::Retired && self.retired_at.is_none_or(|since| time > since)
+    }
+
+    /// Whether it says who answers for the identity, and what it is for.
+    #[must_use]
+    pub fn says_who_and_why(&self) -> bool {
+        (self.owner.is_some() || self.business_owner.is_some()) && self.purpose.is_some()
+    }
+
+    /// Whether it has expired at `time`, the moment of its end not included.
+    #[must_use]
+    pub fn is_expired_at(&self, time: EventTime) -> bool {
+        self.expires_at.is_some_and(|end| time > end)
+    }
 }
 
 /// How much depends on an identity.

@@ -1,11 +1,13 @@
 //! Who acted: from the principal that a log names to a stable identity with kind and class.
 
+pub mod allowed;
 pub mod classify;
 pub mod declared;
 pub mod names;
 mod resolve;
 mod words;
 
+pub use allowed::AllowedNetwork;
 pub use classify::classify;
 pub use declared::{Declared, DeclaredChange};
 pub use resolve::resolve;

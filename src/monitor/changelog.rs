@@ -70,7 +70,7 @@ impl Monitor {
         let shared = std::sync::Arc::clone(&self.shared);
         let Some(mut state) = state else {
             let removed = shared.identities.remove(id);
-            removed.iter().for_each(|(_, old)| self.discount(old));
+            removed.iter().for_each(|(id, old)| self.discount(id, old));
             return;
         };
         let id = Term::unshared(id);
@@ -79,12 +79,14 @@ impl Monitor {
         self.stats.recount(None, state.counted);
         self.stats.open_incidents += u64::from(is_open(&state));
         self.peers.add_all(&state.behaviour.terms);
-        let replaced = shared.identities.insert(id, state);
-        replaced.iter().for_each(|old| self.discount(old));
+        self.declared_accounts.note(id.as_str(), false, state.declared.is_some());
+        let replaced = shared.identities.insert(id.clone(), state);
+        replaced.iter().for_each(|old| self.discount(&id, old));
     }
 
     /// Takes what was restored before out of the counts.
-    fn discount(&mut self, old: &IdentityState) {
+    fn discount(&mut self, id: &Term, old: &IdentityState) {
+        self.declared_accounts.note(id.as_str(), old.declared.is_some(), false);
         self.peers.remove_all(&old.behaviour.terms);
         self.stats.recount(old.counted, None);
         self.stats.open_incidents -= u64::from(is_open(old));

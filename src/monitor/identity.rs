@@ -10,6 +10,7 @@ use crate::baseline::recent::Recent;
 use crate::baseline::usage::Usage;
 use crate::detect::incident::Incident;
 use crate::detect::scope::Who;
+use crate::detect::shortfall::Shortfall;
 use crate::identity::Declared;
 use crate::term::Term;
 use crate::time::{EventTime, ProcessingTime};
@@ -55,6 +56,8 @@ pub struct IdentityState {
     pub cadence: Cadence,
     /// The run that is missed, where one is.
     pub missed: Option<Box<MissedRun>>,
+    /// What the inventory lacks about it.
+    pub shortfalls: ThinVec<FoundShortfall>,
     /// What was published last.
     pub published: Published,
     /// When the schedule is to look at it next; `None` where it is not on the schedule.
@@ -114,6 +117,38 @@ pub struct MissedRun {
     pub is_raised: bool,
 }
 
+/// What time alone changes of an identity.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standing {
+    reports: Option<u32>,
+    unused: Option<UnusedFinding>,
+    is_run_missed: bool,
+    shortfalls: ThinVec<FoundShortfall>,
+    published: Published,
+}
+
+/// Something that the inventory lacks about an identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct FoundShortfall {
+    /// What it lacks.
+    pub what: Shortfall,
+    /// Since when; of an identity that expired its end, else when the monitor came to know.
+    pub since: EventTime,
+    /// What was told of it.
+    pub told: Told,
+}
+
+/// What was told of a shortfall.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Told {
+    /// Nothing yet.
+    Pending,
+    /// It was counted.
+    Counted,
+    /// It is an open finding.
+    Raised,
+}
+
 impl IdentityState {
     /// Kind, after the inventory's word.
     #[must_use]
@@ -169,9 +204,14 @@ impl IdentityState {
     ///
     /// That it was looked at is not part of it: a million identities, each looked at once a day, would be as many records for nothing.
     #[must_use]
-    pub fn standing(&self) -> (Option<u32>, Option<UnusedFinding>, bool, Published) {
-        let reports = self.incident.as_ref().map(|incident| incident.sequence);
-        (reports, self.unused.as_deref().copied(), self.missed.is_some(), self.published)
+    pub fn standing(&self) -> Standing {
+        Standing {
+            reports: self.incident.as_ref().map(|incident| incident.sequence),
+            unused: self.unused.as_deref().copied(),
+            is_run_missed: self.missed.is_some(),
+            shortfalls: self.shortfalls.clone(),
+            published: self.published,
+        }
     }
 
     /// Whether an activity is of this identity, of one that had the name before, or of one that has it now.
@@ -228,6 +268,7 @@ impl IdentityState {
         let fresh = Self {
             declared: self.declared.take(),
             usage: if has_later_use { std::mem::take(&mut self.usage) } else { Usage::default() },
+            shortfalls: std::mem::take(&mut self.shortfalls),
             published: self.published,
             due: self.due,
             is_dirty: self.is_dirty,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::activity::Activity;
+use crate::activity::{Activity, Event};
 use crate::baseline::{Dimension, Sighting};
 use crate::detect::Fate;
 use crate::detect::chain::Opened;
@@ -16,9 +16,14 @@ use crate::time::ProcessingTime;
 use super::identity::IdentityState;
 use super::{Effect, Monitor, publish};
 
-/// Whether the inventory calls an identity retired.
-fn is_retired(state: &IdentityState) -> bool {
-    state.declared.as_ref().is_some_and(|declared| declared.status == DeclaredStatus::Retired)
+/// Whether the inventory says that there should be no such use: retired, expired, or not among what is allowed.
+fn is_against_inventory(state: &IdentityState, event: &Event<'_>) -> bool {
+    state.declared.as_deref().is_some_and(|declared| {
+        declared.status == DeclaredStatus::Retired
+            || declared.is_expired_at(event.time)
+            || declared.forbids_service(event)
+            || declared.forbids_origin(&event.origin)
+    })
 }
 
 impl Monitor {
@@ -36,7 +41,7 @@ impl Monitor {
         if !state.is_watched() {
             return;
         }
-        sighting.is_retired = is_retired(state);
+        sighting.is_against_inventory = is_against_inventory(state, event);
         let mut signals = Vec::new();
         let detectors = Arc::clone(&self.detectors);
         let subject = Subject {

@@ -61,6 +61,7 @@ impl Monitor {
             self.note_posture(id, state, judged, now, effects);
         }
         self.note_silence(id, state, now, effects);
+        self.note_shortfalls(id, state, now, effects);
         let Some(judged) = judged else { return };
         let is_quiet = quiet_since(state)
             .is_some_and(|since| now.millis_since(since) >= self.shared.settings.publish_every_ms);

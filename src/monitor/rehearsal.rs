@@ -86,7 +86,11 @@ impl Rehearsal {
 
     fn step(&mut self, step: &Step) {
         let end_ms = self.now_ms + step.lasting.map_or(0, millis);
-        if step.declare || step.retire || step.environment.is_some() {
+        if step.declare_other {
+            let other = format!("{}-other", self.identity());
+            self.tell(other, Declared::default());
+        }
+        if step.declares() {
             self.declare(Some(step));
         }
         if let Some(sample) = &step.activity {
@@ -116,7 +120,9 @@ impl Rehearsal {
     fn declare(&mut self, step: Option<&Step>) {
         let now = EventTime::from_millis(self.now_ms);
         let is_retired = step.is_some_and(|step| step.retire);
+        let is_owned = step.is_some_and(|step| step.own);
         let own = self.actor.environment.clone();
+        let allow = step.and_then(|step| step.allow.clone()).unwrap_or_default();
         let declared = Declared {
             status: if is_retired { DeclaredStatus::Retired } else { DeclaredStatus::Active },
             retired_at: is_retired.then_some(now),
@@ -125,9 +131,18 @@ impl Rehearsal {
             class: self.actor.class,
             environment: step.and_then(|step| step.environment.clone()).or(own),
             criticality: self.actor.criticality.unwrap_or_default(),
+            expires_at: step.is_some_and(|step| step.expire).then_some(now),
+            owner: is_owned.then(|| "team-a".to_owned()),
+            purpose: is_owned.then(|| "rehearsal".to_owned()),
+            allowed_services: allow.services,
+            allowed_networks: allow.networks,
             ..Declared::default()
         };
-        let change = DeclaredChange { identity_id: self.identity().into(), declared: Some(declared) };
+        self.tell(self.identity().to_owned(), declared);
+    }
+
+    fn tell(&mut self, identity_id: String, declared: Declared) {
+        let change = DeclaredChange { identity_id, declared: Some(declared) };
         self.monitor.process(&Record::Declared(Box::new(change)), &mut self.effects);
     }
 

@@ -78,9 +78,11 @@ impl Monitor {
         true
     }
 
-    /// Closes the incident of an identity that is gone, and books that.
+    /// Closes the incident of an identity that is gone and what the inventory lacked about it, and books that.
     fn leave(&mut self, id: &Term, state: &mut IdentityState, effects: &mut Vec<Effect>) {
         self.stats.open_incidents -= u64::from(is_open(state));
+        self.declared_accounts.note(id.as_str(), state.declared.is_some(), false);
+        self.end_shortfalls(id.as_str(), state, effects);
         let subject = publish::subject(id.as_str(), state);
         let settings = self.shared.settings.incident;
         let report = state.incident.as_mut().and_then(|incident| incident.close(&subject, settings));

@@ -9,6 +9,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::activity::{Class, Kind};
+use crate::identity::AllowedNetwork;
+use crate::identity::allowed::{self, NotANetwork};
 use crate::identity::declared::{Criticality, Declared, DeclaredChange, DeclaredStatus};
 use crate::time::EventTime;
 
@@ -91,10 +93,11 @@ pub struct DeclaredRecord {
 /// What an identity is meant to do.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 pub struct Allowed {
-    /// Services it is meant to use: `s3`, `sshd`. Empty means any.
+    /// Services it is meant to use: `s3`, `sshd`. Empty means any. Case, and `.amazonaws.com` at the end, do not matter.
     #[serde(default)]
     pub services: Vec<String>,
-    /// Networks it is meant to come from: `203.0.113.0/24`. Empty means any.
+    /// Networks it is meant to come from: `203.0.113.0/24`, `2001:db8::/32`, an address, an autonomous system (`AS64500`), a country
+    /// (`DE`). Empty means any.
     #[serde(default)]
     pub networks: Vec<String>,
 }
@@ -159,6 +162,9 @@ pub enum Error {
         /// Text found.
         found: String,
     },
+    /// A network that is not understood.
+    #[error("`allowed.networks` has `{0}`: {NotANetwork}")]
+    BadNetwork(String),
     /// A number outside of its range.
     #[error("`unused_after_days` is {0}; it must be 1 to {MAX_UNUSED_AFTER_DAYS}")]
     BadDays(u32),
@@ -177,6 +183,7 @@ impl Error {
             Self::BadJson(_) => "bad_json",
             Self::UnknownWord { .. } => "unknown_word",
             Self::BadTime { .. } => "bad_time",
+            Self::BadNetwork(_) => "bad_network",
             Self::BadDays(_) => "bad_number",
         }
     }
@@ -295,8 +302,8 @@ fn declared(record: DeclaredRecord, original: String) -> Result<Declared, Error>
         expires_at: time("expires_at", record.expires_at)?,
         retired_at: time("retired_at", record.retired_at)?,
         unused_after_days: record.unused_after_days.map(days).transpose()?,
-        allowed_services: list("allowed.services", allowed.services)?,
-        allowed_networks: list("allowed.networks", allowed.networks)?,
+        allowed_services: services(allowed.services)?,
+        allowed_networks: networks(allowed.networks)?,
         original,
     })
 }
@@ -344,6 +351,17 @@ fn list(key: &'static str, entries: Vec<String>) -> Result<Vec<String>, Error> {
     check_size(key, entries.len(), MAX_ALLOWED)?;
     let entries = entries.into_iter().map(|entry| text(key, Some(entry)));
     entries.filter_map(Result::transpose).collect()
+}
+
+fn services(entries: Vec<String>) -> Result<Vec<String>, Error> {
+    let entries = list("allowed.services", entries)?;
+    Ok(entries.iter().map(|entry| allowed::service(entry)).collect())
+}
+
+fn networks(entries: Vec<String>) -> Result<Vec<AllowedNetwork>, Error> {
+    let bad = |entry: &str| Error::BadNetwork(clip_to(entry, 64));
+    let entries = list("allowed.networks", entries)?.into_iter();
+    entries.map(|entry| AllowedNetwork::try_from(entry.clone()).map_err(|_| bad(&entry))).collect()
 }
 
 /// Valid JSON without the space between its parts, so that it fits on one line. Numbers and key order stay as they are.

@@ -16,7 +16,13 @@ MOST_NAMED = 8
 TOLD_BY_THE_CLOCK = ("updated_at", "coverage")
 # Findings about silence. Whether one is made depends on what was read when the time came (ADR 11): after an outage of
 # the monitor itself, a silence that began and ended meanwhile is a gap and no finding. Each must still be there once.
-ABOUT_SILENCE = ("source-silent", "missed-heartbeat")
+ABOUT_SILENCE = (
+    "source-silent",
+    "missed-heartbeat",
+    "undeclared-identity",
+    "unowned-identity",
+    "expired-identity",
+)
 
 Json = dict[str, object]
 Record = tuple[bytes | None, bytes | None]

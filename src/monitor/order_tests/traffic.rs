@@ -9,7 +9,7 @@ use crate::activity::{
     Activity, Class, Classification, Credential, CredentialKind, Evidence, Interactive, Kind, Outcome, Usage,
 };
 use crate::detect::testing::Sample;
-use crate::identity::{Declared, DeclaredChange};
+use crate::identity::{AllowedNetwork, Declared, DeclaredChange};
 use crate::monitor::{CoverageMark, InputProgress, Record};
 use crate::text::Text;
 use crate::time::{DAY_MS, EventTime, HOUR_MS, MINUTE_MS, ProcessingTime};
@@ -245,6 +245,9 @@ fn declaration(who: u8, what: Option<u8>) -> Record<'static> {
         kind: (what == 1).then_some(Kind::Automation),
         unused_after_days: (what == 2).then_some(20),
         created_at: Some(EventTime::from_millis(START_MS - 200 * DAY_MS)),
+        expires_at: (what == 0).then(|| EventTime::from_millis(START_MS + DAYS / 2 * DAY_MS)),
+        allowed_services: (what == 0).then(|| "svc1".to_owned()).into_iter().collect(),
+        allowed_networks: AllowedNetwork::try_from("198.51.100.0/24".to_owned()).into_iter().collect(),
         original: format!(r#"{{"what":{what}}}"#),
         ..Declared::default()
     });

@@ -87,9 +87,15 @@ fn analytic(detector: &Arc<Detector>) -> Analytic {
 /// `type_id` and caption: some state a fact, all others compare behaviour with a baseline.
 const fn analytic_type(rule: &Rule) -> (u8, &'static str) {
     match rule {
-        Rule::Unused {} | Rule::NeverUsed {} | Rule::Retired { .. } | Rule::SourceSilent { .. } => {
-            (1, "Rule")
-        }
+        Rule::Unused {}
+        | Rule::NeverUsed {}
+        | Rule::Retired { .. }
+        | Rule::ExpiredUse { .. }
+        | Rule::OutsideDeclared { .. }
+        | Rule::SourceSilent { .. }
+        | Rule::Undeclared { .. }
+        | Rule::Unowned { .. }
+        | Rule::Expired {} => (1, "Rule"),
         Rule::NewOrigin { .. }
         | Rule::NewAction { .. }
         | Rule::Novelty { .. }

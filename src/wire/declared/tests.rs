@@ -22,7 +22,7 @@ fn every_key_is_read() {
         "owner":"team-pay","business_owner":"finance","purpose":"nightly settlement","environment":"prod",
         "criticality":"high","status":"retired","created_at":"2025-03-01","expires_at":"2027-03-01T12:00:00+02:00",
         "retired_at":"2026-01-31T09:30:00.250Z","unused_after_days":45,
-        "allowed":{"services":["s3"," kms "],"networks":["203.0.113.0/24"],"schedule":"02:00-04:00"}}"#;
+        "allowed":{"services":["S3"," kms.amazonaws.com "],"networks":["203.0.113.0/24"],"schedule":"02:00-04:00"}}"#;
     let found = declared(value).unwrap();
     assert_eq!((found.kind, found.class), (Some(Kind::Automation), Some(Class::NonHuman)));
     assert_eq!(
@@ -37,7 +37,8 @@ fn every_key_is_read() {
     assert_eq!(found.retired_at, EventTime::parse_rfc3339("2026-01-31T09:30:00.250Z"));
     assert_eq!(found.unused_after_days, Some(45));
     assert_eq!(found.allowed_services, ["s3", "kms"]);
-    assert_eq!(found.allowed_networks, ["203.0.113.0/24"]);
+    assert_eq!(found.allowed_networks.len(), 1);
+    assert_eq!(found.allowed_networks[0].to_string(), "203.0.113.0/24");
 }
 
 #[test]
@@ -82,6 +83,16 @@ fn a_bad_time_is_named_with_the_forms_that_are_read() {
         "`expires_at` is `31.01.2026`; write RFC 3339 (`2026-01-31T09:30:00Z`) or a date (`2026-01-31`)"
     );
     assert_eq!(kind_of(r#"{"created_at":"2026-02-30"}"#), "bad_time");
+}
+
+#[test]
+fn a_bad_network_is_named_with_the_forms_that_are_read() {
+    let error = declared(r#"{"allowed":{"networks":["AS64500","DE","192.0.2.7","office"]}}"#).unwrap_err();
+    assert_eq!(error.kind(), "bad_network");
+    assert!(
+        error.to_string().starts_with("`allowed.networks` has `office`: not a network; write"),
+        "{error}"
+    );
 }
 
 #[test]

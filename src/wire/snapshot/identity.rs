@@ -27,7 +27,9 @@ use crate::baseline::{Behaviour, Dimension};
 use crate::identity::Declared;
 use crate::monitor::Vocabulary;
 use crate::monitor::feedback::Verdicts;
-use crate::monitor::identity::{IdentityState, MAX_SCOPES, MissedRun, Published, UnusedFinding};
+use crate::monitor::identity::{
+    FoundShortfall, IdentityState, MAX_SCOPES, MissedRun, Published, UnusedFinding,
+};
 use crate::term::Term;
 use crate::time::{EventTime, ProcessingTime};
 
@@ -61,6 +63,7 @@ struct Head<'a> {
     hours: u16,
     cadence: Cadence,
     missed: Option<MissedRun>,
+    shortfalls: Vec<FoundShortfall>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -160,6 +163,7 @@ pub(super) fn read(bytes: &[u8], words: Vocabulary<'_>) -> Result<Box<IdentitySt
         unused: head.unused.map(Box::new),
         cadence: head.cadence,
         missed: head.missed.map(Box::new),
+        shortfalls: head.shortfalls.into_iter().collect(),
         published: head.published,
         due: head.due,
         is_dirty: false,
@@ -230,6 +234,7 @@ impl<'a> Head<'a> {
             hours: state.behaviour.volume.rhythm.hours.as_bytes().len() as u16,
             cadence: state.cadence,
             missed: state.missed.as_deref().copied(),
+            shortfalls: state.shortfalls.to_vec(),
         }
     }
 }
