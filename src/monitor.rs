@@ -6,6 +6,7 @@
 #[cfg(test)]
 pub(crate) mod fixture;
 mod changelog;
+mod decommission;
 pub mod feedback;
 mod heartbeat;
 mod held;
@@ -253,6 +254,7 @@ impl Monitor {
         self.stats.late += u64::from(state.usage.last_seen > Some(event.time));
         let (first_seen, last_seen) = (state.usage.first_seen, state.usage.last_seen);
         state.usage.note(event, &terms);
+        state.graded.note(event, &state.behaviour.terms, &terms);
         self.note_run(id.as_str(), state, (event, last_seen), effects);
         outdate(state);
         self.expire_feedback(state, event.time);
@@ -288,6 +290,7 @@ impl Monitor {
         let is_changed = [
             state.note_who(activity, |text| terms.intern(text)),
             state.usage.note_again(&activity.event, &terms),
+            state.graded.note(&activity.event, &state.behaviour.terms, &terms),
             state.behaviour.note_again(&activity.event, &mut words),
         ]
         .contains(&true);

@@ -3,7 +3,9 @@
 pub mod behaviour;
 pub mod cadence;
 pub mod coverage;
+pub mod decommission;
 pub mod dimension;
+pub mod graded;
 pub mod hours;
 pub mod last_seen;
 pub mod novelty;

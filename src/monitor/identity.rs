@@ -5,6 +5,7 @@ use thin_vec::ThinVec;
 use crate::activity::{Activity, Class, Classification, Evidence, Kind};
 use crate::baseline::Behaviour;
 use crate::baseline::cadence::Cadence;
+use crate::baseline::graded::Graded;
 use crate::baseline::last_seen::UseStatus;
 use crate::baseline::recent::Recent;
 use crate::baseline::usage::Usage;
@@ -55,6 +56,8 @@ pub struct IdentityState {
     pub cadence: Cadence,
     /// The run that is missed, where one is.
     pub missed: Option<Box<MissedRun>>,
+    /// What came of the uses of its services and credentials.
+    pub graded: Graded,
     /// What was published last.
     pub published: Published,
     /// When the schedule is to look at it next; `None` where it is not on the schedule.

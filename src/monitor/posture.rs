@@ -18,6 +18,8 @@ pub struct Judgement {
     pub unused_days: Option<u32>,
     /// How well the log sources were covered over the window.
     pub coverage: Coverage,
+    /// The identity's window, in days.
+    pub window_days: u32,
 }
 
 /// Time without use after which this identity counts as unused, in milliseconds.
@@ -62,12 +64,14 @@ pub fn judge(
     window_ms: i64,
 ) -> Judgement {
     let end = EventTime::from_millis(now.millis());
+    let window_days = (window_ms / DAY_MS) as u32;
+    let without_days = |status, coverage| Judgement { status, unused_days: None, coverage, window_days };
     let proof = match state.usage.last_seen {
         Some(_) => coverage.over(state.scopes.iter().map(crate::term::Term::as_str), end, window_ms),
         None => declared_coverage(identity_id, coverage, end, window_ms),
     };
     if is_in_use(state, now, window_ms) {
-        return Judgement { status: UseStatus::Active, unused_days: None, coverage: proof };
+        return without_days(UseStatus::Active, proof);
     }
     let idle_since = state.usage.last_seen.or_else(|| state.declared.as_ref().and_then(|d| d.created_at));
     let idle_ms = idle_since.zip(proof.until).map(|(since, until)| until.min(end).millis_since(since));
@@ -76,13 +80,12 @@ pub fn judge(
         Some(idle_ms) if is_proven && idle_ms >= window_ms => {
             let status =
                 if state.usage.last_seen.is_some() { UseStatus::Unused } else { UseStatus::NeverSeen };
-            Judgement { status, unused_days: Some((idle_ms / DAY_MS) as u32), coverage: proof }
+            let unused_days = Some((idle_ms / DAY_MS) as u32);
+            Judgement { unused_days, ..without_days(status, proof) }
         }
         // Silent for its window, and the newest report of its log source is a little older than now: the proof is on its way.
-        Some(_) if is_proven && state.usage.last_seen.is_some() => {
-            Judgement { status: UseStatus::Active, unused_days: None, coverage: proof }
-        }
-        _ => Judgement { status: UseStatus::Unknown, unused_days: None, coverage: proof },
+        Some(_) if is_proven && state.usage.last_seen.is_some() => without_days(UseStatus::Active, proof),
+        _ => without_days(UseStatus::Unknown, proof),
     }
 }
 

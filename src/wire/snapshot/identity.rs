@@ -11,6 +11,7 @@ use thin_vec::ThinVec;
 
 use crate::activity::{Classification, Kind};
 use crate::baseline::cadence::Cadence;
+use crate::baseline::graded::{Failed, Graded, Outcomes};
 use crate::baseline::hours::HourProfile;
 use crate::baseline::novelty::Innovation;
 use crate::baseline::rate::HourlyRate;
@@ -54,6 +55,16 @@ struct Head<'a> {
     hours: u8,
     cadence: Cadence,
     missed: Option<MissedRun>,
+    #[serde(borrow)]
+    graded: Vec<FailedSnapshot<'a>>,
+}
+
+/// A service or credential with a use that did not work.
+#[derive(Serialize, Deserialize)]
+struct FailedSnapshot<'a> {
+    dimension: Dimension,
+    value: &'a str,
+    outcomes: Outcomes,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -65,6 +76,7 @@ struct UsageSnapshot<'a> {
     last_via_service: Option<EventTime>,
     last_action: Option<&'a str>,
     last_received: Option<ProcessingTime>,
+    last_auth_only: Option<EventTime>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -119,6 +131,8 @@ pub(super) fn read(bytes: &[u8], words: Vocabulary<'_>) -> Result<Box<IdentitySt
     for _ in 0..head.scopes {
         scopes.push(term(rest.take()?)?.0);
     }
+    let graded: Vec<Failed> =
+        head.graded.iter().map(|failed| failed.restore(&mut term)).collect::<Result<_, _>>()?;
     let values = read_values(&head.values, &mut rest, &mut term)?;
     let recent = rest.bytes(usize::from(head.recent.0) * recent::KEY_BYTES)?;
     let hours = rest.bytes(usize::from(head.hours))?;
@@ -142,6 +156,7 @@ pub(super) fn read(bytes: &[u8], words: Vocabulary<'_>) -> Result<Box<IdentitySt
         unused: head.unused.map(Box::new),
         cadence: head.cadence,
         missed: head.missed.map(Box::new),
+        graded: Graded::restored(graded.into_iter()),
         published: head.published,
         due: head.due,
         is_dirty: false,
@@ -218,6 +233,7 @@ impl<'a> Head<'a> {
             hours: state.behaviour.hours.as_bytes().len() as u8,
             cadence: state.cadence,
             missed: state.missed.as_deref().copied(),
+            graded: state.graded.iter().map(FailedSnapshot::of).collect(),
         }
     }
 }
@@ -232,6 +248,7 @@ impl<'a> UsageSnapshot<'a> {
             last_via_service: usage.last_via_service,
             last_action: usage.last_action.as_ref().map(Term::as_str),
             last_received: usage.last_received,
+            last_auth_only: usage.last_auth_only,
         }
     }
 
@@ -246,6 +263,7 @@ impl<'a> UsageSnapshot<'a> {
             last_via_service: self.last_via_service,
             last_action: last_action.map(|(action, _)| action),
             last_received: self.last_received,
+            last_auth_only: self.last_auth_only,
         })
     }
 }
@@ -284,6 +302,17 @@ impl<'a> BehaviourSnapshot<'a> {
             is_human_use_known: self.is_human_use_known,
             new_origin: self.new_origin.map(|(network, since)| Box::new((Term::unshared(network), since))),
         }
+    }
+}
+
+impl<'a> FailedSnapshot<'a> {
+    fn of(failed: &'a Failed) -> Self {
+        Self { dimension: failed.dimension, value: failed.value.as_str(), outcomes: failed.outcomes }
+    }
+
+    fn restore(&self, term: impl FnOnce(&[u8]) -> Result<(Term, u64), Error>) -> Result<Failed, Error> {
+        let (value, _) = term(self.value.as_bytes())?;
+        Ok(Failed { dimension: self.dimension, value, outcomes: self.outcomes })
     }
 }
 
