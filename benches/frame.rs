@@ -140,6 +140,7 @@ fn event(index: u64, who: u64, what: u64, operation: &'static str) -> Event<'sta
         shared_event_id: None,
         scope: "aws:111122223333:eu-west-1".into(),
         provenance: Provenance { source: "cloudtrail".into(), partition: 3, offset: index as i64, index: 0 },
+        is_past: false,
     }
 }
 

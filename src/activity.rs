@@ -251,6 +251,8 @@ pub struct Event<'a> {
     /// Where the record stood in the input.
     #[serde(borrow)]
     pub provenance: Provenance<'a>,
+    /// Whether it is history, fed in by `backfill`: it is learned, and nobody is alerted.
+    pub is_past: bool,
 }
 
 /// What a record says about the use of its identity.

@@ -6,6 +6,7 @@
 #[cfg(test)]
 pub(crate) mod fixture;
 mod changelog;
+mod covered;
 mod decommission;
 pub mod feedback;
 mod heartbeat;
@@ -16,6 +17,8 @@ mod inputs;
 mod loss;
 #[cfg(test)]
 mod order_tests;
+#[cfg(test)]
+mod past_tests;
 pub mod posture;
 mod publication;
 pub mod publish;
@@ -38,16 +41,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::activity::{Activity, Event, Usage};
 use crate::baseline::terms::Words;
-use crate::baseline::{LastSeen, Peers};
+use crate::baseline::{CoverageMap, LastSeen, Peers};
 use crate::config::Config;
 use crate::detect::Detectors;
 use crate::detect::budget::{self, Budget};
 use crate::detect::finding::IncidentReport;
 use crate::identity::DeclaredChange;
 use crate::term::{Interner, Lexicon, Term};
-use crate::time::{EventTime, HOUR_MS, ProcessingTime};
+#[cfg(test)]
+use crate::time::DAY_MS;
+use crate::time::{HOUR_MS, ProcessingTime};
 
 pub use changelog::Vocabulary;
+pub use covered::{CompleteHours, CoverageMark};
 pub use feedback::{Feedback, Verdict};
 pub use held::{HeldIncident, HeldSignal, IncidentFilter, IncidentState};
 pub use inputs::Inputs;
@@ -77,6 +83,10 @@ pub enum Record<'a> {
     Feedback(Box<Feedback>),
     /// Logs came that cannot be read.
     Unreadable(Vec<Unreadable>),
+    /// Log sources reported during these hours, as an archive has it.
+    PastCoverage(Vec<CoverageMark>),
+    /// Nothing of these hours is missing, as an archive's digests prove: the silence in them is silence.
+    Complete(Vec<CompleteHours>),
 }
 
 /// What was received in an hour and cannot be read.
@@ -113,17 +123,6 @@ pub struct InputProgress {
     pub partition: i32,
     /// Reception time of the newest record that was read; the time of day where it was read to its end.
     pub until: ProcessingTime,
-}
-
-/// One log source reported during these hours, or (without any) has come this far in one that was told before.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CoverageMark {
-    /// The log source: `aws:111122223333:eu-west-1`.
-    pub scope: String,
-    /// Hours since 1970 with at least one record, ascending and distinct.
-    pub hours: Vec<u32>,
-    /// Newest event time so far, in milliseconds.
-    pub until_ms: i64,
 }
 
 /// What the monitor wants done.
@@ -213,11 +212,13 @@ impl Monitor {
         match record {
             Record::Activity(activity) => self.activity(activity, effects),
             Record::Declared(change) => self.declared(change, effects),
-            Record::Coverage(marks) => self.coverage(marks),
+            Record::Coverage(marks) => self.coverage(marks, CoverageMap::note),
+            Record::PastCoverage(marks) => self.coverage(marks, CoverageMap::note_past),
             Record::Progress(inputs) => self.progress(inputs),
             Record::Lost(loss) => self.lost_input(loss),
             Record::Feedback(feedback) => self.feedback(feedback, effects),
             Record::Unreadable(unreadable) => self.unreadable(unreadable),
+            Record::Complete(complete) => self.complete(complete),
         }
     }
 
@@ -261,6 +262,11 @@ impl Monitor {
         let mut words = Words { terms: &terms, peers: &mut self.peers };
         let mut sighting = state.behaviour.observe(event, first_seen, shared.settings.behaviour, &mut words);
         self.stats.count_evictions("terms", u64::from(sighting.evictions));
+        if event.is_past {
+            self.stats.past += 1;
+            // Published once the identity is quiet, and not for every hour of its history.
+            return self.settle(id, state, event.received);
+        }
         self.detect(activity, state, &mut sighting, effects);
         self.publish_if_due(id.as_str(), state, &sighting, event.received, effects);
         self.settle(id, state, event.received);
@@ -314,7 +320,9 @@ impl Monitor {
             return;
         }
         let mut sighting = state.behaviour.observe_unproven(event);
-        self.detect(activity, state, &mut sighting, effects);
+        if !event.is_past {
+            self.detect(activity, state, &mut sighting, effects);
+        }
         self.settle(id, state, event.received);
     }
 
@@ -439,19 +447,6 @@ impl Monitor {
             state.is_dirty = true;
             self.changes.identities.push(id.clone());
         }
-    }
-
-    fn coverage(&mut self, marks: &[CoverageMark]) {
-        let shared = Arc::clone(&self.shared);
-        let mut coverage = shared.coverage_mut();
-        for mark in marks {
-            if coverage.note(&mark.scope, &mark.hours, EventTime::from_millis(mark.until_ms)) {
-                self.changes.scopes.insert(mark.scope.clone());
-            } else {
-                self.stats.count_evictions("scopes", 1);
-            }
-        }
-        self.stats.scopes = coverage.len() as u64;
     }
 }
 

@@ -5,7 +5,9 @@ use crate::config;
 use crate::term::Term;
 use crate::time::{DAY_MS, EventTime, HOUR_MS};
 
+use super::burst::{counted, is_throttled};
 use super::dimension::Dimension;
+use super::history::History;
 use super::hours::HourProfile;
 use super::novelty::{Innovation, decay_active_days};
 use super::peers::Peers;
@@ -46,6 +48,8 @@ pub struct Behaviour {
     pub last_day: u32,
     /// Longest pause between active days so far, in days.
     pub longest_pause_days: u32,
+    /// Days learned behind those that are known.
+    pub history: History,
     /// Values by dimension.
     pub terms: TermSets,
     /// Habit of bringing new values, by dimension.
@@ -205,7 +209,7 @@ impl Behaviour {
         words: &mut Words<'_>,
     ) -> Sighting {
         let age_days = first_seen.map_or(0, |first| event.time.day().saturating_sub(first.day()));
-        let pause_days = self.pass_days(event.time);
+        let pause_days = self.pass_days(event, first_seen);
         let is_known = self.active_days >= MIN_ACTIVE_DAYS || self.activities >= MANY_ACTIVITIES;
         let is_settled = age_days >= settings.learning_days && is_known;
         let mut sighting = Sighting {
@@ -307,17 +311,25 @@ impl Behaviour {
     }
 
     /// Moves on to the event's day. Returns the whole days without activity in between.
-    fn pass_days(&mut self, time: EventTime) -> u32 {
-        let day = time.day();
+    fn pass_days(&mut self, event: &Event<'_>, first_seen: Option<EventTime>) -> u32 {
+        let day = event.time.day();
         if day <= self.last_day {
+            if event.is_past && self.history.moves_on(day, first_seen) {
+                self.count_day();
+            }
             return 0;
         }
         let pause = if self.last_day == 0 { 0 } else { day - self.last_day - 1 };
         self.last_day = day;
+        self.count_day();
+        pause
+    }
+
+    /// Counts an active day. The decayed count is the same in whatever order days come.
+    fn count_day(&mut self) {
         self.active_days = decay_active_days(self.active_days);
         self.innovation.iter_mut().for_each(Innovation::pass_day);
         self.grave_innovation.pass_day();
-        pause
     }
 
     /// Whether signs of a person are new. They are learned while the identity is young, or when the first has aged.
@@ -474,40 +486,6 @@ enum Standing {
 fn newcomer<'e>(network: &'e str, event: &'e Event<'_>, sighting: &Sighting) -> Newcomer<'e> {
     let known_asn = event.origin.asn.as_deref().filter(|_| !sighting.is_new(Dimension::Asn));
     Newcomer { network, class: event.origin.listed.as_ref().map(|listed| listed.class), known_asn }
-}
-
-/// Whether a call was turned away for coming too fast.
-fn is_throttled(event: &Event<'_>) -> bool {
-    /// How providers say so, in error codes (`ThrottlingException`, `SlowDown`, `RequestLimitExceeded`, …).
-    const WORDS: [&str; 6] = [
-        "Throttl",
-        "SlowDown",
-        "RequestLimitExceeded",
-        "TooManyRequests",
-        "RateExceeded",
-        "ProvisionedThroughput",
-    ];
-    let code = event.error_code.as_deref().unwrap_or_default();
-    WORDS.iter().any(|word| code.contains(word))
-}
-
-/// Counts an event; judges the hour now and then, so that bursts cost little.
-fn counted(rate: &mut HourlyRate, hour: u32) -> Burst {
-    let count = rate.count(hour);
-    let is_judged = hour == rate.current_hour() && count >= 8 && is_judged_at(count);
-    if is_judged {
-        Burst { count, mean: rate.mean(), peak: rate.peak(), bits: rate.surprise_bits() }
-    } else {
-        Burst::default()
-    }
-}
-
-/// At powers of two and half-way between them, and from 256 on at each multiple of that.
-const fn is_judged_at(count: u32) -> bool {
-    let third = count / 3;
-    count.is_power_of_two()
-        || (count.is_multiple_of(3) && third.is_power_of_two())
-        || count.is_multiple_of(256)
 }
 
 #[cfg(test)]

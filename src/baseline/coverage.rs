@@ -120,6 +120,15 @@ impl CoverageMap {
 
     /// Notes hours (since 1970) in which a source reported, and its newest event time. `false` where it is one too many.
     pub fn note(&mut self, scope: &str, hours: &[u32], until: EventTime) -> bool {
+        let is_noted = self.note_past(scope, hours, until);
+        if let Some(source) = self.sources.get_mut(scope) {
+            source.coverage.is_live = true;
+        }
+        is_noted
+    }
+
+    /// The same, from an archive: who was never heard of otherwise is not missed.
+    pub fn note_past(&mut self, scope: &str, hours: &[u32], until: EventTime) -> bool {
         let limits = self.settings.limits;
         let Some(source) = self.source_mut(scope) else { return false };
         let mut is_new = false;
@@ -258,7 +267,8 @@ impl CoverageMap {
 
     /// The sources that are known well enough to be missed, as of `now`.
     pub fn watched(&self, now: EventTime) -> impl Iterator<Item = Watched<'_>> {
-        let proven = self.sources.iter().filter(|(_, source)| source.cadence.is_proven());
+        let proven =
+            self.sources.iter().filter(|(_, source)| source.coverage.is_live && source.cadence.is_proven());
         proven.map(move |(scope, source)| {
             let ScopeCoverage { reported, until, missed_since, .. } = &source.coverage;
             let last = until.hour();

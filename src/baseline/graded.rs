@@ -128,3 +128,89 @@ impl Outcomes {
         *self != before
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::baseline::peers::Peers;
+    use crate::baseline::terms::{Retention, Words};
+    use crate::detect::testing::Sample;
+    use crate::monitor::fixture::activity;
+    use crate::time::DAY_MS;
+
+    /// A baseline's values, and what came of their uses.
+    #[derive(Default)]
+    struct Told {
+        values: TermSets,
+        graded: Graded,
+    }
+
+    impl Told {
+        /// Takes in uses of services on days: `+` worked, `-` was denied, `?` failed.
+        fn of(uses: &[(&str, i64, char)]) -> Self {
+            let mut told = Self::default();
+            uses.iter().for_each(|(service, day, came)| told.note(service, *day, *came));
+            told
+        }
+
+        fn note(&mut self, service: &str, day: i64, came: char) {
+            let outcome = match came {
+                '+' => Outcome::Success,
+                '-' => Outcome::Denied,
+                _ => Outcome::Failed,
+            };
+            let sample = Sample { action: format!("{service}:Get"), outcome, ..Sample::default() };
+            let event = activity("app", &sample, day * DAY_MS, "e").event;
+            let terms = Interner::new();
+            self.graded.note(&event, &self.values, &terms);
+            let retention = Retention { capacity: 64, memory_ms: i64::MAX, quarantine_ms: 0 };
+            let mut words = Words { terms: &terms, peers: &mut Peers::default() };
+            self.values.touch((Dimension::Service, service), event.time, retention, &mut words);
+        }
+
+        /// Days of the last use of a service that worked and that was denied.
+        fn days(&self, service: &str) -> (Option<i64>, Option<i64>) {
+            let known = self.values.of(Dimension::Service);
+            let entry = known.iter().find(|entry| entry.term.as_str() == service).unwrap();
+            let outcomes = self.graded.of(Dimension::Service, entry);
+            let start = activity("app", &Sample::default(), 0, "e").event.time;
+            let days = |time: EventTime| time.millis_since(start) / DAY_MS;
+            (outcomes.last_success.map(days), outcomes.last_denied.map(days))
+        }
+    }
+
+    #[test]
+    fn of_what_always_worked_nothing_is_kept_and_its_last_success_is_its_last_use() {
+        let told = Told::of(&[("s3", 3, '+'), ("s3", 1, '+'), ("sqs", 2, '+')]);
+        assert_eq!(told.graded.iter().len(), 0);
+        assert_eq!((told.days("s3"), told.days("sqs")), ((Some(3), None), (Some(2), None)));
+    }
+
+    #[test]
+    fn what_came_of_each_use_is_told_in_any_order() {
+        let check = |uses: [(&str, i64, char); 4], expected| {
+            for first in 0..4 {
+                for swap in 0..3 {
+                    let mut uses = uses;
+                    uses.rotate_left(first);
+                    uses.swap(swap, 3);
+                    assert_eq!(Told::of(&uses).days("s3"), expected, "{uses:?}");
+                }
+            }
+        };
+        check([("s3", 1, '+'), ("s3", 2, '-'), ("s3", 3, '+'), ("s3", 4, '-')], (Some(3), Some(4)));
+        check([("s3", 1, '+'), ("s3", 2, '-'), ("s3", 3, '?'), ("sqs", 4, '+')], (Some(1), Some(2)));
+        check([("s3", 1, '-'), ("s3", 2, '?'), ("s3", 3, '-'), ("s3", 2, '-')], (None, Some(3)));
+        check([("s3", 1, '-'), ("s3", 4, '+'), ("s3", 3, '+'), ("s3", 2, '+')], (Some(4), Some(1)));
+    }
+
+    #[test]
+    fn no_more_values_are_kept_than_the_baseline_holds() {
+        let mut told = Told::of(&[("s3", 900, '-')]);
+        for number in 0..300 {
+            told.note(&format!("guess{number}"), number, '-');
+        }
+        assert!(told.graded.iter().len() <= MAX_VALUES, "{}", told.graded.iter().len());
+        assert_eq!(told.days("s3"), (None, Some(900)), "it was used last");
+    }
+}

@@ -1,11 +1,13 @@
 //! What an identity normally does, and when it was last seen.
 
 pub mod behaviour;
+mod burst;
 pub mod cadence;
 pub mod coverage;
 pub mod decommission;
 pub mod dimension;
 pub mod graded;
+pub mod history;
 pub mod hours;
 pub mod last_seen;
 pub mod novelty;

@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod backfill;
 mod backtest;
 mod config;
 pub mod demo;
@@ -40,6 +41,7 @@ Examples:
   nhi-monitor scan /var/log/auth.log AWSLogs/      look into files, no Kafka needed
   nhi-monitor config default > nhi-monitor.toml    all settings, with what they are for
   nhi-monitor topics check -c nhi-monitor.toml     are the topics as they should be?
+  nhi-monitor backfill -c nhi-monitor.toml AWSLogs/   learn months of history before the first day
   nhi-monitor unused -c nhi-monitor.toml           who has not been used for 90 days?
 
 Exit codes:
@@ -60,6 +62,8 @@ enum Command {
     Scan(scan::Args),
     /// Replay logs under two sets of detectors, and say which alerts would be new, gone or graver.
     Backtest(backtest::Args),
+    /// Feed archived logs into the input topics, so that the monitor learns the past; nobody is alerted.
+    Backfill(backfill::Args),
     /// List identities that nobody uses, from the inventory topic.
     Unused(unused::Args),
     /// Accept, mute or reopen what the monitor found about an identity.
@@ -95,6 +99,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Generate(args) => generate::run(args).map(|_| Exit::Ok).map_err(Failure::from),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Topics(command) => topics::run(&command),
+        Command::Backfill(args) => backfill::run(&args),
         Command::Backtest(args) => backtest::run(&args),
         Command::Scan(args) => scan::run(&args),
         Command::Detectors(command) => detectors::run(&command),

@@ -26,7 +26,10 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Repartition(args) => return repartition::run(args),
     };
     let config = settings::load(Some(&args.config))?;
-    let report = topics::examine(&config, create)?;
+    let mut wanted = topics::wanted(&config.topics);
+    // The service does without it: only who wants to feed in an archive misses it.
+    wanted.extend(create.then(|| topics::wanted_by_backfill(&config.topics)));
+    let report = topics::examine_these(&config, &wanted, create)?;
     write!(stdout().lock(), "{report}")?;
     Ok(if report.is_fit() { Exit::Ok } else { Exit::Findings })
 }

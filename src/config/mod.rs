@@ -97,6 +97,8 @@ pub struct Topics {
     pub state: String,
     /// What could not be understood, with the reason.
     pub dead_letter: String,
+    /// How far each `backfill` has come (compacted); written and read by that command only.
+    pub backfill: String,
     /// Partitions of `activity` and `state` where they are created here.
     pub partitions: i32,
     /// Replication factor of topics created here.
@@ -118,6 +120,7 @@ impl Default for Topics {
             feedback: "nhi.feedback".into(),
             state: "nhi.state".into(),
             dead_letter: "nhi.dead-letter".into(),
+            backfill: "nhi.backfill".into(),
             partitions: 12,
             replication_factor: 1,
             create: true,

@@ -153,6 +153,7 @@ fn named_topics(topics: &Topics) -> Vec<(String, &str)> {
         ("feedback", &topics.feedback),
         ("state", &topics.state),
         ("dead_letter", &topics.dead_letter),
+        ("backfill", &topics.backfill),
     ];
     let own = own.into_iter().map(|(key, name)| (format!("topics.{key}"), name.as_str()));
     let inputs = topics.inputs.iter().enumerate();

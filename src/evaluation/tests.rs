@@ -219,6 +219,7 @@ fn activity(
         shared_event_id: None,
         scope: "aws".into(),
         provenance: crate::activity::Provenance::default(),
+        is_past: false,
     };
     Activity { identity, event }
 }

@@ -5,6 +5,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::time::EventTime;
+
 /// Folders below folders; CloudTrail's own layout has eight. Deeper trees are a mistake or a trap.
 const MAX_DEPTH: usize = 32;
 /// Name endings of log files in folders; a file that is named on the command line is read whatever its name.
@@ -12,7 +14,9 @@ const ENDINGS: [&str; 4] = ["json", "jsonl", "ndjson", "log"];
 /// Linux auth logs as distributions name them, without an ending.
 const AUTH_LOGS: [&str; 3] = ["secure", "auth", "messages"];
 /// CloudTrail puts its digest files, which hold hashes and no events, below a folder of this name.
-const DIGEST_FOLDER: &str = "CloudTrail-Digest";
+pub const DIGEST_FOLDER: &str = "CloudTrail-Digest";
+/// Why a file of a folder is not read whose name is not that of a log.
+pub const NOT_A_LOG: &str = "not a log file by its name (name it to read it all the same)";
 
 /// One file to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,7 +108,7 @@ impl Found {
             Ok(_) if is_folder => self.add_folder(&path, depth_left - 1),
             Ok(meta) if !meta.is_file() => self.leave(&path, "not a plain file"),
             Ok(meta) if is_log_name(&path) => self.files.push(LogFile { path, bytes: meta.len() }),
-            Ok(_) => self.leave(&path, "not a log file by its name (name it to read it all the same)"),
+            Ok(_) => self.leave(&path, NOT_A_LOG),
             Err(error) => self.leave(&path, &explain(&error)),
         }
     }
@@ -140,6 +144,15 @@ fn is_log_name(path: &Path) -> bool {
 fn rotation(name: &str) -> (&str, u32) {
     let parted = name.rsplit_once('.').and_then(|(stem, count)| Some((stem, count.parse().ok()?)));
     parted.unwrap_or((name, 0))
+}
+
+/// When CloudTrail delivered a file, as its name tells (`…_20260131T0905Z_…`).
+#[must_use]
+pub fn delivered_at(path: &Path) -> Option<EventTime> {
+    let stamp = stamp_in_name(&path.file_name()?.to_string_lossy())?;
+    let part = |range: std::ops::Range<usize>| stamp.get(range).unwrap_or_default();
+    let (date, time) = ((part(0..4), part(4..6), part(6..8)), (part(8..10), part(10..12)));
+    EventTime::parse_rfc3339(&format!("{}-{}-{}T{}:{}:00Z", date.0, date.1, date.2, time.0, time.1))
 }
 
 /// By the time that the name tells, then by name, then the most often rotated first.
@@ -207,6 +220,15 @@ mod tests {
         let us_before =
             "AWSLogs/1/CloudTrail/us-east-1/2026/01/30/1_CloudTrail_us-east-1_20260130T2355Z_c.json.gz";
         assert_eq!(sorted(&[eu_late, us_early, us_before]), [us_before, us_early, eu_late]);
+    }
+
+    #[test]
+    fn the_delivery_of_a_file_is_in_its_name() {
+        let at = |name: &str| delivered_at(Path::new(name)).map(EventTime::to_rfc3339);
+        let delivered = at("logs/1_CloudTrail_eu-west-1_20260131T0910Z_b.json.gz");
+        assert_eq!(delivered.as_deref(), Some("2026-01-31T09:10:00.000Z"));
+        assert_eq!(at("logs/1_CloudTrail_eu-west-1_20261331T0910Z_b.json.gz"), None);
+        assert_eq!(at("2026/01/31/auth.log"), None);
     }
 
     #[test]

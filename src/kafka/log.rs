@@ -8,7 +8,7 @@ use rdkafka::Offset;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{BorrowedMessage, Message as _};
+use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use rdkafka::topic_partition_list::TopicPartitionList;
 
 use super::client::{self, WorkerName};
@@ -18,9 +18,10 @@ use super::losses::{self, Looker};
 use super::restore::Restorer;
 use super::transaction::Transactions;
 use crate::config::Config;
-use crate::runtime::log::{Error, Event, Log, Loss, Message, OutRecord, Restored, Source};
+use crate::runtime::log::{Error, Event, Log, Loss, Message, OutRecord, Passage, Restored, Source};
 use crate::runtime::{Observer, StageKind};
 use crate::time::ProcessingTime;
+use crate::wire::backfill;
 
 /// How long committed offsets may take. Partitions that run wait meanwhile, and a dead owner's transaction may take longer
 /// to end: they are asked for again.
@@ -355,7 +356,19 @@ fn borrow<'a>(topics: &[String], message: &'a BorrowedMessage<'_>) -> Option<Mes
         timestamp: ProcessingTime::from_millis(message.timestamp().to_millis().unwrap_or_default()),
         key: message.key(),
         value: message.payload(),
+        passage: passage(message),
     })
+}
+
+/// Most messages have no headers, and are not looked at further.
+fn passage(message: &BorrowedMessage<'_>) -> Passage {
+    let Some(headers) = message.headers() else { return Passage::Live };
+    let has = |name: &str| headers.iter().any(|header| header.key == name);
+    match (has(backfill::STATEMENT_HEADER), has(backfill::HEADER)) {
+        (true, _) => Passage::Statement,
+        (false, true) => Passage::Past,
+        (false, false) => Passage::Live,
+    }
 }
 
 fn closed(action: &'static str) -> Error {

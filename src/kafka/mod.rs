@@ -1,5 +1,6 @@
 //! Kafka: the real log behind the stages, its topics, and the embedded broker of the demo.
 
+pub mod backfill;
 pub mod client;
 mod context;
 pub mod embedded;

@@ -206,32 +206,46 @@ pub fn wanted(topics: &Topics) -> Vec<Wanted> {
     wanted
 }
 
-/// Looks at all topics; creates missing ones where `create` says so. Blocks until the brokers answered.
+/// The topic of how far backfills have come, as it should be.
+#[must_use]
+pub fn wanted_by_backfill(topics: &Topics) -> Wanted {
+    let name = topics.backfill.clone();
+    Wanted { name, cleanup: Some(Cleanup::Compact), partitions: 1, properties: Vec::new() }
+}
+
+/// Looks at the topics of the service; creates missing ones where `create` says so. Blocks until the brokers answered.
 ///
 /// # Errors
 /// Where the brokers do not answer, or refuse to create a topic.
 pub fn examine(config: &Config, create: bool) -> Result<Report, Error> {
+    examine_these(config, &wanted(&config.topics), create)
+}
+
+/// Looks at these topics, as [`examine`] does.
+///
+/// # Errors
+/// As [`examine`].
+pub fn examine_these(config: &Config, wanted: &[Wanted], create: bool) -> Result<Report, Error> {
     // A thread of its own, so that it may be called from within a runtime too.
     std::thread::scope(|scope| {
         let asking = scope.spawn(|| {
             let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(Error::Runtime)?;
-            runtime.block_on(ask(config, create))
+            runtime.block_on(ask(config, wanted, create))
         });
         asking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
 
-async fn ask(config: &Config, create: bool) -> Result<Report, Error> {
+async fn ask(config: &Config, wanted: &[Wanted], create: bool) -> Result<Report, Error> {
     let admin: AdminClient<DefaultClientContext> = AdminClient::from_config(&client::probe(&config.kafka))
         .map_err(|error| Error::Client(failure::words(&error)))?;
-    let wanted = wanted(&config.topics);
     let found = metadata(&admin, config)?;
     let missing: Vec<_> = wanted.iter().filter(|topic| partitions(&found, &topic.name) == 0).collect();
     if create && !missing.is_empty() {
         create_topics(&admin, &missing, config.topics.replication_factor).await?;
     }
     let found = if create && !missing.is_empty() { await_topics(&admin, config, &missing)? } else { found };
-    let settings = settings(&admin, &wanted, &found).await;
+    let settings = settings(&admin, wanted, &found).await;
     let created = |topic: &Wanted| create && missing.iter().any(|other| other.name == topic.name);
     let check = |topic: &Wanted| {
         let state = state(topic, &found, settings.as_ref());

@@ -52,6 +52,15 @@ pub(crate) struct Transactions {
     state: State,
 }
 
+/// What a record holds.
+#[derive(Clone, Copy)]
+pub(crate) struct Body<'a> {
+    pub(crate) key: Option<&'a [u8]>,
+    /// `None` is a tombstone.
+    pub(crate) value: Option<&'a [u8]>,
+    pub(crate) headers: &'a [(&'static str, String)],
+}
+
 /// What producers are made of.
 struct Origin {
     settings: ClientConfig,
@@ -112,12 +121,22 @@ impl Transactions {
     }
 
     pub(crate) fn send(&mut self, record: &OutRecord) -> Result<(), Error> {
-        let topic = topic(&self.topics, record.output);
+        let OutRecord { output, partition, key, value, headers } = record;
+        let body = Body { key: key.as_deref(), value: value.as_deref(), headers };
+        self.produce(topic(&self.topics, *output), *partition, body)
+    }
+
+    /// Sends a record to a topic that is not one of the stages' own; its key decides on the partition.
+    pub(crate) fn send_to(&self, topic: &str, body: Body<'_>) -> Result<(), Error> {
+        self.produce(topic, None, body)
+    }
+
+    fn produce(&self, topic: &str, partition: Option<i32>, body: Body<'_>) -> Result<(), Error> {
         let mut next = BaseRecord::<[u8], [u8]>::to(topic);
-        next.partition = record.partition;
-        next.key = record.key.as_deref();
-        next.payload = record.value.as_deref();
-        next.headers = headers(record);
+        next.partition = partition;
+        next.key = body.key;
+        next.payload = body.value;
+        next.headers = headers(body.headers);
         loop {
             match self.producer.send(next) {
                 Ok(()) => return Ok(()),
@@ -126,7 +145,7 @@ impl Transactions {
                     self.producer.poll(SERVE);
                     self.check_deliveries()?;
                 }
-                Err((error, _)) => return Err(self.judge(refused(topic, record, &error))),
+                Err((error, _)) => return Err(self.judge(refused(topic, body, &error))),
             }
         }
     }
@@ -291,7 +310,7 @@ fn retry(clock: SystemClock, mut step: impl FnMut() -> KafkaResult<()>) -> Kafka
 }
 
 /// A record that the library itself refuses would be refused again: aborting would repeat forever.
-fn refused(topic: &str, record: &OutRecord, error: &KafkaError) -> Error {
+fn refused(topic: &str, body: Body<'_>, error: &KafkaError) -> Error {
     match error {
         KafkaError::MessageProduction(
             RDKafkaErrorCode::MessageSizeTooLarge
@@ -299,24 +318,23 @@ fn refused(topic: &str, record: &OutRecord, error: &KafkaError) -> Error {
             | RDKafkaErrorCode::UnknownTopic
             | RDKafkaErrorCode::UnknownTopicOrPartition,
         ) => {
-            let bytes = record.value.as_ref().map_or(0, Vec::len);
-            let detail =
-                format!("{} record of {bytes} bytes for topic `{topic}`: {error}", record.output.kind());
+            let bytes = body.value.map_or(0, <[u8]>::len);
+            let detail = format!("a record of {bytes} bytes for topic `{topic}`: {error}");
             Error::Fatal { action: "produce", detail }
         }
         _ => failure::transaction("produce", error),
     }
 }
 
-fn headers(record: &OutRecord) -> Option<OwnedHeaders> {
-    if record.headers.is_empty() {
+fn headers(pairs: &[(&'static str, String)]) -> Option<OwnedHeaders> {
+    if pairs.is_empty() {
         return None;
     }
-    let headers = OwnedHeaders::new_with_capacity(record.headers.len());
+    let headers = OwnedHeaders::new_with_capacity(pairs.len());
     let add = |headers: OwnedHeaders, (key, value): &(&'static str, String)| {
         headers.insert(Header { key, value: Some(value) })
     };
-    Some(record.headers.iter().fold(headers, add))
+    Some(pairs.iter().fold(headers, add))
 }
 
 fn topic(topics: &Topics, output: Output) -> &str {

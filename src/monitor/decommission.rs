@@ -27,7 +27,7 @@ const MIN_WINDOW_DAYS: u32 = 32;
 
 /// Whether the identity may be decommissioned.
 #[must_use]
-pub fn decommission(state: &IdentityState, judged: &Judgement) -> Decommission {
+pub(super) fn decommission(state: &IdentityState, judged: &Judgement) -> Decommission {
     let is_proven = matches!(judged.status, UseStatus::Unused | UseStatus::NeverSeen);
     if state.effective_kind() == Kind::ProviderService {
         let reasons = vec!["it is a service of the provider: there is nothing to decommission".to_owned()];
@@ -123,7 +123,7 @@ fn day(time: EventTime) -> String {
 
 /// Who assumed the identity, and which roles it assumed.
 #[must_use]
-pub fn dependants(state: &IdentityState) -> Dependants {
+pub(super) fn dependants(state: &IdentityState) -> Dependants {
     let of = |dimension| {
         let values = newest(state, dimension, MAX_DEPENDANTS, |_| true);
         values.map(|entry| Dependant { id: entry.term.to_string(), last_seen: entry.last_seen() }).collect()
@@ -133,14 +133,14 @@ pub fn dependants(state: &IdentityState) -> Dependants {
 
 /// The actions it used that are worth a look whoever is new to them.
 #[must_use]
-pub fn sensitive_actions(state: &IdentityState) -> Vec<ActionUse> {
+pub(super) fn sensitive_actions(state: &IdentityState) -> Vec<ActionUse> {
     let values = newest(state, Dimension::Action, MAX_SENSITIVE, is_sensitive);
     values.map(|entry| ActionUse { action: entry.term.to_string(), last_seen: entry.last_seen() }).collect()
 }
 
 /// Services that the inventory allows and of which no use was seen. None where it uses so many that some may be forgotten.
 #[must_use]
-pub fn never_used_services(state: &IdentityState) -> Vec<String> {
+pub(super) fn never_used_services(state: &IdentityState) -> Vec<String> {
     let used = state.behaviour.values(Dimension::Service);
     if used.len() >= Dimension::Service.capacity() {
         return Vec::new();
@@ -173,3 +173,6 @@ fn newest(
     values.sort_by(|a, b| a.term.as_str().cmp(b.term.as_str()));
     values.into_iter()
 }
+
+#[cfg(test)]
+mod tests;

@@ -180,6 +180,7 @@ pub(super) fn activity<'a>(sample: &'a Sample, now_ms: i64, event_id: &'a str) -
         shared_event_id: None,
         scope: SCOPE.into(),
         provenance: Provenance::default(),
+        is_past: false,
     };
     let identity = Identity {
         id: IDENTITY.into(),

@@ -15,6 +15,8 @@ pub struct Stats {
     pub duplicates: u64,
     /// Activities older than their identity's newest.
     pub late: u64,
+    /// Activities of the past, fed in by `backfill`: among those learned.
+    pub past: u64,
     /// Activities whose time lay too far in the future and was clamped.
     pub clamped: u64,
     /// Attempts by somebody who did not prove to be the identity.

@@ -9,6 +9,7 @@ use crate::activity::{Classification, Evidence};
 use crate::baseline::last_seen::UseStatus;
 use crate::detect::finding::{Severity, Stage};
 use crate::detect::testing::Sample;
+use crate::time::EventTime;
 
 use super::rehearsal::START_MS;
 

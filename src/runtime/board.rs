@@ -142,6 +142,7 @@ fn add(total: &mut Stats, stats: &Stats) {
         activities,
         duplicates,
         late,
+        past,
         clamped,
         unproven,
         corrections,
@@ -164,6 +165,7 @@ fn add(total: &mut Stats, stats: &Stats) {
     total.activities += activities;
     total.duplicates += duplicates;
     total.late += late;
+    total.past += past;
     total.clamped += clamped;
     total.unproven += unproven;
     total.corrections += corrections;

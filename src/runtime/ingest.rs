@@ -8,7 +8,7 @@ use super::coverage::Seen;
 use super::frames::Frames;
 use super::in_force::InForce;
 use super::latency::Receptions;
-use super::log::{Loss, Message, OutRecord, Output, Source};
+use super::log::{Loss, Message, OutRecord, Output, Passage, Source};
 use super::observer::{Observer, StageKind};
 use super::processor::{Commit, Outbox, Processor, Refusal};
 use crate::activity::{Activity, Event};
@@ -19,7 +19,7 @@ use crate::ingest::{Hidden, Ingest, Payload, Rejected, Sink};
 use crate::monitor::{InputLoss, InputProgress, Record, Unreadable};
 use crate::time::{EventTime, ProcessingTime};
 use crate::wire::feedback::{self, Arrival};
-use crate::wire::{DeadLetter, declared, frame};
+use crate::wire::{DeadLetter, backfill, declared, frame};
 
 /// Turns log records into activities.
 pub(crate) struct IngestProcessor {
@@ -152,13 +152,17 @@ impl Processor for IngestProcessor {
         };
         let counts = self.counts.entry(message.source.topic).or_default();
         let (seen, unreadable) = (&mut self.seen, &mut self.unreadable);
-        let is_log = matches!(topic.content, Content::Logs(_));
+        let is_log = matches!(topic.content, Content::Logs(_)) && message.passage == Passage::Live;
+        let is_past = message.passage == Passage::Past;
         let frames = &mut self.frames;
-        let mut router = Router { payload, is_log, frames, seen, unreadable, counts, out };
+        let mut router = Router { payload, is_log, is_past, frames, seen, unreadable, counts, out };
         let records = match (topic.content, message.value) {
             (Content::Inventory, value) => router.inventory(message.key, value),
             (Content::Feedback, Some(value)) => router.feedback(message.key, value, self.skew_ms),
             (Content::Logs(_) | Content::Feedback, None) => router.tombstone(),
+            (Content::Logs(_), Some(value)) if message.passage == Passage::Statement => {
+                router.statement(value)
+            }
             (Content::Logs(_), Some(_)) => self.ingest.ingest(payload, &mut router),
         };
         counts.messages += 1;
@@ -255,7 +259,10 @@ impl Counts {
 /// Sends each record of one message where it belongs.
 struct Router<'a> {
     payload: Payload<'a>,
+    /// Whether it may hold what was just done.
     is_log: bool,
+    /// Whether it is history.
+    is_past: bool,
     frames: &'a mut Frames,
     seen: &'a mut Seen,
     unreadable: &'a mut BTreeMap<u32, Unreadable>,
@@ -292,6 +299,21 @@ impl Router<'_> {
         1
     }
 
+    /// Tells every monitor which hours a backfill covers. By then all of its records were taken in: `backfill` waits for that.
+    fn statement(&mut self, value: &[u8]) -> u32 {
+        let told = backfill::Statement::parse(value, self.payload.received)
+            .map_err(|error| (error.kind(), error.to_string()));
+        let told = told.and_then(|statement| {
+            let record = statement.into_record();
+            self.frames.broadcast(&record, self.out).map_err(|error| (error.kind(), error.to_string()))
+        });
+        match told {
+            Ok(()) => self.skipped("backfill_statement"),
+            Err((reason, detail)) => self.dead_letter(reason, detail, 0),
+        }
+        1
+    }
+
     fn tombstone(&mut self) -> u32 {
         self.skipped("tombstone");
         1
@@ -305,7 +327,12 @@ impl Router<'_> {
     }
 
     /// Tells every monitor that a log source reports, before they judge anything by its event.
+    ///
+    /// History does not: hours of which one record has come may hold others, still on their way through another partition.
     fn cover(&mut self, event: &Event<'_>) -> Result<(), frame::Error> {
+        if event.is_past {
+            return Ok(());
+        }
         let Some(mark) = self.seen.add(&event.scope, event.time) else { return Ok(()) };
         let told = self.frames.broadcast(&Record::Coverage(vec![mark]), self.out);
         if told.is_err() {
@@ -314,7 +341,8 @@ impl Router<'_> {
         told
     }
 
-    /// Notes what may hold activities that nobody will hear of.
+    /// Notes what may hold activities that nobody will hear of. Of history, its reception says nothing of when they happened:
+    /// `backfill` leaves these hours out of what it covers.
     fn note_unreadable(&mut self, hidden: Hidden) {
         let (payloads, records) = match hidden {
             _ if !self.is_log => return,
@@ -335,8 +363,9 @@ impl Router<'_> {
 }
 
 impl Sink for Router<'_> {
-    fn activity(&mut self, activity: Activity<'_>) {
+    fn activity(&mut self, mut activity: Activity<'_>) {
         let index = activity.event.provenance.index;
+        activity.event.is_past = self.is_past;
         // A log source that no frame can name: its activities fit into none either.
         if let Err(error) = self.cover(&activity.event) {
             return self.dead_letter(error.kind(), error.to_string(), index);

@@ -27,6 +27,20 @@ pub struct Message<'a> {
     pub key: Option<&'a [u8]>,
     /// Value; `None` is a tombstone.
     pub value: Option<&'a [u8]>,
+    /// What its headers call it.
+    pub passage: Passage,
+}
+
+/// What a message's headers call it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Passage {
+    /// As it was logged.
+    #[default]
+    Live,
+    /// History that `backfill` feeds in.
+    Past,
+    /// What `backfill` says about the history that it fed in.
+    Statement,
 }
 
 /// What came of a poll.

@@ -213,6 +213,8 @@ families! {
         "Activities seen before, by event id, and left out."
     LATE = Counter "nhi_activities_late_total" []
         "Activities older than their identity's newest."
+    PAST = Counter "nhi_activities_past_total" []
+        "Activities of the past that `backfill` fed in; among those learned, and none raises an alert."
     CLAMPED = Counter "nhi_activities_clamped_total" []
         "Activities dated further ahead of their reception than limits.clock_skew, and held to it."
     UNPROVEN = Counter "nhi_activities_unproven_total" []

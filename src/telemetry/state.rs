@@ -24,7 +24,7 @@ const KNOWN_SUPPRESSIONS: [&str; 4] = ["accepted", "below_threshold", "muted", "
 /// Turns snapshots of counts into metrics.
 pub(super) struct State {
     last: Stats,
-    counters: [IntCounter; 9],
+    counters: [IntCounter; 10],
     suppressed: IntCounterVec,
     feedback: IntCounterVec,
     feedback_ignored: IntCounterVec,
@@ -45,6 +45,7 @@ impl State {
             &catalog::LEARNED,
             &catalog::DUPLICATES,
             &catalog::LATE,
+            &catalog::PAST,
             &catalog::CLAMPED,
             &catalog::UNPROVEN,
             &catalog::CORRECTIONS,
@@ -145,11 +146,12 @@ fn show(counter: &IntCounterVec, labels: &[&str]) {
 }
 
 /// The plain counts, in the order of the counters.
-fn counts(stats: &Stats) -> [u64; 9] {
+fn counts(stats: &Stats) -> [u64; 10] {
     let Stats {
         activities,
         duplicates,
         late,
+        past,
         clamped,
         unproven,
         corrections,
@@ -162,6 +164,7 @@ fn counts(stats: &Stats) -> [u64; 9] {
         *activities,
         *duplicates,
         *late,
+        *past,
         *clamped,
         *unproven,
         *corrections,

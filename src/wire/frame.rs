@@ -16,7 +16,7 @@ use postcard::ser_flavors::Flavor;
 use crate::monitor::Record;
 
 /// The version that is written, and the newest that is read.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// Bytes after which a frame is full. Large enough that the cost of a Kafka message is spread over some hundred
 /// records and that compression finds its repetitions; small enough to stay far below Kafka's 1 MB message cap when
@@ -178,6 +178,7 @@ pub fn decode<'a>(frame: &'a [u8], mut each: impl FnMut(Record<'a>)) -> Result<u
     match version {
         VERSION => {}
         0 => return Err(Error::Damaged { at: 0, what: "there is no version 0" }),
+        1 => return Err(Error::Damaged { at: 0, what: "it is from before the first release" }),
         found => return Err(Error::TooNew { found }),
     }
     let mut count = 0;

@@ -1,6 +1,7 @@
 //! Public records and binary codecs: what leaves the monitor, what its neighbours write, and what it stores.
 
 pub mod alert;
+pub mod backfill;
 pub mod dead_letter;
 pub mod declared;
 pub mod feedback;

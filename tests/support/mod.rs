@@ -218,6 +218,7 @@ pub(crate) fn config(unique: &str) -> Config {
     topics.feedback = own("feedback");
     topics.state = own("state");
     topics.dead_letter = own("dead-letter");
+    topics.backfill = own("backfill");
     config
 }
 

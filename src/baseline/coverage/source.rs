@@ -23,6 +23,8 @@ pub struct ScopeCoverage {
     pub(super) until: EventTime,
     /// The newest event time for which a finding says that the source is silent; `None` where none is open.
     pub(super) missed_since: Option<EventTime>,
+    /// Whether it was ever heard of other than in an archive: one that ended in the past is not missed.
+    pub(super) is_live: bool,
 }
 
 impl ScopeCoverage {
@@ -61,6 +63,7 @@ impl ScopeCoverage {
             proven: self.proven.common(&other.proven),
             until: self.until.min(other.until),
             missed_since: self.missed_since.max(other.missed_since),
+            is_live: self.is_live || other.is_live,
         })
     }
 }

@@ -30,8 +30,9 @@ pub(in crate::cli) struct Logs {
     format: Format,
 }
 
+/// What files carry.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Format {
+pub(in crate::cli) enum Format {
     /// Each record is recognised by its content.
     Auto,
     /// CloudTrail in any transport shape.

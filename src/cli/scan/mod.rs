@@ -3,7 +3,7 @@
 mod incidents;
 pub(super) mod logs;
 mod outputs;
-mod progress;
+pub(super) mod progress;
 pub(super) mod report;
 pub(super) mod session;
 pub(super) mod text;

@@ -13,13 +13,13 @@ const KNOWN: &str = "{bar:30} {percent:>3} %  {bytes} of {total_bytes}, {msg}, {
 const UNKNOWN: &str = "{spinner} {bytes} read, {msg}, {elapsed}";
 
 /// The bar.
-pub(super) struct Progress {
+pub(in crate::cli) struct Progress {
     bar: ProgressBar,
 }
 
 impl Progress {
     /// A bar over the bytes of `files`, or a wheel where standard input is among them.
-    pub(super) fn new(files: &[LogFile]) -> Self {
+    pub(in crate::cli) fn new(files: &[LogFile]) -> Self {
         let (bar, template) = if files.iter().any(LogFile::is_stdin) {
             (ProgressBar::new_spinner(), UNKNOWN)
         } else {
@@ -33,12 +33,12 @@ impl Progress {
     }
 
     /// Counts what is read from `raw`.
-    pub(super) fn observe(&self, raw: Box<dyn Read>) -> Box<dyn Read> {
+    pub(in crate::cli) fn observe(&self, raw: Box<dyn Read>) -> Box<dyn Read> {
         Box::new(self.bar.wrap_read(raw))
     }
 
     /// Says how many records there were so far.
-    pub(super) fn records(&self, count: u64) {
+    pub(in crate::cli) fn records(&self, count: u64) {
         // Making the text costs more than a record does.
         const EVERY: u64 = 8_192;
         if count.is_multiple_of(EVERY) && !self.bar.is_hidden() {
@@ -48,7 +48,7 @@ impl Progress {
     }
 
     /// Takes the bar away.
-    pub(super) fn finish(&self) {
+    pub(in crate::cli) fn finish(&self) {
         self.bar.finish_and_clear();
     }
 }

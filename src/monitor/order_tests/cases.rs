@@ -7,6 +7,7 @@ use crate::activity::{Class, Classification, Evidence, Outcome};
 use crate::baseline::recent;
 use crate::detect::testing::Sample;
 use crate::monitor::identity::MAX_SCOPES;
+use crate::time::EventTime;
 
 const APP: &str = "arn:aws:iam::111122223333:role/app";
 

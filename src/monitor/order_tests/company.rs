@@ -6,6 +6,7 @@ use crate::config::Limits;
 use crate::decode::FormatHint;
 use crate::generator::{Company, Mix, Mixer, Payload, Plan, Topic, Truth};
 use crate::ingest::{Ingest, Rejected, Sink};
+use crate::time::EventTime;
 
 const SEED: u64 = 11;
 

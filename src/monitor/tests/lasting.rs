@@ -3,6 +3,7 @@
 use super::*;
 use crate::identity::declared::DeclaredStatus;
 use crate::identity::{Declared, DeclaredChange};
+use crate::time::EventTime;
 
 /// A role that is retired after thirty days.
 fn retired() -> Monitor {

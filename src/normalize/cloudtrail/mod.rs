@@ -132,6 +132,7 @@ fn event<'a>(record: &Record<'a>, time: EventTime, context: &Context<'a>) -> Res
         shared_event_id: record.shared_event_id.clone(),
         scope: scope(account, record.aws_region.as_ref()),
         provenance: context.provenance.clone(),
+        is_past: false,
     })
 }
 

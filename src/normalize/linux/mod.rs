@@ -168,6 +168,7 @@ fn activity<'a>(act: Act<'a>, line: Line<'a>, context: &Context<'a>) -> Normaliz
         shared_event_id: None,
         scope: format!("linux:{}", line.host).into(),
         provenance: context.provenance.clone(),
+        is_past: false,
     };
     Normalized::Activity(Principal::Linux(principal), Box::new(event))
 }

@@ -60,6 +60,7 @@ fn read(per_commit: usize) -> (Vec<String>, usize) {
                 timestamp: ProcessingTime::from_millis(START_MS + at_ms),
                 key: None,
                 value: Some(value.as_bytes()),
+                passage: Passage::Live,
             };
             processor.process(&message, &mut out).unwrap();
         }
@@ -116,7 +117,8 @@ fn a_log_source_that_no_frame_can_name_costs_its_own_records_and_no_others_marks
     };
     let IngestProcessor { frames, seen, unreadable, counts, .. } = &mut processor;
     let counts = counts.entry(0).or_default();
-    let mut router = Router { payload, is_log: true, frames, seen, unreadable, counts, out: &mut out };
+    let mut router =
+        Router { payload, is_log: true, is_past: false, frames, seen, unreadable, counts, out: &mut out };
     for (id, scope) in
         [("a", String::new()), ("b", "x".repeat(frame::MAX_RECORD_BYTES)), ("c", String::new())]
     {
@@ -149,7 +151,12 @@ fn feedback_is_routed_to_its_identity_or_set_aside_with_a_reason() {
         // The inputs' one topic, the inventory, and then this one.
         let source = Source { topic: 2, partition: 0 };
         let timestamp = ProcessingTime::from_millis(START_MS);
-        processor.process(&Message { source, offset: 7, timestamp, key: Some(key), value }, out).unwrap()
+        processor
+            .process(
+                &Message { source, offset: 7, timestamp, key: Some(key), value, passage: Passage::Live },
+                out,
+            )
+            .unwrap()
     };
     let word = |verdict: &str| {
         serde_json::json!({"schema": "nhi.feedback/1", "identity_id": role, "verdict": verdict, "by": "ana",
@@ -178,12 +185,80 @@ fn feedback_is_routed_to_its_identity_or_set_aside_with_a_reason() {
     assert_eq!((counts.records, counts.activities, counts.skipped["tombstone"]), (4, 1, 1));
 }
 
+/// What the monitors are told of these messages of one log source, in three partitions.
+fn told(messages: &[(Passage, String)]) -> (Vec<Record<'static>>, IngestProcessor) {
+    let (mut processor, mut out) = (processor(), Outbox::new());
+    for (offset, (passage, value)) in (0..).zip(messages) {
+        let message = Message {
+            source: Source { topic: 0, partition: 0 },
+            offset,
+            timestamp: ProcessingTime::from_millis(START_MS + 100 * DAY_MS),
+            key: None,
+            value: Some(value.as_bytes()),
+            passage: *passage,
+        };
+        assert_eq!(processor.process(&message, &mut out).unwrap(), 1);
+    }
+    processor.before_commit(&mut out).unwrap();
+    let mut told = Vec::new();
+    for record in out.drain().filter(|record| record.output == Output::Activity) {
+        let frame: &'static [u8] = Box::leak(record.value.unwrap().into_boxed_slice());
+        frame::decode(frame, |record| told.push(record)).unwrap();
+    }
+    (told, processor)
+}
+
+#[test]
+fn history_is_marked_and_covers_nothing_by_itself() {
+    let messages = [(Passage::Past, record("app", 0)), (Passage::Live, record("app", DAY_MS))];
+    let (told, _) = told(&messages);
+    let past: Vec<bool> = told
+        .iter()
+        .filter_map(|record| match record {
+            Record::Activity(activity) => Some(activity.event.is_past),
+            _ => None,
+        })
+        .collect();
+    let marks: Vec<u32> = told
+        .iter()
+        .filter_map(|record| match record {
+            Record::Coverage(marks) => Some(marks[0].hours[0]),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(past, [true, false]);
+    let live_hour = ((START_MS + DAY_MS) / HOUR_MS) as u32;
+    assert_eq!(marks, [live_hour; 3], "one for each partition");
+}
+
+#[test]
+fn what_a_backfill_covers_is_told_to_every_monitor_and_what_is_no_statement_is_set_aside() {
+    let hour = (START_MS / HOUR_MS) as u32;
+    let statement = |is_proven| {
+        let until = crate::time::EventTime::from_millis(START_MS + HOUR_MS);
+        let stated = backfill::Statement::new("linux:web", vec![(hour, hour + 1)], until, is_proven);
+        String::from_utf8(stated.to_bytes().unwrap()).unwrap()
+    };
+    let messages =
+        [statement(false), statement(true), record("app", 0)].map(|value| (Passage::Statement, value));
+    let (told, processor) = told(&messages);
+    let coverage = told.iter().filter(|record| matches!(record, Record::PastCoverage(_))).count();
+    let complete = told.iter().filter(|record| matches!(record, Record::Complete(_))).count();
+    assert_eq!((coverage, complete, told.len()), (3, 3, 6));
+    let counts = &processor.counts[&0];
+    assert_eq!(
+        (counts.records, counts.skipped["backfill_statement"], counts.dead_lettered["bad_json"]),
+        (3, 2, 1)
+    );
+}
+
 /// What the monitors of all partitions are told of a message on the topic that cannot be read.
 fn told_of(topic: usize, value: &[u8]) -> Vec<Unreadable> {
     let (mut processor, mut out) = (processor(), Outbox::new());
     let source = Source { topic: topic as u16, partition: 0 };
     let timestamp = ProcessingTime::from_millis(1_767_571_200_000);
-    let message = Message { source, offset: 7, timestamp, key: None, value: Some(value) };
+    let message =
+        Message { source, offset: 7, timestamp, key: None, value: Some(value), passage: Passage::Live };
     processor.process(&message, &mut out).unwrap();
     processor.before_commit(&mut out).unwrap();
     let mut told = Vec::new();

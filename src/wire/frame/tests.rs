@@ -4,7 +4,7 @@ use super::*;
 use crate::activity::*;
 use crate::identity::declared::{Declared, DeclaredChange};
 use crate::monitor::feedback::{Feedback, Scope, Verdict};
-use crate::monitor::{CoverageMark, InputLoss};
+use crate::monitor::{CompleteHours, CoverageMark, InputLoss};
 use crate::text::Text;
 use crate::time::{EventTime, ProcessingTime};
 
@@ -57,6 +57,7 @@ fn activity(is_full: bool) -> Activity<'static> {
             shared_event_id: some("s-1"),
             scope: "aws:111122223333:eu-west-1".into(),
             provenance: Provenance { source: "cloudtrail".into(), partition: 3, offset: 41, index: 2 },
+            is_past: is_full,
         },
     }
 }
@@ -100,6 +101,15 @@ fn one_of_each() -> Vec<Record<'static>> {
             by: "ana".into(),
             reason: "change 4711".into(),
         })),
+        Record::PastCoverage(vec![CoverageMark {
+            scope: "aws:111122223333:eu-west-1".into(),
+            hours: vec![491_625, 491_626],
+            until_ms: 1_769_853_600_000,
+        }]),
+        Record::Complete(vec![CompleteHours {
+            scope: "aws:111122223333:eu-west-1".into(),
+            hours: vec![(491_625, 491_626)],
+        }]),
     ]
 }
 
@@ -126,8 +136,8 @@ fn hex(bytes: &[u8]) -> String {
 /// When this fails after a release, frames in flight during an upgrade are misread: count `VERSION` up, and keep reading
 /// the old one. Before the first release, `NHI_UPDATE_GOLDEN=1` writes the file.
 #[test]
-fn version_1_frames_have_these_bytes() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/wire/frame/frame_v1.hex");
+fn version_2_frames_have_these_bytes() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/wire/frame/frame_v2.hex");
     let found = hex(&frame_of(&one_of_each()));
     if std::env::var_os("NHI_UPDATE_GOLDEN").is_some() {
         std::fs::write(path, format!("{found}\n")).unwrap();
@@ -155,10 +165,10 @@ fn a_newer_version_is_refused_by_name() {
     let mut frame = frame_of(&one_of_each());
     frame[0] = VERSION + 1;
     let error = decode(&frame, |_| panic!("nothing may be read")).unwrap_err();
-    assert_eq!(error, Error::TooNew { found: 2 });
+    assert_eq!(error, Error::TooNew { found: VERSION + 1 });
     assert_eq!(
         error.to_string(),
-        "frame of version 2, this program reads up to 1: upgrade all monitors before the first ingest"
+        "frame of version 3, this program reads up to 2: upgrade all monitors before the first ingest"
     );
 }
 

@@ -12,6 +12,7 @@ use thin_vec::ThinVec;
 use crate::activity::{Classification, Kind};
 use crate::baseline::cadence::Cadence;
 use crate::baseline::graded::{Failed, Graded, Outcomes};
+use crate::baseline::history::History;
 use crate::baseline::hours::HourProfile;
 use crate::baseline::novelty::Innovation;
 use crate::baseline::rate::HourlyRate;
@@ -93,6 +94,7 @@ struct BehaviourSnapshot<'a> {
     #[serde(borrow)]
     new_origin: Option<(&'a str, EventTime)>,
     grave_innovation: Innovation,
+    history: History,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -282,6 +284,7 @@ impl<'a> BehaviourSnapshot<'a> {
             is_human_use_known: behaviour.is_human_use_known,
             new_origin: behaviour.new_origin.as_deref().map(|(term, since)| (term.as_str(), *since)),
             grave_innovation: behaviour.grave_innovation,
+            history: behaviour.history,
         }
     }
 
@@ -291,6 +294,7 @@ impl<'a> BehaviourSnapshot<'a> {
             active_days: self.active_days,
             last_day: self.last_day,
             longest_pause_days: self.longest_pause_days,
+            history: self.history,
             terms,
             innovation: self.innovation,
             grave_innovation: self.grave_innovation,

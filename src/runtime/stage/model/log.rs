@@ -9,7 +9,7 @@ use super::group::Told;
 use super::restorer::Restorer;
 use super::world::{Call, Fault, World};
 use crate::runtime::log::{
-    Error, Event, Log, Loss, LossReason, Message, OutRecord, Output, Restored, Source,
+    Error, Event, Log, Loss, LossReason, Message, OutRecord, Output, Passage, Restored, Source,
 };
 use crate::runtime::observer::StageKind;
 use crate::time::ProcessingTime;
@@ -218,6 +218,7 @@ impl ClusterLog {
             timestamp: ProcessingTime::from_millis(offset),
             key: Some(&entry.key),
             value: entry.value.as_deref(),
+            passage: Passage::Live,
         });
         Event::Message
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::runtime::log::{Error, Event, Log, Loss, Message, OutRecord, Output, Restored, Source};
+use crate::runtime::log::{Error, Event, Log, Loss, Message, OutRecord, Output, Passage, Restored, Source};
 use crate::time::ProcessingTime;
 
 /// What survives a crash: topics and committed offsets.
@@ -187,6 +187,7 @@ impl Log for MemoryLog {
                 timestamp: ProcessingTime::from_millis(*position as i64 + broker.ahead_ms),
                 key: Some(key.as_bytes()),
                 value: Some(value.as_bytes()),
+                passage: Passage::Live,
             });
             *position += 1;
             return Event::Message;
