@@ -7,6 +7,7 @@
 pub(crate) mod fixture;
 mod changelog;
 mod covered;
+mod credentials;
 mod decommission;
 pub mod feedback;
 mod heartbeat;
@@ -425,6 +426,7 @@ impl Monitor {
         let (id, received) = (&activity.identity.id, activity.event.received);
         self.end_unused(id, state, received, effects);
         self.end_missed(id, state, crate::detect::heartbeat::Ending::Renewed, received, effects);
+        self.end_credentials(id, state, crate::detect::credential::Ending::Renewed, received, effects);
         self.peers.remove_all(&state.behaviour.terms);
         state.start_over(activity.event.time);
     }

@@ -31,6 +31,7 @@ pub const FILES: &[(&str, &str)] = files![
     "retired-identity-used.yaml",
     "sensitive-action-first-use.yaml",
     "source-silent.yaml",
+    "unused-credential.yaml",
     "unused-identity.yaml",
     "used-in-two-places.yaml",
     "volume-burst.yaml",

@@ -89,9 +89,11 @@ pub fn run(detector: &Arc<Detector>, subject: Subject<'_>) -> Option<Signal> {
         Rule::HumanUse { bits } => subject.sighting.is_new_human_use.then(|| human_use(*bits, subject)),
         Rule::DisplacedCredential { workloads, bits } => displaced(workloads, *bits, subject),
         Rule::Dormancy { min_days, bits } => dormancy(*min_days, *bits, subject),
-        Rule::Unused {} | Rule::NeverUsed {} | Rule::MissedHeartbeat { .. } | Rule::SourceSilent { .. } => {
-            None
-        }
+        Rule::Unused {}
+        | Rule::NeverUsed {}
+        | Rule::UnusedCredential {}
+        | Rule::MissedHeartbeat { .. }
+        | Rule::SourceSilent { .. } => None,
     }?;
     let peak = found.peak.min(MAX_SIGNAL_BITS);
     Some(Signal {

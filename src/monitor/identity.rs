@@ -58,6 +58,8 @@ pub struct IdentityState {
     pub missed: Option<Box<MissedRun>>,
     /// What came of the uses of its services and credentials.
     pub graded: Graded,
+    /// Its credentials that are not used, while it is.
+    pub stale: ThinVec<StaleCredential>,
     /// What was published last.
     pub published: Published,
     /// When the schedule is to look at it next; `None` where it is not on the schedule.
@@ -113,6 +115,21 @@ impl UnusedFinding {
 pub struct MissedRun {
     /// The last use before it.
     pub last_seen: EventTime,
+    /// Whether that is an open finding, and not only counted.
+    pub is_raised: bool,
+}
+
+/// A long-term credential that is not used, of an identity that is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StaleCredential {
+    /// Its value in the baseline.
+    pub value: Term,
+    /// Its last use.
+    pub last_seen: EventTime,
+    /// The window it was found for, in days.
+    pub window_days: u32,
+    /// Whether it was proven when it was looked at last: a gap may have shown since.
+    pub is_proven: bool,
     /// Whether that is an open finding, and not only counted.
     pub is_raised: bool,
 }

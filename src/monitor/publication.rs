@@ -59,10 +59,11 @@ impl Monitor {
         let judged = self.judge(id, state, now);
         self.note_posture(id, state, &judged, now, effects);
         self.note_silence(id, state, now, effects);
+        let is_other_credential = self.note_credentials(id, state, &judged, now, effects);
         let is_quiet = quiet_since(state)
             .is_some_and(|since| now.millis_since(since) >= self.shared.settings.publish_every_ms);
         let is_missing = state.published.record == PublishedRecord::Missing;
-        if judged.status != state.published.status || is_missing || is_quiet {
+        if judged.status != state.published.status || is_missing || is_quiet || is_other_credential {
             self.publish(id, state, judged, now, effects);
         }
     }

@@ -10,6 +10,7 @@ use crate::detect::finding::Subject;
 use crate::identity::names;
 use crate::time::{DAY_MS, ProcessingTime};
 
+use super::credentials::is_unused;
 use super::decommission;
 use super::identity::IdentityState;
 use super::posture::Judgement;
@@ -38,7 +39,7 @@ pub fn last_seen(
         last_via_service: usage.last_via_service,
         last_auth_only: usage.last_auth_only,
         last_activity: usage.last_action.as_ref().map(ToString::to_string),
-        credentials: credentials(state, judged.status),
+        credentials: credentials(state, &judged, now),
         services: services(state),
         never_used_services: decommission::never_used_services(state),
         sensitive_actions: decommission::sensitive_actions(state),
@@ -114,7 +115,7 @@ fn terms(state: &IdentityState, dimension: Dimension) -> TermList {
     TermList { dimension: dimension.as_str(), values }
 }
 
-fn credentials(state: &IdentityState, status: UseStatus) -> Vec<CredentialUse> {
+fn credentials(state: &IdentityState, judged: &Judgement, now: ProcessingTime) -> Vec<CredentialUse> {
     let known = state.behaviour.values(Dimension::Credential);
     let mut credentials: Vec<CredentialUse> = known
         .iter()
@@ -126,8 +127,9 @@ fn credentials(state: &IdentityState, status: UseStatus) -> Vec<CredentialUse> {
                 first_seen: entry.first_seen(),
                 last_seen: entry.last_seen(),
                 outcomes: state.graded.of(Dimension::Credential, entry),
-                state: match status {
+                state: match judged.status {
                     UseStatus::Unused => CredentialState::Unused,
+                    _ if is_unused(state, entry, judged, now) => CredentialState::Unused,
                     _ if is_superseded(entry, known) => CredentialState::Superseded,
                     _ => CredentialState::Active,
                 },

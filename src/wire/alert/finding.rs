@@ -86,9 +86,11 @@ fn analytic(detector: &Arc<Detector>) -> Analytic {
 /// `type_id` and caption: some state a fact, all others compare behaviour with a baseline.
 const fn analytic_type(rule: &Rule) -> (u8, &'static str) {
     match rule {
-        Rule::Unused {} | Rule::NeverUsed {} | Rule::Retired { .. } | Rule::SourceSilent { .. } => {
-            (1, "Rule")
-        }
+        Rule::Unused {}
+        | Rule::NeverUsed {}
+        | Rule::UnusedCredential {}
+        | Rule::Retired { .. }
+        | Rule::SourceSilent { .. } => (1, "Rule"),
         Rule::NewOrigin { .. }
         | Rule::NewAction { .. }
         | Rule::Novelty { .. }

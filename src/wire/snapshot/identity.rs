@@ -23,7 +23,9 @@ use crate::baseline::{Behaviour, Dimension};
 use crate::identity::Declared;
 use crate::monitor::Vocabulary;
 use crate::monitor::feedback::Verdicts;
-use crate::monitor::identity::{IdentityState, MAX_SCOPES, MissedRun, Published, UnusedFinding};
+use crate::monitor::identity::{
+    IdentityState, MAX_SCOPES, MissedRun, Published, StaleCredential, UnusedFinding,
+};
 use crate::term::Term;
 use crate::time::{EventTime, ProcessingTime};
 
@@ -58,6 +60,18 @@ struct Head<'a> {
     missed: Option<MissedRun>,
     #[serde(borrow)]
     graded: Vec<FailedSnapshot<'a>>,
+    #[serde(borrow)]
+    stale: Vec<StaleSnapshot<'a>>,
+}
+
+/// A long-term credential that is not used.
+#[derive(Serialize, Deserialize)]
+struct StaleSnapshot<'a> {
+    value: &'a str,
+    last_seen: EventTime,
+    window_days: u32,
+    is_proven: bool,
+    is_raised: bool,
 }
 
 /// A service or credential with a use that did not work.
@@ -135,6 +149,7 @@ pub(super) fn read(bytes: &[u8], words: Vocabulary<'_>) -> Result<Box<IdentitySt
     }
     let graded: Vec<Failed> =
         head.graded.iter().map(|failed| failed.restore(&mut term)).collect::<Result<_, _>>()?;
+    let stale = head.stale.iter().map(|one| one.restore(&mut term)).collect::<Result<_, _>>()?;
     let values = read_values(&head.values, &mut rest, &mut term)?;
     let recent = rest.bytes(usize::from(head.recent.0) * recent::KEY_BYTES)?;
     let hours = rest.bytes(usize::from(head.hours))?;
@@ -159,6 +174,7 @@ pub(super) fn read(bytes: &[u8], words: Vocabulary<'_>) -> Result<Box<IdentitySt
         cadence: head.cadence,
         missed: head.missed.map(Box::new),
         graded: Graded::restored(graded.into_iter()),
+        stale,
         published: head.published,
         due: head.due,
         is_dirty: false,
@@ -236,6 +252,7 @@ impl<'a> Head<'a> {
             cadence: state.cadence,
             missed: state.missed.as_deref().copied(),
             graded: state.graded.iter().map(FailedSnapshot::of).collect(),
+            stale: state.stale.iter().map(StaleSnapshot::of).collect(),
         }
     }
 }
@@ -317,6 +334,28 @@ impl<'a> FailedSnapshot<'a> {
     fn restore(&self, term: impl FnOnce(&[u8]) -> Result<(Term, u64), Error>) -> Result<Failed, Error> {
         let (value, _) = term(self.value.as_bytes())?;
         Ok(Failed { dimension: self.dimension, value, outcomes: self.outcomes })
+    }
+}
+
+impl<'a> StaleSnapshot<'a> {
+    fn of(one: &'a StaleCredential) -> Self {
+        let StaleCredential { value, last_seen, window_days, is_proven, is_raised } = one;
+        Self {
+            value: value.as_str(),
+            last_seen: *last_seen,
+            window_days: *window_days,
+            is_proven: *is_proven,
+            is_raised: *is_raised,
+        }
+    }
+
+    fn restore(
+        &self,
+        term: impl FnOnce(&[u8]) -> Result<(Term, u64), Error>,
+    ) -> Result<StaleCredential, Error> {
+        let Self { last_seen, window_days, is_proven, is_raised, .. } = *self;
+        let (value, _) = term(self.value.as_bytes())?;
+        Ok(StaleCredential { value, last_seen, window_days, is_proven, is_raised })
     }
 }
 
