@@ -57,7 +57,7 @@ impl Monitor {
                 entry.last_seen() == one.last_seen && is_unused(state, entry, judged, now)
             });
             match ending(state, entry, &one, judged, now) {
-                Some(ending) => self.end_credential(id, state, &one, ending, now, effects),
+                Some(ending) => self.end_credential(id, state, (&one, ending), now, effects),
                 None => state.stale.push(one),
             }
         }
@@ -123,8 +123,7 @@ impl Monitor {
         &self,
         id: &str,
         state: &IdentityState,
-        one: &StaleCredential,
-        ending: Ending,
+        (one, ending): (&StaleCredential, Ending),
         now: ProcessingTime,
         effects: &mut Vec<Effect>,
     ) {
@@ -144,7 +143,7 @@ impl Monitor {
         effects: &mut Vec<Effect>,
     ) {
         for one in std::mem::take(&mut state.stale) {
-            self.end_credential(id, state, &one, ending, now, effects);
+            self.end_credential(id, state, (&one, ending), now, effects);
         }
     }
 }
