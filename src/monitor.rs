@@ -7,7 +7,9 @@
 pub(crate) mod fixture;
 mod changelog;
 mod covered;
+mod credentials;
 mod declared;
+mod decommission;
 pub mod feedback;
 mod heartbeat;
 mod held;
@@ -258,6 +260,7 @@ impl Monitor {
         self.stats.late += u64::from(state.usage.last_seen > Some(event.time));
         let (first_seen, last_seen) = (state.usage.first_seen, state.usage.last_seen);
         state.usage.note(event, &terms);
+        state.graded.note(event, &state.behaviour.terms, &terms);
         self.note_run(id.as_str(), state, (event, last_seen), effects);
         outdate(state);
         self.expire_feedback(state, event.time);
@@ -299,6 +302,7 @@ impl Monitor {
         let is_changed = [
             state.note_who(activity, |text| terms.intern(text)),
             state.usage.note_again(&activity.event, &terms),
+            state.graded.note(&activity.event, &state.behaviour.terms, &terms),
             state.behaviour.note_again(&activity.event, &mut words),
         ]
         .contains(&true);
@@ -427,6 +431,7 @@ impl Monitor {
         let (id, received) = (&activity.identity.id, activity.event.received);
         self.end_unused(id, state, received, effects);
         self.end_missed(id, state, crate::detect::heartbeat::Ending::Renewed, received, effects);
+        self.end_credentials(id, state, crate::detect::credential::Ending::Renewed, received, effects);
         self.peers.remove_all(&state.behaviour.terms);
         state.start_over(activity.event.time);
     }

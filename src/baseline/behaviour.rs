@@ -31,6 +31,10 @@ const MOVE_MS: i64 = HOUR_MS;
 /// How long after a new network use of a usual one is taken to be at the same time.
 const BACK_WITHIN_MS: i64 = 3 * DAY_MS;
 
+/// Dimensions whose values are published with their last use.
+const PUBLISHED: [Dimension; 5] =
+    [Dimension::Service, Dimension::Credential, Dimension::Action, Dimension::Caller, Dimension::Role];
+
 /// Weight of the newest event in the decayed error rate.
 const ERROR_RATE_WEIGHT: f32 = 0.01;
 
@@ -222,7 +226,7 @@ impl Behaviour {
     /// anything changed.
     pub fn note_again(&mut self, event: &Event<'_>, words: &mut Words<'_>) -> bool {
         let mut is_changed = false;
-        for dimension in [Dimension::Service, Dimension::Credential] {
+        for dimension in PUBLISHED {
             let noted =
                 dimension.value_of(event, |value| self.terms.note((dimension, value), event.time, words));
             is_changed |= noted == Some(true);

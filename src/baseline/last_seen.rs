@@ -6,6 +6,9 @@ use crate::activity::{Class, CredentialKind, Kind};
 use crate::identity::Declared;
 use crate::time::{EventTime, ProcessingTime};
 
+use super::decommission::{Decommission, Dependants};
+use super::graded::Outcomes;
+
 /// The last-seen facts of one identity, as published. All times are event times.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LastSeen {
@@ -33,16 +36,26 @@ pub struct LastSeen {
     pub last_human_use: Option<EventTime>,
     /// Last use by a provider service on its behalf.
     pub last_via_service: Option<EventTime>,
+    /// Last authentication or session start with no action behind it.
+    pub last_auth_only: Option<EventTime>,
     /// Action of the last use: `s3:GetObject`.
     pub last_activity: Option<String>,
     /// Each credential with its own first and last use, by kind and id; bounded.
     pub credentials: Vec<CredentialUse>,
     /// Each service with its own last use, by name; bounded.
     pub services: Vec<ServiceUse>,
+    /// Services that the inventory allows and of which no use was seen, in text order.
+    pub never_used_services: Vec<String>,
+    /// Actions used that serve attacks, with their last use, by name; bounded.
+    pub sensitive_actions: Vec<ActionUse>,
+    /// Who depends on it, and on what it depends.
+    pub dependants: Dependants,
     /// Status.
     pub status: UseStatus,
     /// Whole days without use at the coverage's end; `None` unless the status is `unused` or `never_seen`.
     pub unused_days: Option<u32>,
+    /// Whether it may be decommissioned, and why.
+    pub decommission: Decommission,
     /// How well the log source was covered.
     pub coverage: Coverage,
     /// What the inventory declares.
@@ -62,6 +75,10 @@ pub struct CredentialUse {
     pub first_seen: EventTime,
     /// Last use.
     pub last_seen: EventTime,
+    /// Last uses that worked and that were denied.
+    pub outcomes: Outcomes,
+    /// Whether it is still used.
+    pub state: CredentialState,
 }
 
 /// Use of one service.
@@ -71,6 +88,32 @@ pub struct ServiceUse {
     pub service: String,
     /// Last use.
     pub last_seen: EventTime,
+    /// Last uses that worked and that were denied.
+    pub outcomes: Outcomes,
+}
+
+/// Use of one action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActionUse {
+    /// `iam:CreateAccessKey`.
+    pub action: String,
+    /// Last use.
+    pub last_seen: EventTime,
+}
+
+/// Whether a credential is still used.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum CredentialState {
+    /// As far as is known.
+    #[default]
+    Active,
+    /// Not used within the identity's window, and the log sources were covered for all of it.
+    Unused,
+    /// Long-term, and not used any more since another long-term one of the identity was used for the first time.
+    Superseded,
 }
 
 /// Whether an identity is in use.

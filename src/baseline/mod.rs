@@ -3,9 +3,11 @@
 pub mod behaviour;
 pub mod cadence;
 pub mod coverage;
+pub mod decommission;
 pub mod dimension;
 pub mod endpoint;
 pub mod fan_out;
+pub mod graded;
 pub mod history;
 pub mod hours;
 pub mod last_seen;

@@ -1,6 +1,6 @@
 //! When an identity was used: facts that come out the same in whatever order events arrive.
 
-use crate::activity::{Event, Outcome};
+use crate::activity::{self, Event, Outcome};
 use crate::term::{Interner, Term};
 use crate::time::{EventTime, ProcessingTime};
 
@@ -25,6 +25,8 @@ pub struct Usage {
     pub last_action: Option<Term>,
     /// Newest reception.
     pub last_received: Option<ProcessingTime>,
+    /// Last authentication or session start with no action behind it.
+    pub last_auth_only: Option<EventTime>,
 }
 
 impl Usage {
@@ -60,6 +62,9 @@ impl Usage {
         }
         if event.via_service.is_some() {
             self.last_via_service = self.last_via_service.max(Some(time));
+        }
+        if event.usage == activity::Usage::AuthenticatedOnly {
+            self.last_auth_only = self.last_auth_only.max(Some(time));
         }
     }
 

@@ -44,6 +44,7 @@ pub const FILES: &[(&str, &str)] = files![
     "source-silent.yaml",
     "undeclared-identity.yaml",
     "unowned-identity.yaml",
+    "unused-credential.yaml",
     "unused-identity.yaml",
     "used-in-two-places.yaml",
     "volume-burst.yaml",

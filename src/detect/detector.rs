@@ -266,6 +266,8 @@ pub enum Rule {
     Unused {},
     /// Posture: declared, older than its window, and never seen, with the log source covered.
     NeverUsed {},
+    /// Posture: a long-term credential not used within the window of an identity that is in use, with the log source covered.
+    UnusedCredential {},
     /// Posture: ran on a clock, and does not any more, with the log source covered.
     MissedHeartbeat {
         /// Fewest runs on the clock before a missed one is told; half of that, but four at least, where they are 20 days apart or more.
@@ -430,6 +432,7 @@ impl Rule {
             | Self::Dormancy { .. }
             | Self::Unused {}
             | Self::NeverUsed {}
+            | Self::UnusedCredential {}
             | Self::MissedHeartbeat { .. }
             | Self::SourceSilent { .. }
             | Self::Undeclared { .. }
@@ -459,6 +462,7 @@ impl Rule {
             Self::Dormancy { .. } => "dormancy",
             Self::Unused {} => "unused",
             Self::NeverUsed {} => "never_used",
+            Self::UnusedCredential {} => "unused_credential",
             Self::MissedHeartbeat { .. } => "missed_heartbeat",
             Self::SourceSilent { .. } => "source_silent",
             Self::Undeclared { .. } => "undeclared",

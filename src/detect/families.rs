@@ -118,6 +118,7 @@ pub fn run(detector: &Arc<Detector>, subject: Subject<'_>) -> Option<Signal> {
         Rule::Dormancy { min_days, bits } => dormancy(*min_days, *bits, subject),
         Rule::Unused {}
         | Rule::NeverUsed {}
+        | Rule::UnusedCredential {}
         | Rule::MissedHeartbeat { .. }
         | Rule::SourceSilent { .. }
         | Rule::Undeclared { .. }

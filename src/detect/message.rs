@@ -71,6 +71,23 @@ pub fn of_ending(subject: &Subject, ending: Ending) -> String {
     format!("{}: {what}.", who(subject))
 }
 
+/// The message of the finding that a credential was not used for its identity's window.
+#[must_use]
+pub fn of_unused_credential(subject: &Subject, credential: &str, window_days: u32, last: &str) -> String {
+    format!(
+        "{}: long-term credential {} is not used any more (last {last}), while the identity is. Its log source was covered for all of \
+         its window of {window_days} days.",
+        who(subject),
+        visible(credential)
+    )
+}
+
+/// The message of the report that ends that finding.
+#[must_use]
+pub fn of_credential_ending(subject: &Subject, credential: &str, what: &str) -> String {
+    format!("{}: long-term credential {}: {what}.", who(subject), visible(credential))
+}
+
 /// The message of the finding that a job has not run since `last_seen`, for longer than `silence`.
 #[must_use]
 pub fn of_missed_run(subject: &Subject, rhythm: &str, silence: &str, last_seen: &str) -> String {

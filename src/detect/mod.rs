@@ -4,6 +4,7 @@ pub mod bound;
 pub mod budget;
 pub mod builtin;
 pub mod chain;
+pub mod credential;
 pub mod detector;
 pub mod exception;
 pub mod explain;
@@ -160,6 +161,14 @@ impl Detectors {
     pub fn posture(&self, is_never_used: bool) -> impl Iterator<Item = &Arc<Detector>> {
         let fits = if is_never_used { Rule::NeverUsed {} } else { Rule::Unused {} };
         let is_fitting = move |detector: &&Arc<Detector>| detector.rule == fits;
+        let mut found: Vec<&Arc<Detector>> = self.detectors.iter().filter(is_fitting).collect();
+        found.sort_by_key(|detector| detector.status != Status::Enabled);
+        found.into_iter()
+    }
+
+    /// The detectors that judge credentials, whatever their status: those that alert first.
+    pub fn of_credentials(&self) -> impl Iterator<Item = &Arc<Detector>> {
+        let is_fitting = |detector: &&Arc<Detector>| detector.rule == Rule::UnusedCredential {};
         let mut found: Vec<&Arc<Detector>> = self.detectors.iter().filter(is_fitting).collect();
         found.sort_by_key(|detector| detector.status != Status::Enabled);
         found.into_iter()

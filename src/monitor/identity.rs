@@ -5,6 +5,7 @@ use thin_vec::ThinVec;
 use crate::activity::{Activity, Class, Classification, Evidence, Kind};
 use crate::baseline::Behaviour;
 use crate::baseline::cadence::Cadence;
+use crate::baseline::graded::Graded;
 use crate::baseline::last_seen::UseStatus;
 use crate::baseline::recent::Recent;
 use crate::baseline::usage::Usage;
@@ -58,6 +59,10 @@ pub struct IdentityState {
     pub missed: Option<Box<MissedRun>>,
     /// What the inventory lacks about it.
     pub shortfalls: ThinVec<FoundShortfall>,
+    /// What came of the uses of its services and credentials.
+    pub graded: Graded,
+    /// Its credentials that are not used, while it is.
+    pub stale: ThinVec<StaleCredential>,
     /// What was published last.
     pub published: Published,
     /// When the schedule is to look at it next; `None` where it is not on the schedule.
@@ -147,6 +152,21 @@ pub enum Told {
     Counted,
     /// It is an open finding.
     Raised,
+}
+
+/// A long-term credential that is not used, of an identity that is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StaleCredential {
+    /// Its value in the baseline.
+    pub value: Term,
+    /// Its last use.
+    pub last_seen: EventTime,
+    /// The window it was found for, in days.
+    pub window_days: u32,
+    /// Whether it was proven when it was looked at last: a gap may have shown since.
+    pub is_proven: bool,
+    /// Whether that is an open finding, and not only counted.
+    pub is_raised: bool,
 }
 
 impl IdentityState {

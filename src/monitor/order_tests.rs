@@ -155,8 +155,8 @@ proptest! {
         prop_assert_eq!(other.published(), all_timeless(&other.shown()), "the topic holds what is known");
     }
 
-    /// Beyond the caps all is the same but when each credential was used first: what had to go and comes back is not
-    /// remembered.
+    /// Beyond the caps all is the same but when each credential was used first, and what came of earlier uses of a credential or a
+    /// service: what had to go and comes back is not remembered.
     #[test]
     fn beyond_the_caps_the_newest_are_kept_in_any_order(
         traffic in traffic::beyond_the_caps(),

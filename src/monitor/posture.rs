@@ -22,6 +22,8 @@ pub struct Judgement {
     pub unused_days: Option<u32>,
     /// How well the log sources were covered over the window.
     pub coverage: Coverage,
+    /// The identity's window, in days.
+    pub window_days: u32,
 }
 
 /// Time without use after which this identity counts as unused, in milliseconds.
@@ -66,13 +68,15 @@ pub fn judge(
     window_ms: i64,
 ) -> Judgement {
     let end = EventTime::from_millis(now.millis());
+    let window_days = (window_ms / DAY_MS) as u32;
+    let without_days = |status, coverage| Judgement { status, unused_days: None, coverage, window_days };
     let over = |span_ms| match state.usage.last_seen {
         Some(_) => coverage.over(state.scopes.iter().map(crate::term::Term::as_str), end, span_ms),
         None => declared_coverage(identity_id, coverage, end, span_ms),
     };
     let proof = over(window_ms);
     if is_in_use(state, now, window_ms) {
-        return Judgement { status: UseStatus::Active, unused_days: None, coverage: proof };
+        return without_days(UseStatus::Active, proof);
     }
     let idle_since = state.usage.last_seen.or_else(|| state.declared.as_ref().and_then(|d| d.created_at));
     let idle = idle_since.zip(proof.until.map(|until| until.min(end)));
@@ -84,13 +88,12 @@ pub fn judge(
             // Before its window there may be a gap: of the time before that nothing is proven.
             let gap = over(end.millis_since(since)).gaps.first().map(|gap| gap.until);
             let proven_ms = until.millis_since(gap.map_or(since, |gap| gap.max(since)));
-            Judgement { status, unused_days: Some((proven_ms / DAY_MS) as u32), coverage: proof }
+            let unused_days = Some((proven_ms / DAY_MS) as u32);
+            Judgement { unused_days, ..without_days(status, proof) }
         }
         // Silent for its window, and the newest report of its log source is a little older than now: the proof is on its way.
-        Some(_) if is_proven && state.usage.last_seen.is_some() => {
-            Judgement { status: UseStatus::Active, unused_days: None, coverage: proof }
-        }
-        _ => Judgement { status: UseStatus::Unknown, unused_days: None, coverage: proof },
+        Some(_) if is_proven && state.usage.last_seen.is_some() => without_days(UseStatus::Active, proof),
+        _ => without_days(UseStatus::Unknown, proof),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::detect::unused::Ending;
 use crate::detect::{Detector, Fate, fate};
 use crate::time::{DAY_MS, EventTime, ProcessingTime};
 
+use super::credentials;
 use super::identity::{IdentityState, PublishedRecord, UnusedFinding};
 use super::posture::Judgement;
 use super::{Effect, Monitor, is_outdated, posture, publish, quiet_since};
@@ -63,10 +64,11 @@ impl Monitor {
         self.note_silence(id, state, now, effects);
         self.note_shortfalls(id, state, now, effects);
         let Some(judged) = judged else { return };
+        let is_other_credential = self.note_credentials(id, state, &judged, now, effects);
         let is_quiet = quiet_since(state)
             .is_some_and(|since| now.millis_since(since) >= self.shared.settings.publish_every_ms);
         let is_missing = state.published.record == PublishedRecord::Missing;
-        if judged.status != state.published.status || is_missing || is_quiet {
+        if judged.status != state.published.status || is_missing || is_quiet || is_other_credential {
             self.publish(id, state, judged, now, effects);
         }
     }
@@ -75,7 +77,8 @@ impl Monitor {
     fn is_in_use_as_published(&self, state: &IdentityState, now: ProcessingTime) -> bool {
         let window_ms = posture::window_ms(state, self.shared.settings.unused_after_days);
         let is_published = state.published.status == UseStatus::Active && !is_outdated(state);
-        is_published && state.unused.is_none() && posture::is_in_use(state, now, window_ms)
+        let is_settled = state.unused.is_none() && !credentials::may_change(state, now, window_ms);
+        is_published && is_settled && posture::is_in_use(state, now, window_ms)
     }
 
     pub(super) fn judge(&self, id: &str, state: &IdentityState, now: ProcessingTime) -> Judgement {

@@ -1,13 +1,17 @@
 //! What is published about an identity, and how it reads.
 
+use crate::activity::CredentialKind;
 use crate::baseline::dimension::credential_of;
-use crate::baseline::last_seen::{CredentialUse, ServiceUse};
+use crate::baseline::last_seen::{CredentialState, CredentialUse, ServiceUse, UseStatus};
 use crate::baseline::profile::{Profile, Runs, TermList, TermUse};
+use crate::baseline::terms::{TermEntry, TermSet};
 use crate::baseline::{Dimension, LastSeen};
 use crate::detect::finding::Subject;
 use crate::identity::names;
 use crate::time::{DAY_MS, ProcessingTime};
 
+use super::credentials::is_unused;
+use super::decommission;
 use super::identity::IdentityState;
 use super::posture::Judgement;
 
@@ -33,11 +37,16 @@ pub fn last_seen(
         last_denied: usage.last_denied,
         last_human_use: usage.last_human_use,
         last_via_service: usage.last_via_service,
+        last_auth_only: usage.last_auth_only,
         last_activity: usage.last_action.as_ref().map(ToString::to_string),
-        credentials: credentials(state),
+        credentials: credentials(state, &judged, now),
         services: services(state),
+        never_used_services: decommission::never_used_services(state),
+        sensitive_actions: decommission::sensitive_actions(state),
+        dependants: decommission::dependants(state),
         status: judged.status,
         unused_days: judged.unused_days,
+        decommission: decommission::decommission(state, &judged),
         coverage: judged.coverage,
         declared: state.declared.as_deref().cloned(),
         updated_at: now,
@@ -106,10 +115,9 @@ fn terms(state: &IdentityState, dimension: Dimension) -> TermList {
     TermList { dimension: dimension.as_str(), values }
 }
 
-fn credentials(state: &IdentityState) -> Vec<CredentialUse> {
-    let mut credentials: Vec<CredentialUse> = state
-        .behaviour
-        .values(Dimension::Credential)
+fn credentials(state: &IdentityState, judged: &Judgement, now: ProcessingTime) -> Vec<CredentialUse> {
+    let known = state.behaviour.values(Dimension::Credential);
+    let mut credentials: Vec<CredentialUse> = known
         .iter()
         .map(|entry| {
             let (kind, id) = credential_of(entry.term.as_str());
@@ -118,6 +126,13 @@ fn credentials(state: &IdentityState) -> Vec<CredentialUse> {
                 id: id.to_owned(),
                 first_seen: entry.first_seen(),
                 last_seen: entry.last_seen(),
+                outcomes: state.graded.of(Dimension::Credential, entry),
+                state: match judged.status {
+                    UseStatus::Unused => CredentialState::Unused,
+                    _ if is_unused(state, entry, judged, now) => CredentialState::Unused,
+                    _ if is_superseded(entry, known) => CredentialState::Superseded,
+                    _ => CredentialState::Active,
+                },
             }
         })
         .collect();
@@ -125,12 +140,23 @@ fn credentials(state: &IdentityState) -> Vec<CredentialUse> {
     credentials
 }
 
+/// Whether another long-term credential took the place of this one.
+fn is_superseded(entry: &TermEntry, known: TermSet<'_>) -> bool {
+    let is_long_term = |entry: &TermEntry| credential_of(entry.term.as_str()).0 == CredentialKind::LongTerm;
+    is_long_term(entry)
+        && known.iter().any(|other| is_long_term(other) && other.first_seen() > entry.last_seen())
+}
+
 fn services(state: &IdentityState) -> Vec<ServiceUse> {
     let mut services: Vec<ServiceUse> = state
         .behaviour
         .values(Dimension::Service)
         .iter()
-        .map(|entry| ServiceUse { service: entry.term.to_string(), last_seen: entry.last_seen() })
+        .map(|entry| ServiceUse {
+            service: entry.term.to_string(),
+            last_seen: entry.last_seen(),
+            outcomes: state.graded.of(Dimension::Service, entry),
+        })
         .collect();
     services.sort_by(|a, b| a.service.cmp(&b.service));
     services

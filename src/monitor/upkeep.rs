@@ -1,7 +1,7 @@
 //! Looking after limits.
 
-use crate::detect::heartbeat;
 use crate::detect::unused::Ending;
+use crate::detect::{credential, heartbeat};
 use crate::term::Term;
 use crate::time::{DAY_MS, EventTime, ProcessingTime};
 
@@ -58,6 +58,7 @@ impl Monitor {
         let Some((id, mut state)) = self.shared.identities.remove(id) else { return };
         self.leave(&id, &mut state, effects);
         self.end_missed(id.as_str(), &mut state, heartbeat::Ending::Forgotten, now, effects);
+        self.end_credentials(id.as_str(), &mut state, credential::Ending::Forgotten, now, effects);
         if is_outdated(&state) {
             let judged = self.judge(id.as_str(), &state, now);
             self.publish(id.as_str(), &mut state, judged, now, effects);

@@ -9,7 +9,10 @@ use serde_json::value::RawValue;
 
 use crate::activity::{Class, CredentialKind, Kind};
 use crate::baseline::LastSeen;
-use crate::baseline::last_seen::{Coverage, CredentialUse, Gap, GapCause, ServiceUse, UseStatus};
+use crate::baseline::decommission::{Dependant, Dependants, Grade};
+use crate::baseline::last_seen::{
+    ActionUse, Coverage, CredentialState, CredentialUse, Gap, GapCause, ServiceUse, UseStatus,
+};
 use crate::time::EventTime;
 
 /// Name and version of the record's form. Keys may be added under it; none changes its meaning or goes away.
@@ -63,6 +66,9 @@ pub struct LastSeenRecord {
     /// Last use by a provider service on its behalf.
     #[serde(default)]
     pub last_via_service: Option<String>,
+    /// Last authentication or session start with no action behind it.
+    #[serde(default)]
+    pub last_auth_only: Option<String>,
     /// Action of the last use: `s3:GetObject`.
     #[serde(default)]
     pub last_activity: Option<String>,
@@ -72,11 +78,23 @@ pub struct LastSeenRecord {
     /// Each service with its own last use; bounded.
     #[serde(default)]
     pub services: Vec<ServiceRecord>,
+    /// Services that the inventory allows and of which no use was seen.
+    #[serde(default)]
+    pub never_used_services: Vec<String>,
+    /// Actions it used that serve attacks, each with its last use; bounded.
+    #[serde(default)]
+    pub sensitive_actions: Vec<ActionRecord>,
+    /// Who assumed it, and which roles it assumed; bounded.
+    #[serde(default)]
+    pub dependants: DependantsRecord,
     /// Whether it is in use. Only `unused` and `never_seen` are candidates for decommissioning.
     pub status: UseStatus,
     /// Whole days without use at the end of the coverage; `null` unless the status is `unused` or `never_seen`.
     #[serde(default)]
     pub unused_days: Option<u32>,
+    /// Whether it may be decommissioned, and why.
+    #[serde(default)]
+    pub decommission: DecommissionRecord,
     /// How well its log sources were covered.
     pub coverage: CoverageRecord,
     /// What the inventory declares, as its owner wrote it, with all keys; `null` where it declares nothing.
@@ -95,8 +113,17 @@ pub struct CredentialRecord {
     pub id: String,
     /// First use.
     pub first_seen: String,
-    /// Last use.
+    /// Last use, whatever came of it.
     pub last_seen: String,
+    /// Last use that worked.
+    #[serde(default)]
+    pub last_success: Option<String>,
+    /// Last use that was denied.
+    #[serde(default)]
+    pub last_denied: Option<String>,
+    /// Whether it is still used: `active`, `unused` for the identity's window with proof, or `superseded` by a newer one.
+    #[serde(default)]
+    pub state: CredentialState,
 }
 
 /// Use of one service.
@@ -104,8 +131,53 @@ pub struct CredentialRecord {
 pub struct ServiceRecord {
     /// Short name: `s3`.
     pub service: String,
+    /// Last use, whatever came of it.
+    pub last_seen: String,
+    /// Last use that worked.
+    #[serde(default)]
+    pub last_success: Option<String>,
+    /// Last use that was denied.
+    #[serde(default)]
+    pub last_denied: Option<String>,
+}
+
+/// Use of one action.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ActionRecord {
+    /// `iam:CreateAccessKey`.
+    pub action: String,
     /// Last use.
     pub last_seen: String,
+}
+
+/// Whom an identity was used by, and what it used in turn.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DependantsRecord {
+    /// Identities that assumed it: those that did so last.
+    #[serde(default)]
+    pub callers: Vec<DependantRecord>,
+    /// Roles that it assumed: those that it assumed last.
+    #[serde(default)]
+    pub assumes: Vec<DependantRecord>,
+}
+
+/// An identity that assumed another, or was assumed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DependantRecord {
+    /// Identity id.
+    pub id: String,
+    /// When it did so last.
+    pub last_seen: String,
+}
+
+/// Whether an identity may be decommissioned.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DecommissionRecord {
+    /// `safe`: proven unused, and nothing speaks against it. `caution`: proven unused, and somebody should look at the reasons first.
+    /// `no`: in use, or not proven unused.
+    pub grade: Grade,
+    /// Why, in sentences with figures; for people, not to be parsed.
+    pub reasons: Vec<String>,
 }
 
 /// How well the log sources of an identity were covered.
@@ -211,11 +283,19 @@ impl From<&LastSeen> for LastSeenRecord {
             last_denied: text(facts.last_denied),
             last_human_use: text(facts.last_human_use),
             last_via_service: text(facts.last_via_service),
+            last_auth_only: text(facts.last_auth_only),
             last_activity: facts.last_activity.clone(),
             credentials: facts.credentials.iter().map(CredentialRecord::from).collect(),
             services: facts.services.iter().map(ServiceRecord::from).collect(),
+            never_used_services: facts.never_used_services.clone(),
+            sensitive_actions: facts.sensitive_actions.iter().map(ActionRecord::from).collect(),
+            dependants: DependantsRecord::from(&facts.dependants),
             status: facts.status,
             unused_days: facts.unused_days,
+            decommission: DecommissionRecord {
+                grade: facts.decommission.grade,
+                reasons: facts.decommission.reasons.clone(),
+            },
             coverage: CoverageRecord::from(&facts.coverage),
             declared: facts.declared.as_ref().and_then(|declared| Passthrough::new(&declared.original)),
             updated_at: facts.updated_at.to_rfc3339(),
@@ -230,13 +310,38 @@ impl From<&CredentialUse> for CredentialRecord {
             id: credential.id.clone(),
             first_seen: credential.first_seen.to_rfc3339(),
             last_seen: credential.last_seen.to_rfc3339(),
+            last_success: text(credential.outcomes.last_success),
+            last_denied: text(credential.outcomes.last_denied),
+            state: credential.state,
         }
     }
 }
 
 impl From<&ServiceUse> for ServiceRecord {
     fn from(service: &ServiceUse) -> Self {
-        Self { service: service.service.clone(), last_seen: service.last_seen.to_rfc3339() }
+        Self {
+            service: service.service.clone(),
+            last_seen: service.last_seen.to_rfc3339(),
+            last_success: text(service.outcomes.last_success),
+            last_denied: text(service.outcomes.last_denied),
+        }
+    }
+}
+
+impl From<&ActionUse> for ActionRecord {
+    fn from(used: &ActionUse) -> Self {
+        Self { action: used.action.clone(), last_seen: used.last_seen.to_rfc3339() }
+    }
+}
+
+impl From<&Dependants> for DependantsRecord {
+    fn from(dependants: &Dependants) -> Self {
+        let all = |them: &[Dependant]| {
+            let each = them.iter();
+            each.map(|one| DependantRecord { id: one.id.clone(), last_seen: one.last_seen.to_rfc3339() })
+                .collect()
+        };
+        Self { callers: all(&dependants.callers), assumes: all(&dependants.assumes) }
     }
 }
 

@@ -133,7 +133,15 @@ def last_seen_truth(records: Mapping[str, Json], truth: Mapping[str, Facts]) -> 
 
 
 def _true_record(facts: Facts) -> Json:
-    services = [{"service": name, "last_seen": _rfc3339(at)} for name, at in sorted(facts.services.items())]
+    services = [
+        {
+            "service": name,
+            "last_seen": _rfc3339(used),
+            "last_success": _rfc3339(worked),
+            "last_denied": _rfc3339(denied),
+        }
+        for name, (used, worked, denied) in sorted(facts.services.items())
+    ]
     return {
         "first_seen": _rfc3339(facts.first_seen),
         "last_seen": _rfc3339(facts.last[0]),

@@ -38,7 +38,8 @@ class Facts:
     last_denied: int = 0
     # Time of the last use, and its action: of several at one instant the greatest in text order.
     last: tuple[int, str] = (0, "")
-    services: dict[str, int] = field(default_factory=dict)
+    # Last use of each service, last use that worked, and last use that was denied.
+    services: dict[str, tuple[int, int, int]] = field(default_factory=dict)
 
     def note(self, time: int, template: Template) -> None:
         self.events += 1
@@ -48,8 +49,9 @@ class Facts:
             self.last_denied = max(self.last_denied, time)
         else:
             self.last_success = max(self.last_success, time)
-        if time > self.services.get(template.service, 0):
-            self.services[template.service] = time
+        used, worked, denied = self.services.get(template.service, (0, 0, 0))
+        worked, denied = (worked, max(denied, time)) if template.denied else (max(worked, time), denied)
+        self.services[template.service] = (max(used, time), worked, denied)
 
 
 @dataclass(slots=True)

@@ -32,7 +32,14 @@ def last_seen(**more: object) -> compare.Json:
         "last_success": "2023-11-14T23:13:20.000Z",
         "last_denied": None,
         "last_activity": "s3:GetObject",
-        "services": [{"service": "s3", "last_seen": "2023-11-14T23:13:20.000Z"}],
+        "services": [
+            {
+                "service": "s3",
+                "last_seen": "2023-11-14T23:13:20.000Z",
+                "last_success": "2023-11-14T23:13:20.000Z",
+                "last_denied": None,
+            }
+        ],
         "updated_at": "2026-01-01T00:00:00.000Z",
     } | more
 

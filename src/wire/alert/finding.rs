@@ -89,6 +89,7 @@ const fn analytic_type(rule: &Rule) -> (u8, &'static str) {
     match rule {
         Rule::Unused {}
         | Rule::NeverUsed {}
+        | Rule::UnusedCredential {}
         | Rule::Retired { .. }
         | Rule::ExpiredUse { .. }
         | Rule::OutsideDeclared { .. }

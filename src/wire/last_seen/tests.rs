@@ -1,4 +1,6 @@
 use super::*;
+use crate::baseline::decommission::Decommission;
+use crate::baseline::graded::Outcomes;
 use crate::identity::Declared;
 use crate::time::{DAY_MS, ProcessingTime};
 
@@ -22,16 +24,30 @@ fn facts() -> LastSeen {
         last_denied: Some(day(120)),
         last_human_use: None,
         last_via_service: None,
+        last_auth_only: Some(day(299)),
         last_activity: Some("s3:PutObject".into()),
         credentials: vec![CredentialUse {
             kind: CredentialKind::LongTerm,
             id: "AKIAEXAMPLE".into(),
             first_seen: day(300),
             last_seen: day(120),
+            outcomes: Outcomes { last_success: Some(day(121)), last_denied: Some(day(120)) },
+            state: CredentialState::Unused,
         }],
-        services: vec![ServiceUse { service: "s3".into(), last_seen: day(120) }],
+        services: vec![ServiceUse {
+            service: "s3".into(),
+            last_seen: day(120),
+            outcomes: Outcomes { last_success: Some(day(120)), last_denied: None },
+        }],
+        never_used_services: vec!["sqs".into()],
+        sensitive_actions: vec![ActionUse { action: "iam:CreateUser".into(), last_seen: day(121) }],
+        dependants: Dependants {
+            callers: vec![Dependant { id: "aws-service:ec2.amazonaws.com".into(), last_seen: day(120) }],
+            assumes: vec![],
+        },
         status: UseStatus::Unused,
         unused_days: Some(120),
+        decommission: Decommission { grade: Grade::Caution, reasons: vec!["its class is mixed".into()] },
         coverage: Coverage { since: Some(day(300)), until: Some(day(0)), gaps: vec![], ratio: 1.0 },
         declared: Some(Declared {
             original: r#"{"owner":"ops","cost_center":4711}"#.into(),
@@ -53,10 +69,16 @@ fn every_key_stands_in_its_place() {
         r#""account":"111122223333","first_seen":"2025-04-06T12:00:00.000Z","#,
         r#""last_seen":"2025-10-03T12:00:00.000Z","last_success":"2025-10-02T12:00:00.000Z","#,
         r#""last_denied":"2025-10-03T12:00:00.000Z","last_human_use":null,"last_via_service":null,"#,
+        r#""last_auth_only":"2025-04-07T12:00:00.000Z","#,
         r#""last_activity":"s3:PutObject","credentials":[{"kind":"long_term","id":"AKIAEXAMPLE","#,
-        r#""first_seen":"2025-04-06T12:00:00.000Z","last_seen":"2025-10-03T12:00:00.000Z"}],"#,
-        r#""services":[{"service":"s3","last_seen":"2025-10-03T12:00:00.000Z"}],"status":"unused","#,
-        r#""unused_days":120,"coverage":{"since":"2025-04-06T12:00:00.000Z","#,
+        r#""first_seen":"2025-04-06T12:00:00.000Z","last_seen":"2025-10-03T12:00:00.000Z","#,
+        r#""last_success":"2025-10-02T12:00:00.000Z","last_denied":"2025-10-03T12:00:00.000Z","#,
+        r#""state":"unused"}],"services":[{"service":"s3","last_seen":"2025-10-03T12:00:00.000Z","#,
+        r#""last_success":"2025-10-03T12:00:00.000Z","last_denied":null}],"never_used_services":["sqs"],"#,
+        r#""sensitive_actions":[{"action":"iam:CreateUser","last_seen":"2025-10-02T12:00:00.000Z"}],"#,
+        r#""dependants":{"callers":[{"id":"aws-service:ec2.amazonaws.com","#,
+        r#""last_seen":"2025-10-03T12:00:00.000Z"}],"assumes":[]},"status":"unused","unused_days":120,"#,
+        r#""decommission":{"grade":"caution","reasons":["its class is mixed"]},"coverage":{"since":"2025-04-06T12:00:00.000Z","#,
         r#""until":"2026-01-31T12:00:00.000Z","gaps":[],"ratio":1.0},"#,
         r#""declared":{"owner":"ops","cost_center":4711},"updated_at":"2026-01-31T12:00:00.000Z"}"#,
     );
@@ -82,7 +104,7 @@ fn an_identity_that_was_never_seen_keeps_all_keys() {
     for key in ["first_seen", "last_seen", "last_success", "last_denied", "last_activity", "declared"] {
         assert!(text.contains(&format!("\"{key}\":null")), "{key} in {text}");
     }
-    assert!(text.contains(r#""credentials":[],"services":[],"status":"never_seen""#));
+    assert!(text.contains(r#""credentials":[],"services":[],"never_used_services":["sqs"],"#));
 }
 
 #[test]

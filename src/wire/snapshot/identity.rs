@@ -12,6 +12,7 @@ use thin_vec::ThinVec;
 use crate::activity::{Classification, Kind};
 use crate::baseline::cadence::Cadence;
 use crate::baseline::fan_out::FanOut;
+use crate::baseline::graded::{Failed, Graded, Outcomes};
 use crate::baseline::history::History;
 use crate::baseline::hours::HourProfile;
 use crate::baseline::novelty::Innovation;
@@ -28,7 +29,7 @@ use crate::identity::Declared;
 use crate::monitor::Vocabulary;
 use crate::monitor::feedback::Verdicts;
 use crate::monitor::identity::{
-    FoundShortfall, IdentityState, MAX_SCOPES, MissedRun, Published, UnusedFinding,
+    FoundShortfall, IdentityState, MAX_SCOPES, MissedRun, Published, StaleCredential, UnusedFinding,
 };
 use crate::term::Term;
 use crate::time::{EventTime, ProcessingTime};
@@ -64,6 +65,28 @@ struct Head<'a> {
     cadence: Cadence,
     missed: Option<MissedRun>,
     shortfalls: Vec<FoundShortfall>,
+    #[serde(borrow)]
+    graded: Vec<FailedSnapshot<'a>>,
+    #[serde(borrow)]
+    stale: Vec<StaleSnapshot<'a>>,
+}
+
+/// A long-term credential that is not used.
+#[derive(Serialize, Deserialize)]
+struct StaleSnapshot<'a> {
+    value: &'a str,
+    last_seen: EventTime,
+    window_days: u32,
+    is_proven: bool,
+    is_raised: bool,
+}
+
+/// A service or credential with a use that did not work.
+#[derive(Serialize, Deserialize)]
+struct FailedSnapshot<'a> {
+    dimension: Dimension,
+    value: &'a str,
+    outcomes: Outcomes,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -75,6 +98,7 @@ struct UsageSnapshot<'a> {
     last_via_service: Option<EventTime>,
     last_action: Option<&'a str>,
     last_received: Option<ProcessingTime>,
+    last_auth_only: Option<EventTime>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -139,6 +163,9 @@ pub(super) fn read(bytes: &[u8], words: Vocabulary<'_>) -> Result<Box<IdentitySt
     for _ in 0..head.scopes {
         scopes.push(term(rest.take()?)?.0);
     }
+    let graded: Vec<Failed> =
+        head.graded.iter().map(|failed| failed.restore(&mut term)).collect::<Result<_, _>>()?;
+    let stale = head.stale.iter().map(|one| one.restore(&mut term)).collect::<Result<_, _>>()?;
     let values = read_values(&head.values, &mut rest, &mut term)?;
     let incident = head.incident.map(|incident| incident.restore(detectors, &mut term)).transpose()?;
     let recent = rest.bytes(usize::from(head.recent.0) * recent::KEY_BYTES)?;
@@ -164,6 +191,8 @@ pub(super) fn read(bytes: &[u8], words: Vocabulary<'_>) -> Result<Box<IdentitySt
         cadence: head.cadence,
         missed: head.missed.map(Box::new),
         shortfalls: head.shortfalls.into_iter().collect(),
+        graded: Graded::restored(graded.into_iter()),
+        stale,
         published: head.published,
         due: head.due,
         is_dirty: false,
@@ -235,6 +264,8 @@ impl<'a> Head<'a> {
             cadence: state.cadence,
             missed: state.missed.as_deref().copied(),
             shortfalls: state.shortfalls.to_vec(),
+            graded: state.graded.iter().map(FailedSnapshot::of).collect(),
+            stale: state.stale.iter().map(StaleSnapshot::of).collect(),
         }
     }
 }
@@ -249,6 +280,7 @@ impl<'a> UsageSnapshot<'a> {
             last_via_service: usage.last_via_service,
             last_action: usage.last_action.as_ref().map(Term::as_str),
             last_received: usage.last_received,
+            last_auth_only: usage.last_auth_only,
         }
     }
 
@@ -263,6 +295,7 @@ impl<'a> UsageSnapshot<'a> {
             last_via_service: self.last_via_service,
             last_action: last_action.map(|(action, _)| action),
             last_received: self.last_received,
+            last_auth_only: self.last_auth_only,
         })
     }
 }
@@ -303,6 +336,39 @@ impl<'a> BehaviourSnapshot<'a> {
             new_origin: self.new_origin.map(|(network, since)| Box::new((Term::unshared(network), since))),
             sharing: Sharing::restored(self.sharing.iter().map(SuspectSnapshot::restore)),
         }
+    }
+}
+
+impl<'a> FailedSnapshot<'a> {
+    fn of(failed: &'a Failed) -> Self {
+        Self { dimension: failed.dimension, value: failed.value.as_str(), outcomes: failed.outcomes }
+    }
+
+    fn restore(&self, term: impl FnOnce(&[u8]) -> Result<(Term, u64), Error>) -> Result<Failed, Error> {
+        let (value, _) = term(self.value.as_bytes())?;
+        Ok(Failed { dimension: self.dimension, value, outcomes: self.outcomes })
+    }
+}
+
+impl<'a> StaleSnapshot<'a> {
+    fn of(one: &'a StaleCredential) -> Self {
+        let StaleCredential { value, last_seen, window_days, is_proven, is_raised } = one;
+        Self {
+            value: value.as_str(),
+            last_seen: *last_seen,
+            window_days: *window_days,
+            is_proven: *is_proven,
+            is_raised: *is_raised,
+        }
+    }
+
+    fn restore(
+        &self,
+        term: impl FnOnce(&[u8]) -> Result<(Term, u64), Error>,
+    ) -> Result<StaleCredential, Error> {
+        let Self { last_seen, window_days, is_proven, is_raised, .. } = *self;
+        let (value, _) = term(self.value.as_bytes())?;
+        Ok(StaleCredential { value, last_seen, window_days, is_proven, is_raised })
     }
 }
 
