@@ -27,11 +27,14 @@ pub(super) fn is_unused(
     now: ProcessingTime,
 ) -> bool {
     let now = EventTime::from_millis(now.millis());
+    // Where the identity as a whole is about to be unused, that is what is told.
+    let is_in_use = state.usage.last_seen.is_some_and(|last| !is_older(last, now, judged.window_days));
     let is_proven = judged.status == UseStatus::Active
+        && is_in_use
         && judged.coverage.gaps.is_empty()
         && !state.has_more_scopes
         && credential_of(entry.term.as_str()).0 == CredentialKind::LongTerm;
-    let known_until = judged.coverage.until.map(|until| until.min(now));
+    let known_until = judged.coverage.until.map(|until| until.min(now).plus_millis(-posture::DELIVERY_MS));
     is_proven && known_until.is_some_and(|until| is_older(entry.last_seen(), until, judged.window_days))
 }
 

@@ -11,7 +11,7 @@ use super::identity::IdentityState;
 
 /// How late records may be while others of their source are there already: as long as silence is always allowed. What happened at the end of
 /// a window may be on its way for so long.
-const DELIVERY_MS: i64 = 6 * HOUR_MS;
+pub(super) const DELIVERY_MS: i64 = 6 * HOUR_MS;
 
 /// A judgement with its grounds.
 #[derive(Clone, Debug, PartialEq)]

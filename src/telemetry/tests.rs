@@ -7,6 +7,7 @@ use crate::activity::Kind;
 use crate::baseline::last_seen::UseStatus;
 use crate::config::Topics;
 use crate::detect::Detectors;
+use crate::detect::detector::Status;
 use crate::detect::finding::{IncidentReport, Severity, Stage as ReportStage, Subject};
 use crate::monitor::Stats;
 use crate::time::{EventTime, ProcessingTime};
@@ -163,7 +164,8 @@ fn a_reload_brings_series_of_its_own_and_is_counted() {
         check(&metrics, &format!("{series}{{detector=\"own\"}}"), 3.0);
         check(&metrics, &format!("{series}{{detector=\"human-use\"}}"), 0.0);
     }
-    check(&metrics, "nhi_detectors{mode=\"shadow\"}", 1.0);
+    let shadow = builtin.iter().filter(|detector| detector.status == Status::Shadow).count();
+    check(&metrics, "nhi_detectors{mode=\"shadow\"}", shadow as f64 + 1.0);
     check(&metrics, "nhi_detectors_loaded_timestamp_seconds", 1_800_000_005.0);
     check(&metrics, "nhi_detectors_reloads_total", 1.0);
     check(&metrics, "nhi_detectors_reload_failures_total", 1.0);
