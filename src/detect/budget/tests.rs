@@ -159,8 +159,8 @@ fn a_noisy_partition_is_calmed_to_its_budget_and_what_is_grave_opens_at_once() {
     assert!(before > 15.0, "{before} alerts a day without a budget");
     assert!((3.0..=5.5).contains(&after), "{after} alerts a day with a budget of 5");
     assert!(!partition.opens(Severity::Medium, 14.7, 67));
-    assert!(partition.opens(Severity::High, 14.7, 67), "risk 54, high severity");
-    assert!(!partition.opens(Severity::High, 12.0, 67), "risk 47 is below the floor");
+    assert!(partition.opens(Severity::High, 14.7, 67), "risk 55, high severity");
+    assert!(!partition.opens(Severity::High, 12.0, 67), "risk 48 is below the floor");
     assert!(partition.opens(Severity::Low, 29.5, 67), "above the ceiling");
 }
 
