@@ -26,5 +26,7 @@ while left:
         latest[message.key()] = message.value()  # None: the declaration was withdrawn
 for value in filter(None, latest.values()):
     record = json.loads(value)
-    if record["schema"] == "nhi.last-seen/1" and record["status"] in ("unused", "never_seen"):
+    if record["schema"] != "nhi.last-seen/1":
+        sys.exit(f"unknown form of record: {record['schema']}")
+    if record["status"] in ("unused", "never_seen"):
         print(record["identity_id"], record["status"], record["unused_days"], sep="\t")

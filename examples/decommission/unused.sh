@@ -5,5 +5,6 @@ set -euo pipefail
 kcat -C -b "$1" -t "${2:-nhi.inventory}" -X isolation.level=read_committed -o beginning -e -q -f '%k\t%s\n' |
   jq -rRn '[inputs | select(startswith("last-seen:")) | split("\t") | {key: .[0], value: .[1]}]
     | from_entries | .[] | select(. != null and . != "") | fromjson
-    | select(.schema == "nhi.last-seen/1" and (.status == "unused" or .status == "never_seen"))
+    | if .schema != "nhi.last-seen/1" then error("unknown form of record: \(.schema)") else . end
+    | select(.status == "unused" or .status == "never_seen")
     | [.identity_id, .status, .unused_days] | @tsv'

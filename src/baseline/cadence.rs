@@ -179,7 +179,7 @@ fn usual(mut intervals: [u16; KEPT], kept: usize) -> u16 {
     intervals.sort_unstable_by(|a, b| b.cmp(a));
     let intervals = &intervals[..kept];
     let median = intervals[kept / 2];
-    let base = if median + slip(DAY) >= DAY { DAY } else { median };
+    let base = if median.saturating_add(slip(DAY)) >= DAY { DAY } else { median };
     let off = intervals.iter().filter(|interval| !is_on_clock(**interval, base)).count();
     if off <= (kept - MIN_KEPT) / 2 { median } else { 0 }
 }

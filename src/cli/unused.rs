@@ -68,12 +68,13 @@ Exit codes:
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let config = settings::load(Some(&args.settings.config))?;
     let inventory = read_fresh(&config, &args.freshness)?;
+    let now = clock::now();
     let mut chosen: Vec<&LastSeenRecord> =
-        inventory.records.values().filter(|record| args.choice.takes(record)).collect();
-    chosen.sort_by_key(|record| (std::cmp::Reverse(record.unused_days), &record.identity_id));
+        inventory.records.values().filter(|record| args.choice.takes(record, now)).collect();
+    chosen.sort_by_key(|record| (std::cmp::Reverse(record.days_unused(now)), &record.identity_id));
     let mut out = stdout().lock();
     let format = if args.json { Format::Jsonl } else { args.format };
-    format.write(&mut out, &chosen, &inventory, clock::now())?;
+    format.write(&mut out, &chosen, &inventory, now)?;
     Ok(if args.check && !chosen.is_empty() { Exit::Listed } else { Exit::Ok })
 }
 
@@ -83,6 +84,12 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 /// Where it cannot be read, or nobody has written to it for too long.
 pub(super) fn read_fresh(config: &Config, freshness: &Freshness) -> Result<Inventory, Failure> {
     let inventory = inventory::read(config)?;
+    if inventory.unreadable > 0 {
+        eprintln!(
+            "nhi-monitor: {} records of the inventory could not be read and are left out",
+            inventory.unreadable
+        );
+    }
     let Some(newest) = inventory.newest() else { return Ok(inventory) };
     let age_ms = clock::now().millis_since(newest);
     if age_ms > i64::try_from(freshness.max_age.as_millis()).unwrap_or(i64::MAX) {

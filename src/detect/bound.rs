@@ -28,6 +28,8 @@ impl Bound {
                 let network = signal.evidence.network.as_deref().unwrap_or_default();
                 Some(Self::Kind(format!("{}\0{network}", signal.observed)))
             }
+            // It names the credential and the place.
+            Rule::SharedCredential { .. } => Some(Self::Kind(signal.observed.clone())),
             Rule::OffHours { .. } => Some(Self::Kind(signal.observed.clone())),
             // Its reason names the day since which it is retired.
             Rule::Retired { .. } => Some(Self::Kind(signal.reason.clone())),

@@ -67,6 +67,8 @@ pub fn of_ending(subject: &Subject, ending: Ending) -> String {
         Ending::UsedAgain => "in use again",
         Ending::LongerWindow => "within the longer window that the inventory now allows",
         Ending::Withdrawn => "never used, and not declared any more",
+        Ending::NotReported => "retired by the inventory, or not of a sort that is reported",
+        Ending::Forgotten => "forgotten, since there are more identities than `baseline.max_identities`",
     };
     format!("{}: {what}.", who(subject))
 }
@@ -106,6 +108,7 @@ pub fn of_fact(subject: &Subject, what: &str) -> String {
 /// The message of a log source that fell silent.
 #[must_use]
 pub fn of_silence(scope: &str, silence: Silence, hours: i64) -> String {
+    let scope = visible(scope);
     let Silence { since, usual_hours, silent, known, .. } = silence;
     let last = since.to_utc().format("%Y-%m-%d %H:%M");
     let usual = if usual_hours == 1 { "hour".into() } else { format!("{usual_hours} hours") };
@@ -127,6 +130,7 @@ pub fn of_silence(scope: &str, silence: Silence, hours: i64) -> String {
 /// The message of a log source that reports again.
 #[must_use]
 pub fn of_resumption(scope: &str, since: EventTime, resumed: EventTime) -> String {
+    let scope = visible(scope);
     let minute = |time: EventTime| time.to_utc().format("%Y-%m-%d %H:%M").to_string();
     format!(
         "Log source {scope} reports again. What happened between {} and {} UTC is not known, unless its records come late.",

@@ -24,6 +24,10 @@ pub enum Ending {
     LongerWindow,
     /// It was never used, and the inventory does not declare it any more.
     Withdrawn,
+    /// It is retired, or turned out to be of a sort that is not reported.
+    NotReported,
+    /// There are more identities than are kept, and it was used longest ago.
+    Forgotten,
 }
 
 impl IncidentReport {
@@ -57,6 +61,8 @@ impl IncidentReport {
             Ending::UsedAgain => "a new use",
             Ending::LongerWindow => "a longer window in the inventory",
             Ending::Withdrawn => "its declaration withdrawn",
+            Ending::NotReported => "retired, or not reported any more",
+            Ending::Forgotten => "the limit on identities",
         };
         report(detector, subject, (Stage::Close, message, observed.to_owned()), key, now)
     }

@@ -66,6 +66,7 @@ impl Locator {
         }
         let Some(ip) = origin.ip.as_deref().and_then(|ip| ip.parse::<IpAddr>().ok()) else { return };
         let Self { enrichment, cache } = self;
+        let ip = ip.to_canonical();
         let known = cache.get(ip, || enrichment.look_up(ip));
         let text = |text: &'x Option<Box<str>>| text.as_deref().map(Text::from);
         if origin.asn.is_none() {

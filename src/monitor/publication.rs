@@ -109,6 +109,10 @@ impl Monitor {
         now: ProcessingTime,
         effects: &mut Vec<Effect>,
     ) {
+        if state.unused.is_some() && !posture::is_reported(state) {
+            let ended = self.ending(id, state, Ending::NotReported, now);
+            return effects.extend(ended.map(Effect::Alert));
+        }
         match judged.status {
             UseStatus::Active => self.end_unused(id, state, now, effects),
             UseStatus::Unused | UseStatus::NeverSeen

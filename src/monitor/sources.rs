@@ -19,6 +19,9 @@ use super::{Effect, Monitor};
 /// How often log sources are looked after: their silences are counted in hours.
 const JUDGE_EVERY_MS: i64 = 10 * MINUTE_MS;
 
+/// How far apart the last records of sources may be that fell silent together: deliveries are late by that much on a bad day.
+const TOGETHER_MS: i64 = 6 * HOUR_MS;
+
 /// Which of how many partitions a monitor holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
@@ -63,27 +66,49 @@ impl Monitor {
     fn missed_sources(&self, now: ProcessingTime) -> Vec<(String, Silence)> {
         let end = EventTime::from_millis(now.millis());
         let coverage = self.shared.coverage();
-        let watched: Vec<Watched<'_>> = coverage.watched(end).collect();
-        let silent: Vec<&Watched<'_>> = watched.iter().filter(|source| source.is_silent()).collect();
-        let silence = |source: &Watched<'_>| Silence {
-            since: source.until,
-            usual_hours: source.usual_hours,
-            history_days: source.history_days,
-            silent: silent.len(),
-            known: watched.len(),
+        // What no finding can be about, such as hosts that come and go, says nothing of the pipe either.
+        let watched: Vec<Watched<'_>> =
+            coverage.watched(end).filter(|source| self.is_told_of(source.scope, now)).collect();
+        let own = |source: &&Watched<'_>| {
+            source.is_silent() && source.missed_since.is_none() && self.place.judges(source.scope)
         };
-        // Where nearly nothing is heard, one finding speaks for all: of the source that comes first.
-        let first = silent.iter().map(|source| source.scope).min();
-        let speaks = |source: &Watched<'_>| !silence(source).is_of_the_pipe() || Some(source.scope) == first;
-        let own = |source: &&&Watched<'_>| self.place.judges(source.scope) && source.missed_since.is_none();
-        let mut missed: Vec<(String, Silence)> = silent
+        let speaks = |source: &Watched<'_>, silence: Silence| {
+            !silence.is_of_the_pipe() || self.first_of(source, &watched, now) == Some(source.scope)
+        };
+        let mut missed: Vec<(String, Silence)> = watched
             .iter()
             .filter(own)
-            .filter(|source| speaks(source))
-            .map(|source| (source.scope.to_owned(), silence(source)))
+            .map(|source| (source, silence(source, &watched)))
+            .filter(|(source, silence)| speaks(source, *silence))
+            .map(|(source, silence)| (source.scope.to_owned(), silence))
             .collect();
         missed.sort_by(|a, b| a.0.cmp(&b.0));
         missed
+    }
+
+    /// Where nearly nothing is heard, one finding speaks for all that fell silent together: of those whose time has come, the source that comes
+    /// first.
+    fn first_of<'s>(
+        &self,
+        source: &Watched<'_>,
+        watched: &[Watched<'s>],
+        now: ProcessingTime,
+    ) -> Option<&'s str> {
+        let is_told = |other: &&Watched<'s>| {
+            let silence = silence(other, watched);
+            let is_due = |detector: &Arc<Detector>| is_due(detector, other.scope, silence, now);
+            other.missed_since.is_some() || self.detectors.of_sources().any(is_due)
+        };
+        let together = watched.iter().filter(|other| fell_silent_together(source, other));
+        together.filter(is_told).map(|other| other.scope).min()
+    }
+
+    /// Whether any detector would tell of a source's silence.
+    fn is_told_of(&self, scope: &str, now: ProcessingTime) -> bool {
+        self.detectors.of_sources().any(|detector| {
+            detector.scope.covers(&who(scope))
+                && fate(detector, is_excepted(detector, scope, now)) == Fate::Raised
+        })
     }
 
     fn source_missed(
@@ -95,16 +120,16 @@ impl Monitor {
     ) {
         let detectors = Arc::clone(&self.detectors);
         for detector in detectors.of_sources().filter(|detector| is_due(detector, scope, silence, now)) {
-            let fate = fate(detector, is_excepted(detector, scope, now));
-            self.stats.count_signal(&detector.id, fate);
-            self.note_missed(scope, Some(silence.since));
-            if fate == Fate::Raised {
+            if fate(detector, is_excepted(detector, scope, now)) == Fate::Raised {
+                self.stats.count_signal(&detector.id, Fate::Raised);
+                self.note_missed(scope, Some(silence.since));
                 let report = IncidentReport::source_silent(detector, scope, silence, now);
                 return effects.push(Effect::Alert(Box::new(report)));
             }
         }
     }
 
+    /// Ends the finding about a source, whatever has become of its detector since.
     fn source_resumed(
         &mut self,
         scope: &str,
@@ -113,12 +138,7 @@ impl Monitor {
         effects: &mut Vec<Effect>,
     ) {
         self.note_missed(scope, None);
-        let detectors = Arc::clone(&self.detectors);
-        let is_said = |detector: &&Arc<Detector>| {
-            fate(detector, is_excepted(detector, scope, now)) == Fate::Raised
-                && detector.scope.covers(&who(scope))
-        };
-        if let Some(detector) = detectors.of_sources().find(is_said) {
+        if let Some(detector) = self.detectors.of_sources().next() {
             let report = IncidentReport::source_resumed(detector, scope, times, now);
             effects.push(Effect::Alert(Box::new(report)));
         }
@@ -127,6 +147,24 @@ impl Monitor {
     fn note_missed(&mut self, scope: &str, since: Option<EventTime>) {
         self.shared.coverage_mut().note_missed(scope, since);
         self.changes.scopes.insert(scope.to_owned());
+    }
+}
+
+/// Whether two sources are silent since about the same time: what broke one broke the other.
+fn fell_silent_together(source: &Watched<'_>, other: &Watched<'_>) -> bool {
+    other.is_silent() && (other.until.millis() - source.until.millis()).abs() <= TOGETHER_MS
+}
+
+/// A source's silence beside the others: those that fell silent with it, and those that still report.
+fn silence(source: &Watched<'_>, watched: &[Watched<'_>]) -> Silence {
+    let silent = watched.iter().filter(|other| fell_silent_together(source, other)).count();
+    let reporting = watched.iter().filter(|other| !other.is_silent()).count();
+    Silence {
+        since: source.until,
+        usual_hours: source.usual_hours,
+        history_days: source.history_days,
+        silent,
+        known: silent + reporting,
     }
 }
 
@@ -248,5 +286,16 @@ mod tests {
         report(&mut monitor, IRELAND, 0..900);
         report(&mut monitor, "aws:111122223333:us-west-2", 0..900);
         assert_eq!(tick(&mut monitor, 500..900), []);
+    }
+
+    #[test]
+    fn a_source_given_up_long_ago_does_not_speak_for_one_that_is_stopped_now() {
+        let mut monitor = empty_monitor();
+        report(&mut monitor, "aws:111122223333:ap-south-1", 0..500);
+        report(&mut monitor, IRELAND, 0..900);
+        assert_eq!(tick(&mut monitor, 500..900).len(), 1);
+        let found = tick(&mut monitor, 900..1_000);
+        let [(Stage::Create, scope, _)] = &found[..] else { panic!("{found:?}") };
+        assert_eq!(scope, IRELAND);
     }
 }

@@ -59,6 +59,8 @@ impl Monitor {
         self.leave(&id, &mut state, effects);
         self.end_missed(id.as_str(), &mut state, heartbeat::Ending::Forgotten, now, effects);
         self.end_credentials(id.as_str(), &mut state, credential::Ending::Forgotten, now, effects);
+        let ended = self.ending(id.as_str(), &mut state, Ending::Forgotten, now);
+        effects.extend(ended.map(Effect::Alert));
         if is_outdated(&state) {
             let judged = self.judge(id.as_str(), &state, now);
             self.publish(id.as_str(), &mut state, judged, now, effects);

@@ -347,6 +347,7 @@ impl Router<'_> {
         let (payloads, records) = match hidden {
             _ if !self.is_log => return,
             Hidden::Payload => (1, 0),
+            Hidden::Record if is_cut_off(self.payload.bytes) => (1, 0),
             Hidden::Record => (0, 1),
             Hidden::Nothing => return,
         };
@@ -360,6 +361,14 @@ impl Router<'_> {
         let bytes = self.payload.bytes;
         self.rejected(Rejected { reason, detail, bytes, index });
     }
+}
+
+/// Whether a payload is a document of many records that ends before its end: what followed is lost, however much it was.
+fn is_cut_off(payload: &[u8]) -> bool {
+    /// How far into a document its list of records begins.
+    const HEAD_BYTES: usize = 256;
+    let head = &payload[..payload.len().min(HEAD_BYTES)];
+    memchr::memmem::find(head, b"\"Records\"").is_some() && !payload.trim_ascii_end().ends_with(b"}")
 }
 
 impl Sink for Router<'_> {

@@ -55,7 +55,7 @@ pub struct Listed {
     pub status: UseStatus,
     /// Last use; `null` where there was none.
     pub last_seen: Option<String>,
-    /// Whole days without use at the end of the coverage.
+    /// Whole days without use.
     pub unused_days: Option<u32>,
 }
 
@@ -77,36 +77,36 @@ fn digest(owner: Option<String>, records: Vec<&LastSeenRecord>, now: ProcessingT
     let is_unused =
         |record: &&LastSeenRecord| matches!(record.status, UseStatus::Unused | UseStatus::NeverSeen);
     let mut unused: Vec<&LastSeenRecord> = records.into_iter().filter(is_unused).collect();
-    unused.sort_by_key(|record| (std::cmp::Reverse(record.unused_days), &record.identity_id));
+    unused.sort_by_key(|record| (std::cmp::Reverse(record.days_unused(now)), &record.identity_id));
     let day = now.to_utc().format("%Y-%m-%d").to_string();
     Digest {
         schema: SCHEMA.to_owned(),
         uid: format!("{day}:{}", owner.as_deref().unwrap_or_default()),
-        message: message(owner.as_deref(), &unused),
+        message: message(owner.as_deref(), &unused, now),
         total: unused.len(),
         unknown,
-        identities: unused.iter().take(MAX_LISTED).map(|record| listed(record)).collect(),
+        identities: unused.iter().take(MAX_LISTED).map(|record| listed(record, now)).collect(),
         owner,
         day,
     }
 }
 
-fn listed(record: &LastSeenRecord) -> Listed {
+fn listed(record: &LastSeenRecord, now: ProcessingTime) -> Listed {
     Listed {
         identity_id: record.identity_id.clone(),
         kind: record.kind,
         status: record.status,
         last_seen: record.last_seen.clone(),
-        unused_days: record.unused_days,
+        unused_days: record.days_unused(now),
     }
 }
 
-fn message(owner: Option<&str>, unused: &[&LastSeenRecord]) -> String {
+fn message(owner: Option<&str>, unused: &[&LastSeenRecord], now: ProcessingTime) -> String {
     let whose = owner.map_or_else(|| "without an owner".to_owned(), |owner| format!("of {owner}"));
     let (noun, verb) = if unused.len() == 1 { ("identity", "is") } else { ("identities", "are") };
     let mut text = format!("{} {noun} {whose} {verb} not in use:", unused.len());
     for record in unused.iter().take(NAMED) {
-        let days = record.unused_days.unwrap_or_default();
+        let days = record.days_unused(now).unwrap_or_default();
         let since = match record.last_seen.as_deref().and_then(|last| last.get(..10)) {
             Some(last) => format!("not used for {days} days, last on {last}"),
             None => format!("declared, and never used in {days} days"),

@@ -13,7 +13,7 @@ use crate::baseline::decommission::{Dependant, Dependants, Grade};
 use crate::baseline::last_seen::{
     ActionUse, Coverage, CredentialState, CredentialUse, Gap, GapCause, ServiceUse, UseStatus,
 };
-use crate::time::EventTime;
+use crate::time::{DAY_MS, EventTime, ProcessingTime};
 
 /// Name and version of the record's form. Keys may be added under it; none changes its meaning or goes away.
 pub const SCHEMA: &str = "nhi.last-seen/1";
@@ -209,6 +209,14 @@ pub struct GapRecord {
 }
 
 impl LastSeenRecord {
+    /// Whole days without use by `now`: the record is written once, and holds until the next one.
+    #[must_use]
+    pub fn days_unused(&self, now: ProcessingTime) -> Option<u32> {
+        let written = ProcessingTime::parse_rfc3339(&self.updated_at)?;
+        let since = u32::try_from(now.millis_since(written) / DAY_MS).unwrap_or_default();
+        self.unused_days.map(|days| days.saturating_add(since))
+    }
+
     /// The owner that the inventory declares.
     #[must_use]
     pub fn owner(&self) -> Option<String> {

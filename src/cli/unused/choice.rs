@@ -2,6 +2,7 @@
 
 use crate::activity::Kind;
 use crate::baseline::last_seen::UseStatus;
+use crate::time::ProcessingTime;
 use crate::wire::LastSeenRecord;
 
 /// Which of the unused identities are meant: those that fit each filter that is given.
@@ -34,12 +35,12 @@ fn kind(text: &str) -> Result<Kind, String> {
 
 impl Choice {
     /// Whether an identity is unused, and meant.
-    pub(super) fn takes(&self, record: &LastSeenRecord) -> bool {
+    pub(super) fn takes(&self, record: &LastSeenRecord, now: ProcessingTime) -> bool {
         let is_in = |list: &[String], value: Option<&str>| {
             list.is_empty() || list.iter().any(|wanted| Some(wanted.as_str()) == value)
         };
         matches!(record.status, UseStatus::Unused | UseStatus::NeverSeen)
-            && self.days.is_none_or(|days| record.unused_days >= Some(days))
+            && self.days.is_none_or(|days| record.days_unused(now) >= Some(days))
             && (self.kind.is_empty() || self.kind.contains(&record.kind))
             && is_in(&self.owner, record.owner().as_deref())
             && is_in(&self.account, record.account.as_deref())
@@ -60,16 +61,27 @@ mod tests {
         LastSeenRecord::parse(json.to_string().as_bytes()).unwrap()
     }
 
+    fn day(days: i64) -> ProcessingTime {
+        ProcessingTime::parse_rfc3339("2026-01-31T00:00:00Z").unwrap().plus_millis(days * crate::time::DAY_MS)
+    }
+
+    #[test]
+    fn days_go_on_while_nothing_is_written() {
+        let choice = Choice { days: Some(180), ..Choice::default() };
+        let takes = |days| choice.takes(&record("unused", Some(91)), day(days));
+        assert_eq!([88, 89].map(takes), [false, true]);
+    }
+
     #[test]
     fn only_what_is_proven_unused_is_ever_taken() {
-        let takes = |status| Choice::default().takes(&record(status, Some(91)));
+        let takes = |status| Choice::default().takes(&record(status, Some(91)), day(0));
         assert_eq!(["unused", "never_seen", "active", "unknown"].map(takes), [true, true, false, false]);
     }
 
     #[test]
     fn each_filter_that_is_given_must_fit() {
         let text = |text: &str| vec![text.to_owned()];
-        let takes = |choice: Choice| choice.takes(&record("unused", Some(91)));
+        let takes = |choice: Choice| choice.takes(&record("unused", Some(91)), day(0));
         assert!(takes(Choice {
             days: Some(91),
             kind: vec![Kind::Workload, Kind::CloudRole],

@@ -50,7 +50,11 @@ impl Inventory {
             Some(Ok(record)) => {
                 self.records.insert(id.to_owned(), record);
             }
-            Some(Err(_)) => self.unreadable += 1,
+            Some(Err(_)) => {
+                // What it said before counts no more.
+                self.records.remove(id);
+                self.unreadable += 1;
+            }
         }
     }
 }
@@ -83,10 +87,15 @@ mod tests {
         inventory.take(key, Some(record(91).as_bytes()));
         inventory.take(key, Some(record(92).as_bytes()));
         inventory.take(Some(b"identity:linux:web:a"), Some(b"{}"));
-        inventory.take(key, Some(b"{"));
         assert_eq!(inventory.records["linux:web:a"].unused_days, Some(92));
-        assert_eq!((inventory.records.len(), inventory.unreadable), (1, 1));
         inventory.take(key, None);
         assert!(inventory.records.is_empty());
+        inventory.take(key, Some(record(93).as_bytes()));
+        inventory.take(key, Some(b"{"));
+        assert_eq!(
+            (inventory.records.len(), inventory.unreadable),
+            (0, 1),
+            "an older word does not stand for one that cannot be read"
+        );
     }
 }

@@ -56,12 +56,12 @@ impl Format {
                 }
                 Ok(())
             }
-            Self::Csv => csv(out, chosen),
+            Self::Csv => csv(out, chosen, now),
         }
     }
 }
 
-fn csv(out: &mut impl Write, chosen: &[&LastSeenRecord]) -> anyhow::Result<()> {
+fn csv(out: &mut impl Write, chosen: &[&LastSeenRecord], now: ProcessingTime) -> anyhow::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
     writer.write_record(COLUMNS).context("cannot write")?;
     for record in chosen {
@@ -73,7 +73,7 @@ fn csv(out: &mut impl Write, chosen: &[&LastSeenRecord]) -> anyhow::Result<()> {
             record.provider.clone(),
             text(&record.account),
             record.status.as_str().to_owned(),
-            record.unused_days.map_or_else(String::new, |days| days.to_string()),
+            record.days_unused(now).map_or_else(String::new, |days| days.to_string()),
             text(&record.last_seen),
             text(&record.last_success),
             text(&record.last_denied),
@@ -101,7 +101,7 @@ fn text(
         let mut table =
             table(&["identity", "kind", "status", "last seen", "days", "coverage", "covered until", "owner"]);
         for record in chosen {
-            table.add_row(row(record));
+            table.add_row(row(record, now));
         }
         writeln!(out, "{table}\n")?;
     }
@@ -117,7 +117,7 @@ fn text(
     Ok(())
 }
 
-fn row(record: &LastSeenRecord) -> [String; 8] {
+fn row(record: &LastSeenRecord, now: ProcessingTime) -> [String; 8] {
     let time = |time: &Option<String>, none: &str| {
         time.as_deref().and_then(EventTime::parse_rfc3339).map_or_else(|| none.to_owned(), minute)
     };
@@ -126,7 +126,7 @@ fn row(record: &LastSeenRecord) -> [String; 8] {
         record.kind.as_str().to_owned(),
         record.status.as_str().to_owned(),
         time(&record.last_seen, "never"),
-        record.unused_days.map_or_else(String::new, |days| days.to_string()),
+        record.days_unused(now).map_or_else(String::new, |days| days.to_string()),
         format!("{:.0} %", record.coverage.ratio * 100.0),
         time(&record.coverage.until, "-"),
         printable(&record.owner().unwrap_or_else(|| "-".into())),

@@ -279,6 +279,8 @@ fn what_cannot_be_read_is_told_to_every_monitor_by_the_hour_of_its_reception() {
     let unreadable = |payloads, records| Unreadable { hour: hour as u32, payloads, records };
     assert_eq!(told_of(0, b"\x1f\x8b\x08 no gzip"), vec![unreadable(1, 0); 3]);
     assert_eq!(told_of(0, br#"{"eventVersion":"1.08","eventTime":"2026-0"#), vec![unreadable(0, 1); 3]);
+    let cut = br#"{"Records":[{"eventVersion":"1.08","eventTime":"2026-0"#;
+    assert_eq!(told_of(0, cut), vec![unreadable(1, 0); 3], "nobody knows how many records followed");
     assert_eq!(told_of(0, b"{}"), [], "that is no log");
     let inventory = IngestProcessor::topics(&Config::default()).len() - 2;
     assert_eq!(told_of(inventory, b"{"), [], "a declaration is no use of an identity");
