@@ -15,7 +15,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use nhi_monitor::time::{DAY_MS, HOUR_MS, ProcessingTime};
 use serde_json::Value;
-use support::{Scenario, role_event, role_id, until_received};
+use support::{Scenario, role_event, role_id, until, until_received};
 
 /// Days of history, up to now.
 const DAYS: i64 = 110;
@@ -83,6 +83,7 @@ fn whoever_reads_the_inventory_is_told_the_same() {
     scenario.produce_keyed(inventory, &format!("identity:{owned}"), r#"{"owner":"team-web"}"#);
     scenario.produce_lines(scenario.input(), logs.as_bytes());
     until_received(&service, count + 1);
+    until("all of it is learned", || service.monitor_stats().activities == count);
     service.shutdown().unwrap();
 
     let mut expected: Vec<String> = FORGOTTEN.iter().map(|role| role_id(role)).collect();
