@@ -27,20 +27,12 @@ fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64
 }
 
-/// A role that works every two hours until now, and two that stopped after a week. Gives the number of records, too.
-fn history() -> (String, u64) {
+/// The records of roles that work every two hours for so many days, 110 days ago.
+fn history(roles: &[&str], days: i64) -> Vec<String> {
     let start = now_ms() - DAYS * DAY_MS;
-    let mut lines = String::new();
-    let mut count = 0;
-    for step in 0..DAYS * 12 {
-        let at = ProcessingTime::from_millis(start + step * 2 * HOUR_MS).to_rfc3339();
-        let forgotten: &[&str] = if step < 7 * 12 { &FORGOTTEN } else { &[] };
-        for role in ["busy"].iter().chain(forgotten) {
-            lines.push_str(&format!("{}\n", role_event(role, &at, step as usize)));
-            count += 1;
-        }
-    }
-    (lines, count)
+    let at = |step: i64| ProcessingTime::from_millis(start + step * 2 * HOUR_MS).to_rfc3339();
+    let event = |step: i64, role: &str| format!("{}\n", role_event(role, &at(step), step as usize));
+    (0..days * 12).flat_map(|step| roles.iter().map(move |role| event(step, role))).collect()
 }
 
 fn run(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> Output {
@@ -77,13 +69,17 @@ fn whoever_reads_the_inventory_is_told_the_same() {
     let service = scenario.start();
     let empty = nhi_monitor(&settings, &["unused", "--check"]);
     assert_eq!(empty.status.code(), Some(0), "nothing is listed yet");
-    let (logs, count) = history();
+    let (busy, forgotten) = (history(&["busy"], DAYS), history(&FORGOTTEN, 7));
+    let (first, all) = (busy.len() as u64, (busy.len() + forgotten.len()) as u64);
     let owned = role_id(FORGOTTEN[0]);
     let inventory = &scenario.config.topics.inventory;
     scenario.produce_keyed(inventory, &format!("identity:{owned}"), r#"{"owner":"team-web"}"#);
-    scenario.produce_lines(scenario.input(), logs.as_bytes());
-    until_received(&service, count + 1);
-    until("all of it is learned", || service.monitor_stats().activities == count);
+    // First what shows that the log source is covered until now, so that what is judged then is judged by it.
+    scenario.produce_lines(scenario.input(), busy.concat().as_bytes());
+    until_received(&service, first + 1);
+    scenario.produce_lines(scenario.input(), forgotten.concat().as_bytes());
+    until_received(&service, all + 1);
+    until("all of it is learned", || service.monitor_stats().activities == all);
     service.shutdown().unwrap();
 
     let mut expected: Vec<String> = FORGOTTEN.iter().map(|role| role_id(role)).collect();
