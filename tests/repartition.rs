@@ -120,9 +120,17 @@ impl Results {
             let uid = if is_line { &Value::Null } else { &finding["uid"] };
             [uid, &alert["metadata"]["sequence"], actor, &finding["title"]].map(Value::to_string)
         };
+        // Whether silence is found depends on what was read when the time came (ADR 11).
+        let is_about_silence = |alert: &Value| {
+            let code = alert["metadata"]["event_code"].as_str();
+            matches!(code, Some("source-silent" | "missed-heartbeat" | "unused-credential"))
+        };
         let read = scenario.read(&topics.alerts);
-        let alerts: BTreeSet<_> = read.iter().map(|alert| id(alert.json())).collect();
-        assert_eq!(alerts.len(), read.len(), "nothing is alerted twice");
+        let read: Vec<Value> =
+            read.iter().map(support::Read::json).filter(|alert| !is_about_silence(alert)).collect();
+        let count = read.len();
+        let alerts: BTreeSet<_> = read.into_iter().map(id).collect();
+        assert_eq!(alerts.len(), count, "nothing is alerted twice");
         Self { last_seen, alerts }
     }
 }
