@@ -108,8 +108,13 @@ impl View {
                 first.pop_last();
             }
         }
-        let read = |id: &Term| self.with(id.as_str(), |state| HeldIncident::of(id.as_str(), state)).flatten();
-        first.iter().filter_map(|(_, id)| read(&id.0)).collect()
+        first.iter().filter_map(|(_, id)| self.incident(id.0.as_str())).collect()
+    }
+
+    /// The incident of one identity, one below the threshold included.
+    #[must_use]
+    pub fn incident(&self, id: &str) -> Option<HeldIncident> {
+        self.with(id, |state| HeldIncident::of(id, state)).flatten()
     }
 }
 
