@@ -14,8 +14,13 @@ use super::{LastSeenRecord, clip_to};
 /// Name and version of the record's form.
 pub const SCHEMA: &str = "nhi.digest/1";
 
-/// Identities listed in one digest: 200 bytes each, so that it stays far below a message's size. The rest are counted.
+/// Identities listed in one digest: more than anybody reads, and some 200 KB where names are as long as usual. The rest are
+/// counted.
 pub const MAX_LISTED: usize = 1_000;
+
+/// Bytes of JSON that the list may take: half of what brokers take by default (`message.max.bytes`, 1,048,588), so that
+/// owner and message have room. An identity's name has up to 2,048 bytes, each of which may be escaped. The rest are counted.
+pub const MAX_LISTED_BYTES: usize = 512 << 10;
 
 /// Identities named in the message that people read.
 const NAMED: usize = 10;
@@ -40,7 +45,7 @@ pub struct Digest {
     pub total: usize,
     /// Of how many more it cannot be told, since their logs are not covered.
     pub unknown: usize,
-    /// Those unused for longest first; the first 1,000.
+    /// Those unused for longest first; the first 1,000, or as many as fit into 512 KiB. `total` counts all of them.
     pub identities: Vec<Listed>,
 }
 
@@ -85,10 +90,23 @@ fn digest(owner: Option<String>, records: Vec<&LastSeenRecord>, now: ProcessingT
         message: message(owner.as_deref(), &unused, now),
         total: unused.len(),
         unknown,
-        identities: unused.iter().take(MAX_LISTED).map(|record| listed(record, now)).collect(),
+        identities: list(&unused, now),
         owner,
         day,
     }
+}
+
+/// The first of them, as many as a digest may list.
+fn list(unused: &[&LastSeenRecord], now: ProcessingTime) -> Vec<Listed> {
+    let mut left = MAX_LISTED_BYTES;
+    let fits = |listed: &Listed| {
+        let bytes = serde_json::to_vec(listed).map_or(usize::MAX, |json| json.len());
+        left.checked_sub(bytes).is_some_and(|rest| {
+            left = rest;
+            true
+        })
+    };
+    unused.iter().take(MAX_LISTED).map(|record| listed(record, now)).take_while(fits).collect()
 }
 
 fn listed(record: &LastSeenRecord, now: ProcessingTime) -> Listed {
@@ -141,7 +159,7 @@ mod tests {
     fn each_owner_gets_one_message_with_what_was_unused_for_longest_first() {
         let made = made(&[
             record("a", Some("ana"), "unused", Some(91)),
-            record("b", Some("ana"), "never_seen", Some(120)),
+            record("b", Some(" ana "), "never_seen", Some(120)),
             record("c", Some("ana"), "active", None),
             record("d", Some("ana"), "unknown", None),
             record("e", None, "unused", Some(100)),
@@ -166,5 +184,18 @@ mod tests {
         assert_eq!((digest.total, digest.identities.len()), (1_500, MAX_LISTED));
         assert_eq!(digest.message.lines().count(), 1 + NAMED + 1);
         assert!(digest.message.ends_with("* and 1490 more"));
+    }
+
+    #[test]
+    fn no_owner_has_so_many_or_so_long_names_that_no_broker_takes_the_digest() {
+        let name = |n| format!("{n:04}{}", "\u{1b}".repeat(2_000));
+        let many: Vec<_> =
+            (0..1_500).map(|n| record(&name(n), Some("ana"), "unused", Some(91 + n))).collect();
+        let [digest] = &made(&many)[..] else { panic!() };
+        let bytes = serde_json::to_vec(digest).unwrap().len();
+        assert!((MAX_LISTED_BYTES / 2..1_000_000).contains(&bytes), "{bytes}");
+        assert!((10..MAX_LISTED).contains(&digest.identities.len()), "{}", digest.identities.len());
+        assert_eq!(digest.total, 1_500);
+        assert_eq!(digest.identities[0].unused_days, Some(1_590), "those unused for longest are listed");
     }
 }
