@@ -8,7 +8,8 @@ use super::table::printable;
 use super::unused::{Freshness, read_fresh};
 use crate::kafka;
 use crate::runtime::clock;
-use crate::wire::digest::{Digest, digests};
+use crate::wire::LastSeenRecord;
+use crate::wire::digest::{Candidate, Digest, digests};
 
 /// Digests in a row that may fail before the rest are not tried: one owner's may be refused, but then the brokers are gone, and
 /// each takes eight seconds to say so.
@@ -45,8 +46,10 @@ A digest made again on the same day has the same `uid`, so that nobody needs to 
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let config = settings::load(Some(&args.settings.config))?;
-    let inventory = read_fresh(&config, &args.freshness)?;
-    let mut made = digests(inventory.records.values(), clock::now());
+    let now = clock::now();
+    let candidate = |record: &LastSeenRecord, _: &str| Candidate::of(record, now);
+    let inventory = read_fresh(&config, &args.freshness, candidate)?;
+    let mut made = digests(inventory.kept.into_values(), now);
     made.retain(|digest| is_meant(&args.owner, digest));
     let mut out = stdout().lock();
     if let Some(topic) = &args.publish {

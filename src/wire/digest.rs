@@ -64,40 +64,61 @@ pub struct Listed {
     pub unused_days: Option<u32>,
 }
 
-/// The digests of all owners that have anything unused, by owner; first that of identities without one.
-pub fn digests<'a>(
-    records: impl IntoIterator<Item = &'a LastSeenRecord>,
-    now: ProcessingTime,
-) -> Vec<Digest> {
-    let mut owners: BTreeMap<Option<String>, Vec<&LastSeenRecord>> = BTreeMap::new();
-    for record in records {
-        owners.entry(record.owner()).or_default().push(record);
+/// What a digest needs to know of an identity that is not in use, or of which that cannot be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    owner: Option<String>,
+    listed: Listed,
+}
+
+impl Candidate {
+    /// What a digest of this moment needs to know of a record; `None` where the identity is in use.
+    #[must_use]
+    pub fn of(record: &LastSeenRecord, now: ProcessingTime) -> Option<Self> {
+        (record.status != UseStatus::Active).then(|| Self {
+            owner: record.owner(),
+            listed: Listed {
+                identity_id: record.identity_id.clone(),
+                kind: record.kind,
+                status: record.status,
+                last_seen: record.last_seen.clone(),
+                unused_days: record.days_unused(now),
+            },
+        })
     }
-    let of = |(owner, records)| digest(owner, records, now);
+}
+
+/// The digests of all owners that have anything unused, by owner; first that of identities without one.
+pub fn digests(candidates: impl IntoIterator<Item = Candidate>, now: ProcessingTime) -> Vec<Digest> {
+    let mut owners: BTreeMap<Option<String>, Vec<Listed>> = BTreeMap::new();
+    for Candidate { owner, listed } in candidates {
+        owners.entry(owner).or_default().push(listed);
+    }
+    let of = |(owner, listed)| digest(owner, listed, now);
     owners.into_iter().map(of).filter(|digest| digest.total > 0).collect()
 }
 
-fn digest(owner: Option<String>, records: Vec<&LastSeenRecord>, now: ProcessingTime) -> Digest {
-    let unknown = records.iter().filter(|record| record.status == UseStatus::Unknown).count();
-    let is_unused =
-        |record: &&LastSeenRecord| matches!(record.status, UseStatus::Unused | UseStatus::NeverSeen);
-    let mut unused: Vec<&LastSeenRecord> = records.into_iter().filter(is_unused).collect();
-    unused.sort_by_key(|record| (std::cmp::Reverse(record.days_unused(now)), &record.identity_id));
+fn digest(owner: Option<String>, all: Vec<Listed>, now: ProcessingTime) -> Digest {
+    let (mut unused, unknown): (Vec<Listed>, Vec<Listed>) =
+        all.into_iter().partition(|listed| listed.status != UseStatus::Unknown);
+    unused.sort_by(|one, other| {
+        other.unused_days.cmp(&one.unused_days).then_with(|| one.identity_id.cmp(&other.identity_id))
+    });
     let day = now.to_utc().format("%Y-%m-%d").to_string();
     Digest {
         schema: SCHEMA.to_owned(),
         uid: format!("{day}:{}", owner.as_deref().unwrap_or_default()),
-        message: message(owner.as_deref(), &unused, now),
+        message: message(owner.as_deref(), &unused),
         total: unused.len(),
-        unknown,
-        identities: list(&unused, now),
+        unknown: unknown.len(),
+        identities: first_of(unused),
         owner,
         day,
     }
 }
 
 /// The first of them, as many as a digest may list.
-fn list(unused: &[&LastSeenRecord], now: ProcessingTime) -> Vec<Listed> {
+fn first_of(unused: Vec<Listed>) -> Vec<Listed> {
     let mut left = MAX_LISTED_BYTES;
     let fits = |listed: &Listed| {
         let bytes = serde_json::to_vec(listed).map_or(usize::MAX, |json| json.len());
@@ -106,30 +127,20 @@ fn list(unused: &[&LastSeenRecord], now: ProcessingTime) -> Vec<Listed> {
             true
         })
     };
-    unused.iter().take(MAX_LISTED).map(|record| listed(record, now)).take_while(fits).collect()
+    unused.into_iter().take(MAX_LISTED).take_while(fits).collect()
 }
 
-fn listed(record: &LastSeenRecord, now: ProcessingTime) -> Listed {
-    Listed {
-        identity_id: record.identity_id.clone(),
-        kind: record.kind,
-        status: record.status,
-        last_seen: record.last_seen.clone(),
-        unused_days: record.days_unused(now),
-    }
-}
-
-fn message(owner: Option<&str>, unused: &[&LastSeenRecord], now: ProcessingTime) -> String {
+fn message(owner: Option<&str>, unused: &[Listed]) -> String {
     let whose = owner.map_or_else(|| "without an owner".to_owned(), |owner| format!("of {owner}"));
     let (noun, verb) = if unused.len() == 1 { ("identity", "is") } else { ("identities", "are") };
     let mut text = format!("{} {noun} {whose} {verb} not in use:", unused.len());
-    for record in unused.iter().take(NAMED) {
-        let days = record.days_unused(now).unwrap_or_default();
-        let since = match record.last_seen.as_deref().and_then(|last| last.get(..10)) {
+    for listed in unused.iter().take(NAMED) {
+        let days = listed.unused_days.unwrap_or_default();
+        let since = match listed.last_seen.as_deref().and_then(|last| last.get(..10)) {
             Some(last) => format!("not used for {days} days, last on {last}"),
             None => format!("declared, and never used in {days} days"),
         };
-        text.push_str(&format!("\n* {}: {since}", clip_to(&record.identity_id, NAME_CHARS)));
+        text.push_str(&format!("\n* {}: {since}", clip_to(&listed.identity_id, NAME_CHARS)));
     }
     if unused.len() > NAMED {
         text.push_str(&format!("\n* and {} more", unused.len() - NAMED));
@@ -152,7 +163,8 @@ mod tests {
     }
 
     fn made(records: &[LastSeenRecord]) -> Vec<Digest> {
-        digests(records, ProcessingTime::parse_rfc3339("2026-05-03T06:00:00Z").unwrap())
+        let now = ProcessingTime::parse_rfc3339("2026-05-03T06:00:00Z").unwrap();
+        digests(records.iter().filter_map(|record| Candidate::of(record, now)), now)
     }
 
     #[test]
