@@ -22,7 +22,7 @@ use report::UPDATE_BITS;
 
 /// Bits that make a risk of 50: a release, a move or an upgrade stay below, at most 6 to 8 bits alone and 11 for two at once; one with
 /// something that only attackers need does not.
-const HALF_RISK_BITS: f32 = 12.8;
+pub const HALF_RISK_BITS: f32 = 12.8;
 
 /// Days in which the weight of signals that raised nothing halves: someone who goes slowly is seen, and two releases a month
 /// apart have nothing to do with each other.
