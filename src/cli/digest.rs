@@ -40,8 +40,8 @@ Examples:
   nhi-monitor digest -c nhi-monitor.toml --json | jq -r .message
   nhi-monitor digest -c nhi-monitor.toml --publish nhi.digest       once a day, from a timer
 
-A digest made again on the same day has the same `uid`, so that nobody needs to be told twice. Exit codes: 0 done;
-1 the inventory could not be read, or a digest not written; 2 the settings are wrong; 4 the inventory is older than
+A digest made again on the same day has the same `uid`, so that nobody needs to be told twice. Exit codes: 0 done; \
+1 the inventory could not be read, or a digest not written; 2 the settings are wrong; 4 the inventory is older than \
 --max-age.";
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {

@@ -55,7 +55,7 @@ Examples:
   nhi-monitor unused -c nhi-monitor.toml --owner team-web --format csv > unused.csv
   nhi-monitor unused -c nhi-monitor.toml --format jsonl | jq -r .identity_id
 
-An identity is listed only where its log sources were covered for the whole window; what cannot be told is counted
+An identity is listed only where its log sources were covered for the whole window; what cannot be told is counted \
 below the table. What may be relied on: docs/decommission.md.
 
 Exit codes:
