@@ -22,17 +22,18 @@ fn weight(class: NetworkClass) -> f32 {
     }
 }
 
-/// The role at work for so many days, and then once from a network of this class where it never was, with all else as ever: what is
-/// held of that, and the alerts.
-fn elsewhere(class: NetworkClass) -> (HeldIncident, Vec<IncidentReport>) {
+/// The role at work for so many days at `home`, and then once from a network of this class where it never was, with all else as
+/// ever: what is held of that, and the alerts.
+fn elsewhere(class: NetworkClass, home: &str, days: i64) -> (HeldIncident, Vec<IncidentReport>) {
     let mut monitor = empty_monitor();
-    for hour in (0..SETTLED_DAYS * 24).step_by(6) {
-        let event = activity("app", &Sample::default(), hour * HOUR_MS, &format!("h{hour}"));
+    let usual = Sample { ip: home.into(), ..Sample::default() };
+    for hour in (0..days * 24).step_by(6) {
+        let event = activity("app", &usual, hour * HOUR_MS, &format!("h{hour}"));
         monitor.activity(&event, &mut Vec::new());
     }
     let sample = Sample { ip: "198.51.100.7".into(), network_class: Some(class), ..Sample::default() };
     let mut effects = Vec::new();
-    monitor.activity(&activity("app", &sample, SETTLED_DAYS * DAY_MS, "elsewhere"), &mut effects);
+    monitor.activity(&activity("app", &sample, days * DAY_MS, "elsewhere"), &mut effects);
     let held = monitor.view().incident("arn:aws:iam::111122223333:role/app").unwrap();
     (held, alerts(&effects).into_iter().cloned().collect())
 }
@@ -49,7 +50,7 @@ fn the_weight_of_tor_and_of_a_new_network_together_reach_the_threshold() {
 #[test]
 fn a_new_network_alone_opens_an_incident_where_its_weight_reaches_the_threshold() {
     for class in [NetworkClass::Tor, NetworkClass::Proxy, NetworkClass::Residential, NetworkClass::Hosting] {
-        let (held, alerts) = elsewhere(class);
+        let (held, alerts) = elsewhere(class, &Sample::default().ip, SETTLED_DAYS);
         let [signal] = &held.signals[..] else { panic!("not one signal of {class:?}: {held:#?}") };
         assert_eq!(signal.detector, "new-origin");
         let most = weight(class);
@@ -58,4 +59,12 @@ fn a_new_network_alone_opens_an_incident_where_its_weight_reaches_the_threshold(
         let stages: Vec<Stage> = alerts.iter().map(|alert| alert.stage).collect();
         assert_eq!(stages, if opens { vec![Stage::Create] } else { vec![] }, "{class:?}");
     }
+}
+
+/// Who works within private networks alone is never elsewhere: there a month is enough.
+#[test]
+fn from_private_networks_to_tor_is_an_alert_after_a_month() {
+    let (held, alerts) = elsewhere(NetworkClass::Tor, "10.1.2.3", 30);
+    assert!((held.bits - weight(NetworkClass::Tor)).abs() < 0.01, "{}", held.bits);
+    assert_eq!(alerts.len(), 1);
 }
