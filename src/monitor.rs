@@ -16,6 +16,7 @@ mod held;
 pub mod identity;
 mod incidents;
 mod inputs;
+pub mod joints;
 mod loss;
 #[cfg(test)]
 mod order_tests;

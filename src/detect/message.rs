@@ -16,7 +16,7 @@ const SPELLED_OUT: usize = 2;
 #[must_use]
 pub fn of_incident(incident: &Incident, subject: &Subject, stage: Stage) -> String {
     let who = who(subject);
-    let distinct = incident.distinct.len();
+    let distinct = incident.own().len();
     if stage == Stage::Close {
         return format!("{who}: quiet again after {distinct} kind{} of unusual activity.", plural(distinct));
     }

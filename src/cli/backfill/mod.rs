@@ -77,13 +77,14 @@ pub(super) struct Args {
 const EXAMPLES: &str = "\
 Examples:
   aws s3 sync s3://my-trail/AWSLogs AWSLogs
-  nhi-monitor backfill -c nhi-monitor.toml --dry-run AWSLogs/     what is there, and is it complete?
-  nhi-monitor backfill -c nhi-monitor.toml AWSLogs/               interrupt it as you like: the same command goes on
-  nhi-monitor backfill -c nhi-monitor.toml --since 2026-01-31T06:00:00Z --until 2026-01-31T09:00:00Z AWSLogs/
+  nhi-monitor backfill -c nhi-monitor.toml --dry-run AWSLogs/    what is there, and is it complete?
+  nhi-monitor backfill -c nhi-monitor.toml AWSLogs/              interrupted, it goes on
+  nhi-monitor backfill -c nhi-monitor.toml --since 2026-01-31T06:00:00Z \\
+      --until 2026-01-31T09:00:00Z AWSLogs/
 
 Attacks of the past are not alerted, and become part of what is usual: look for them with `nhi-monitor scan`.
 
-Exit codes: 0 all was sent and taken in; 1 something was left out or is missing, nobody reads it, or it failed on the way;
+Exit codes: 0 all was sent and taken in; 1 something was left out or is missing, nobody reads it, or it failed on the way; \
 2 the command line or the settings are wrong, or there was nothing to read.";
 
 fn time(text: &str) -> Result<EventTime, String> {
