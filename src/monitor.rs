@@ -359,7 +359,7 @@ impl Monitor {
         let hour = now.plus_millis(-now.millis().rem_euclid(UPKEEP_EVERY_MS));
         if hour > self.upkept_at {
             self.upkept_at = hour;
-            self.upkeep(hour);
+            self.upkeep(hour, effects);
         }
     }
 

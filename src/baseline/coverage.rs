@@ -292,6 +292,12 @@ impl CoverageMap {
         })
     }
 
+    /// The sources of which a finding says that they are silent.
+    pub fn missed(&self) -> impl Iterator<Item = &str> {
+        let missed = self.sources.iter().filter(|(_, source)| source.coverage.missed_since.is_some());
+        missed.map(|(scope, _)| scope.as_str())
+    }
+
     /// Notes the newest event for which a finding says that a source is silent; `None` when it is over.
     pub fn note_missed(&mut self, scope: &str, since: Option<EventTime>) {
         if let Some(source) = self.sources.get_mut(scope) {
@@ -322,16 +328,16 @@ impl CoverageMap {
         self.sources.keys().map(String::as_str).filter(fits)
     }
 
-    /// Drops the sources that have been silent since before `since`, and returns their names.
-    pub fn drop_silent(&mut self, since: EventTime) -> Vec<String> {
-        let silent: Vec<String> = self
+    /// Drops the sources that have been silent since before `since`. Returns their names in text order, each with the newest event for
+    /// which a finding says that it is silent.
+    pub fn drop_silent(&mut self, since: EventTime) -> Vec<(String, Option<EventTime>)> {
+        let mut dropped: Vec<_> = self
             .sources
-            .iter()
-            .filter(|(_, source)| source.coverage.until < since)
-            .map(|(scope, _)| scope.clone())
+            .extract_if(|_, source| source.coverage.until < since)
+            .map(|(scope, source)| (scope, source.coverage.missed_since))
             .collect();
-        silent.iter().for_each(|scope| drop(self.sources.remove(scope)));
-        silent
+        dropped.sort();
+        dropped
     }
 }
 

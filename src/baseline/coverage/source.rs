@@ -59,6 +59,11 @@ impl ScopeCoverage {
         [self.reported.first(), self.proven.first()].into_iter().flatten().min()
     }
 
+    /// Forgets that a finding says that it is silent.
+    pub fn forget_missed(&mut self) {
+        self.missed_since = None;
+    }
+
     /// What two partitions agree on: the hours that both know. `None` where there are none.
     #[must_use]
     pub fn common(&self, other: &Self) -> Option<Self> {
