@@ -18,6 +18,7 @@ impl Monitor {
     /// Drops terms that nobody holds, and log sources that nobody will hear of again; shows where the threshold has come to.
     pub(super) fn upkeep(&mut self, now: ProcessingTime, effects: &mut Vec<Effect>) {
         self.drop_sources(now, effects);
+        self.settle_scopes();
         self.threshold();
         self.lately.clear();
         self.terms.sweep_if_grown();
