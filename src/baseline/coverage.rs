@@ -134,9 +134,7 @@ impl CoverageMap {
 
     /// Notes hours (since 1970) in which a source reported, told in time, and its newest event time.
     pub fn note(&mut self, scope: &str, hours: &[u32], until: EventTime) -> Told {
-        self.note_live(scope, until, |coverage, limits| {
-            hours.iter().fold(false, |is_new, hour| coverage.note_hour(*hour, limits) || is_new)
-        })
+        self.note_live(scope, until, |coverage, limits| coverage.note_hours(hours, limits))
     }
 
     /// The same of one hour, of which a record was received late, in hour `received`: it counts once nothing of the source came late for
@@ -147,9 +145,7 @@ impl CoverageMap {
 
     /// The same, from an archive: who was never heard of otherwise is not missed.
     pub fn note_past(&mut self, scope: &str, hours: &[u32], until: EventTime) -> Told {
-        self.note_hours(scope, until, |coverage, limits| {
-            hours.iter().fold(false, |is_new, hour| coverage.note_hour(*hour, limits) || is_new)
-        })
+        self.note_told(scope, until, |coverage, limits| coverage.note_hours(hours, limits))
     }
 
     /// Notes that nothing is missing of these hours (inclusive) of a source, whatever it reported and whatever was lost.
@@ -164,13 +160,13 @@ impl CoverageMap {
         until: EventTime,
         note: impl FnOnce(&mut ScopeCoverage, Limits) -> bool,
     ) -> Told {
-        self.note_hours(scope, until, |coverage, limits| {
+        self.note_told(scope, until, |coverage, limits| {
             let is_revived = !std::mem::replace(&mut coverage.is_live, true);
             note(coverage, limits) || is_revived
         })
     }
 
-    fn note_hours(
+    fn note_told(
         &mut self,
         scope: &str,
         until: EventTime,

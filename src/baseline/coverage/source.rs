@@ -35,13 +35,21 @@ pub struct ScopeCoverage {
 }
 
 impl ScopeCoverage {
-    /// Notes that the source reported in `hour`, told in time. Order and repetition do not matter. Says whether that was not known.
-    pub(super) fn note_hour(&mut self, hour: u32, limits: Limits) -> bool {
+    /// Notes that the source reported in these hours, told in time. Order and repetition do not matter. Says whether that was not known.
+    pub(super) fn note_hours(&mut self, hours: &[u32], limits: Limits) -> bool {
+        let mut is_new = false;
+        for hour in hours {
+            is_new |= self.note_hour(*hour, limits);
+        }
+        is_new
+    }
+
+    fn note_hour(&mut self, hour: u32, limits: Limits) -> bool {
         let was_late = self.late.forget(hour, hour);
         self.report(hour, limits) || was_late
     }
 
-    /// The same, of a record that was received late, in hour `received`. What was told in time needs no more.
+    /// The same of one hour, of a record that was received late, in hour `received`. What was told in time needs no more.
     pub(super) fn note_late(&mut self, hour: u32, received: u32, limits: Limits) -> bool {
         if self.reported.holds(hour) && !self.late.holds(hour) {
             return false;

@@ -94,6 +94,31 @@ fn a_torn_document_gives_what_there_is() {
     check("[{\"a\":1},\n{\"b\":", &[("{\"a\":1}", 0, 1), ("{\"b\":", 1, 2)]);
 }
 
+#[test]
+fn how_a_stream_ends_tells_whether_something_followed() {
+    let end = |text: &str| {
+        let mut chunks = Chunks::new(Trickle(text.as_bytes()), 1 << 20);
+        while chunks.next_chunk().unwrap().is_some() {}
+        chunks.end()
+    };
+    for text in ["", "{\"a\":1}\n", "[{\"a\":1}]", "{\"a\":\n1}", "one\ntwo\n"] {
+        assert_eq!(end(text), End::Whole, "{text}");
+    }
+    for text in ["{\"a\":1}", "one\ntw"] {
+        assert_eq!(end(text), End::OpenLine, "{text}");
+    }
+    for text in ["[{\"a\":1},\n{\"b\":", "[{\"a\":1},", "[", "{\"a\":\n1"] {
+        assert_eq!(end(text), End::CutOff, "{text}");
+    }
+    let long = "x".repeat(WHOLE_BYTES);
+    assert_eq!(end(&format!("{{\"Records\":[{{\"a\":\"{long}\"}},")), End::CutOff);
+    assert_eq!(
+        end(&format!("{{\"Records\":[{{\"a\":\"{long}\"}}]")),
+        End::Whole,
+        "all of its records are there"
+    );
+}
+
 proptest! {
     /// Whatever the bytes, cutting ends, and places grow.
     #[test]
