@@ -139,6 +139,13 @@ pub fn of_resumption(scope: &str, since: EventTime, resumed: EventTime) -> Strin
     )
 }
 
+/// The message of a log source that has been silent for so long that it is not known any more.
+#[must_use]
+pub fn of_forgotten_source(scope: &str, since: EventTime, days: i64) -> String {
+    let (scope, last) = (visible(scope), since.to_utc().format("%Y-%m-%d %H:%M"));
+    format!("Log source {scope}: no record for {days} days (last {last} UTC), and not missed any longer.")
+}
+
 /// The identity as a person reads it: kind and name, then its owner.
 fn who(subject: &Subject) -> String {
     let kind = subject.kind.as_str().replace('_', " ");
