@@ -62,6 +62,8 @@ pub struct FanOut {
     actions: Sketch,
     services: Sketch,
     services_of_minute: Sketch,
+    /// Different calls that were refused in this hour.
+    refused: Sketch,
     /// Most services of a minute of this hour.
     most_in_minute: u16,
     /// Decayed number of active hours learned.
@@ -90,6 +92,14 @@ impl FanOut {
             is_now && self.services_of_minute.add(used.service),
         ];
         if grown == [false; 3] { Counts::default() } else { self.judged(grown) }
+    }
+
+    /// Counts a refused call by its hash, in the minute that was counted last. Returns how many different ones the hour has.
+    pub fn count_refused(&mut self, minute: u32, call: u64) -> u64 {
+        if minute / 60 == self.hour {
+            self.refused.add(call);
+        }
+        self.refused.len()
     }
 
     /// Holds the hour that is being counted out of what is learned: it raised an alert.

@@ -5,6 +5,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::activity::{Event, Outcome};
 use crate::time::EventTime;
 
+use super::dimension::Dimension;
 use super::fan_out::{FanOut, Used};
 use super::rate::{Burst, HourlyRate};
 use super::rhythm::Rhythm;
@@ -36,6 +37,9 @@ pub struct Bursts {
     pub odd_hour: Burst,
     /// Denied events of this hour.
     pub denied: Burst,
+    /// Different calls among them: by action, and by what was acted on where that says something. Attempts of somebody who did not prove
+    /// to be the identity are each one of their own.
+    pub denied_calls: u64,
     /// Different actions of this hour.
     pub actions: Burst,
     /// Different services of this hour.
@@ -50,7 +54,16 @@ impl Bursts {
     /// Whether anything was judged.
     #[must_use]
     pub const fn is_judged(&self) -> bool {
-        let Self { events, odd_hour: _, denied, actions, services, services_in_minute, bytes } = self;
+        let Self {
+            events,
+            odd_hour: _,
+            denied,
+            denied_calls: _,
+            actions,
+            services,
+            services_in_minute,
+            bytes,
+        } = self;
         // Each is counted where it is not 0.
         events.count | denied.count | actions.count | services.count | services_in_minute.count | bytes.count
             != 0
@@ -75,12 +88,12 @@ impl Volume {
         if !is_throttled(event) {
             (bursts.events, bursts.odd_hour) = self.rhythm.count(hour, is_young);
         }
-        let denied = self.count_denied(event, is_young);
         let [actions, services, services_in_minute] =
             self.fan_out.count(minute(event.time), used(event), is_young);
+        let (denied, denied_calls) = self.count_denied(event, is_young);
         let bytes = self.add_bytes(event, is_young);
         if known.is_settled {
-            bursts = Bursts { denied, actions, services, services_in_minute, bytes, ..bursts };
+            bursts = Bursts { denied, denied_calls, actions, services, services_in_minute, bytes, ..bursts };
         } else {
             bursts.odd_hour = Burst::default();
         }
@@ -90,7 +103,7 @@ impl Volume {
     /// Counts an attempt by somebody who did not prove to be the identity. It teaches nothing but the rate of denials.
     pub fn observe_unproven(&mut self, event: &Event<'_>) -> Bursts {
         let denied = self.denied_now(event.time.hour(), false);
-        Bursts { denied, ..Bursts::default() }
+        Bursts { denied, denied_calls: denied.count, ..Bursts::default() }
     }
 
     /// Holds the current hour out of what is learned, as far as a burst showed.
@@ -109,12 +122,12 @@ impl Volume {
         }
     }
 
-    fn count_denied(&mut self, event: &Event<'_>, is_young: bool) -> Burst {
-        if event.outcome == Outcome::Denied {
-            self.denied_now(event.time.hour(), is_young)
-        } else {
-            Burst::default()
+    fn count_denied(&mut self, event: &Event<'_>, is_young: bool) -> (Burst, u64) {
+        if event.outcome != Outcome::Denied {
+            return (Burst::default(), 0);
         }
+        let calls = self.fan_out.count_refused(minute(event.time), call(event));
+        (self.denied_now(event.time.hour(), is_young), calls)
     }
 
     fn denied_now(&mut self, hour: u32, is_young: bool) -> Burst {
@@ -137,6 +150,15 @@ fn minute(time: EventTime) -> u32 {
 fn used(event: &Event<'_>) -> Used {
     let service = xxh3_64(event.service.as_bytes());
     Used { action: service.rotate_left(1) ^ xxh3_64(event.operation.as_bytes()), service }
+}
+
+/// The hash of a call: the action, and what was acted on where that says something.
+fn call(event: &Event<'_>) -> u64 {
+    let of = |dimension: Dimension| dimension.value_of(event, |value| xxh3_64(value.as_bytes()));
+    [Dimension::Resource, Dimension::Role]
+        .into_iter()
+        .filter_map(of)
+        .fold(used(event).action, |hash, on| hash.rotate_left(1) ^ on)
 }
 
 /// Whether a call was turned away for coming too fast.
@@ -185,7 +207,7 @@ mod tests {
 
     #[test]
     fn an_identity_takes_little_room() {
-        assert!(size_of::<Volume>() <= 192, "{}", size_of::<Volume>());
+        assert!(size_of::<Volume>() <= 200, "{}", size_of::<Volume>());
     }
 
     #[test]
@@ -207,6 +229,31 @@ mod tests {
         let judged: Vec<Bursts> = (0..64).map(|_| volume.observe(&activity.event, KNOWN)).collect();
         assert_eq!(volume.rhythm, before);
         assert!(judged.iter().any(|bursts| bursts.denied.count == 64));
+    }
+
+    /// Guarantees that one refused call, however often it is tried, is told from a search.
+    #[test]
+    fn refused_calls_are_told_apart_by_action_and_resource() {
+        let calls = |action: fn(i64) -> String, resource: fn(i64) -> String| {
+            let mut volume = reader();
+            let refused = |number: i64| Sample {
+                action: action(number),
+                resource: Some(resource(number)),
+                outcome: Outcome::Denied,
+                ..Sample::default()
+            };
+            (0..20)
+                .map(|number| observe(&mut volume, &refused(number), 31 * 1_440 + number).denied_calls)
+                .max()
+        };
+        let (one, many) = (|_| "s3:GetObject".to_owned(), |number| format!("ec2:Describe{number}"));
+        assert_eq!(
+            calls(one, |number| format!("arn:aws:s3:::own/{number}")),
+            Some(1),
+            "objects of one bucket"
+        );
+        assert!(calls(one, |number| format!("arn:aws:s3:::bucket-{number}")) >= Some(17));
+        assert!(calls(many, |_| "i-1".to_owned()) >= Some(17));
     }
 
     #[test]

@@ -10,11 +10,17 @@ use super::{Match, Subject};
 /// is many times.
 const RATIO_BITS: f32 = 3.0;
 
+/// Different calls that a broken deployment is refused over and over. A search is refused many; no burst of denials weighs more than a
+/// search of as many calls over this number does.
+const BROKEN_CALLS: f32 = 2.0;
+
 pub(super) fn burst(rule: &Rule, subject: Subject<'_>) -> Option<Match> {
     let Rule::Burst { events, min_events, min_ratio, min_bits, max_bits } = rule else { return None };
     let burst = events.among(&subject.sighting.bursts);
     let least = (burst.peak.max(burst.mean).max(1.0) * min_ratio).max(*min_events as f32);
     let above = burst.count as f32 / least;
+    let calls = (*events == BurstOf::Denied).then_some(subject.sighting.bursts.denied_calls);
+    let doubled = above.min(calls.map_or(above, |calls| (calls as f32 / BROKEN_CALLS).max(1.0)));
     let hour = subject.event.time.hour_of_week();
     let any_hour = subject.behaviour.volume.rhythm.rate.mean();
     (above >= 1.0 && burst.bits >= *min_bits).then(|| {
@@ -22,7 +28,11 @@ pub(super) fn burst(rule: &Rule, subject: Subject<'_>) -> Option<Match> {
             BurstOf::OddHour => odd_hour(burst, hour, any_hour),
             other => usual(*other, burst),
         };
-        let peak = burst.bits.min(max_bits + above.log2() * RATIO_BITS);
+        let reason = match calls {
+            Some(calls) => of_calls(&reason, calls),
+            None => reason,
+        };
+        let peak = burst.bits.min(max_bits + doubled.log2() * RATIO_BITS);
         Match {
             peak,
             extra: 0.0,
@@ -32,6 +42,14 @@ pub(super) fn burst(rule: &Rule, subject: Subject<'_>) -> Option<Match> {
             observed: format!("{} so far", seen(*events, burst)),
         }
     })
+}
+
+/// With what tells a search from a broken deployment.
+fn of_calls(reason: &str, calls: u64) -> String {
+    match calls {
+        0 | 1 => format!("{reason}; all of one call"),
+        calls => format!("{reason}; of {} different calls", explain::number(calls as f64)),
+    }
 }
 
 /// Why so much at this time of the week is a signal, and what was expected. An active hour has `any_hour` on average.
