@@ -28,5 +28,6 @@ for value in filter(None, latest.values()):
     record = json.loads(value)
     if record["schema"] != "nhi.last-seen/1":
         sys.exit(f"unknown form of record: {record['schema']}")
+    # "retired": the inventory took it out already; where unused_days are told, nobody used it for its window either
     if record["status"] in ("unused", "never_seen"):
         print(record["identity_id"], record["status"], record["unused_days"], sep="\t")

@@ -52,7 +52,7 @@ pub struct LastSeen {
     pub dependants: Dependants,
     /// Status.
     pub status: UseStatus,
-    /// Whole days without use at the coverage's end; `None` unless the status is `unused` or `never_seen`.
+    /// Whole days without use at the coverage's end, where it is proven that there was none for its window; else `None`.
     pub unused_days: Option<u32>,
     /// Whether it may be decommissioned, and why.
     pub decommission: Decommission,
@@ -142,11 +142,13 @@ pub enum UseStatus {
     /// Not enough is known to say: the gap is named in the coverage.
     #[default]
     Unknown,
+    /// The inventory calls it retired, whether it is used or not.
+    Retired,
 }
 
 impl UseStatus {
     /// All states.
-    pub const ALL: [Self; 4] = [Self::Active, Self::Unused, Self::NeverSeen, Self::Unknown];
+    pub const ALL: [Self; 5] = [Self::Active, Self::Unused, Self::NeverSeen, Self::Unknown, Self::Retired];
 
     /// The name used in records and metric labels.
     #[must_use]
@@ -156,6 +158,7 @@ impl UseStatus {
             Self::Unused => "unused",
             Self::NeverSeen => "never_seen",
             Self::Unknown => "unknown",
+            Self::Retired => "retired",
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::time::EventTime;
 pub struct DeclaredChange {
     /// The identity it is about.
     pub identity_id: String,
-    /// The declaration; `None` for a tombstone, which retires the identity.
+    /// The declaration; `None` for a tombstone: the identity is not declared any more.
     pub declared: Option<Declared>,
 }
 

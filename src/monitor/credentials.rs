@@ -29,7 +29,7 @@ pub(super) fn is_unused(
     let now = EventTime::from_millis(now.millis());
     // Where the identity as a whole is about to be unused, that is what is told.
     let is_in_use = state.usage.last_seen.is_some_and(|last| !is_older(last, now, judged.window_days));
-    let is_proven = judged.status == UseStatus::Active
+    let is_proven = judged.by_use == UseStatus::Active
         && is_in_use
         && judged.coverage.gaps.is_empty()
         && !state.has_more_scopes
@@ -172,7 +172,7 @@ fn ending(
     if !is_older(one.last_seen, EventTime::from_millis(now.millis()), judged.window_days) {
         return Some(Ending::LongerWindow);
     }
-    match judged.status {
+    match judged.by_use {
         UseStatus::Unused => Some(Ending::IdentityUnused),
         _ if one.is_raised && !posture::is_reported(state) => Some(Ending::NotReported),
         _ if !one.is_proven && !one.is_raised => Some(Ending::LongerWindow),

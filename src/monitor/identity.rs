@@ -82,6 +82,8 @@ pub struct Published {
     pub status: UseStatus,
     /// Whether it holds everything else.
     pub record: PublishedRecord,
+    /// Whether it says that the identity was not used for its window: of one that is retired the status does not.
+    pub is_proven_unused: bool,
 }
 
 /// Whether the record on the inventory topic says what is known.

@@ -2,7 +2,7 @@
 
 use crate::activity::CredentialKind;
 use crate::baseline::dimension::credential_of;
-use crate::baseline::last_seen::{CredentialState, CredentialUse, ServiceUse, UseStatus};
+use crate::baseline::last_seen::{CredentialState, CredentialUse, ServiceUse};
 use crate::baseline::profile::{Profile, Runs, TermList, TermUse};
 use crate::baseline::terms::{TermEntry, TermSet};
 use crate::baseline::{Dimension, LastSeen};
@@ -127,11 +127,12 @@ fn credentials(state: &IdentityState, judged: &Judgement, now: ProcessingTime) -
                 first_seen: entry.first_seen(),
                 last_seen: entry.last_seen(),
                 outcomes: state.graded.of(Dimension::Credential, entry),
-                state: match judged.status {
-                    UseStatus::Unused => CredentialState::Unused,
-                    _ if is_unused(state, entry, judged, now) => CredentialState::Unused,
-                    _ if is_superseded(entry, known) => CredentialState::Superseded,
-                    _ => CredentialState::Active,
+                state: if judged.is_proven_unused() || is_unused(state, entry, judged, now) {
+                    CredentialState::Unused
+                } else if is_superseded(entry, known) {
+                    CredentialState::Superseded
+                } else {
+                    CredentialState::Active
                 },
             }
         })

@@ -87,9 +87,10 @@ pub struct LastSeenRecord {
     /// Who assumed it, and which roles it assumed; bounded.
     #[serde(default)]
     pub dependants: DependantsRecord,
-    /// Whether it is in use. Only `unused` and `never_seen` are candidates for decommissioning.
+    /// Whether it is in use. `unused` and `never_seen` are candidates for decommissioning, and `retired` where `unused_days` are told.
     pub status: UseStatus,
-    /// Whole days without use at the end of the coverage; `null` unless the status is `unused` or `never_seen`.
+    /// Whole days without use at the end of the coverage, where it is proven that there was none for its window; `null` for every status
+    /// but `unused`, `never_seen` and `retired`.
     #[serde(default)]
     pub unused_days: Option<u32>,
     /// Whether it may be decommissioned, and why.

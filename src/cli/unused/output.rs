@@ -105,13 +105,14 @@ fn text(
         }
         writeln!(out, "{table}\n")?;
     }
-    let unknown = inventory.records.values().filter(|record| record.status == UseStatus::Unknown).count();
+    let count = |status| inventory.records.values().filter(|record| record.status == status).count() as u64;
     writeln!(
         out,
-        "{} of {} identities; of {} it cannot be told, since their logs are not covered.",
+        "{} of {} identities; of {} it cannot be told, since their logs are not covered; {} are retired in the inventory.",
         grouped(chosen.len() as u64),
         grouped(inventory.records.len() as u64),
-        grouped(unknown as u64)
+        grouped(count(UseStatus::Unknown)),
+        grouped(count(UseStatus::Retired))
     )?;
     writeln!(out, "The inventory as of {}: {}.", now.to_rfc3339(), inventory.watermark())?;
     Ok(())

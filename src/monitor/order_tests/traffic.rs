@@ -9,6 +9,7 @@ use crate::activity::{
     Activity, Class, Classification, Credential, CredentialKind, Evidence, Interactive, Kind, Outcome, Usage,
 };
 use crate::detect::testing::Sample;
+use crate::identity::declared::DeclaredStatus;
 use crate::identity::{AllowedNetwork, Declared, DeclaredChange};
 use crate::monitor::{CoverageMark, InputProgress, Record};
 use crate::text::Text;
@@ -243,6 +244,8 @@ impl Draft {
 fn declaration(who: u8, what: Option<u8>) -> Record<'static> {
     let declared = what.map(|what| Declared {
         kind: (what == 1).then_some(Kind::Automation),
+        status: if what == 1 { DeclaredStatus::Retired } else { DeclaredStatus::Active },
+        retired_at: Some(EventTime::from_millis(START_MS + DAYS / 3 * DAY_MS)),
         unused_after_days: (what == 2).then_some(20),
         created_at: Some(EventTime::from_millis(START_MS - 200 * DAY_MS)),
         expires_at: (what == 0).then(|| EventTime::from_millis(START_MS + DAYS / 2 * DAY_MS)),
