@@ -217,7 +217,7 @@ pub enum Rule {
         /// Weight in bits.
         bits: f32,
     },
-    /// A service or network that the inventory does not allow the identity. However many, they count once within an incident.
+    /// A service, network or hour that the inventory does not allow the identity. However many, they count once within an incident.
     OutsideDeclared {
         /// Weight in bits.
         bits: f32,

@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::activity::{Class, Kind, NetworkClass};
-use crate::identity::AllowedNetwork;
 use crate::identity::declared::Criticality;
+use crate::identity::{AllowedNetwork, AllowedSchedule};
 
-use super::form::{AllowedNetworkText, DurationText};
+use super::form::{AllowedNetworkText, DurationText, ScheduleText};
 
 /// One embedded test.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -114,6 +114,9 @@ pub struct Allow {
     /// Networks: prefixes, addresses, `AS64500`, countries.
     #[schemars(with = "Vec<AllowedNetworkText>")]
     pub networks: Vec<AllowedNetwork>,
+    /// Hours: `Mon-Fri 06:00-20:00 Europe/Berlin`.
+    #[schemars(with = "Option<ScheduleText>")]
+    pub schedule: Option<AllowedSchedule>,
 }
 
 /// An activity, with plain values where nothing is said.

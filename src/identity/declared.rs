@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::AllowedNetwork;
+use super::{AllowedNetwork, AllowedSchedule};
 use crate::activity::{Class, Kind};
 use crate::time::EventTime;
 
@@ -48,6 +48,8 @@ pub struct Declared {
     pub allowed_networks: Vec<AllowedNetwork>,
     /// The declaration as it came, as a JSON object on one line with all its keys, so that unknown ones are passed on.
     pub original: String,
+    /// When it is meant to work; any time where nothing is said.
+    pub allowed_schedule: Option<Box<AllowedSchedule>>,
 }
 
 impl Declared {

@@ -136,6 +136,7 @@ impl Rehearsal {
             purpose: is_owned.then(|| "rehearsal".to_owned()),
             allowed_services: allow.services,
             allowed_networks: allow.networks,
+            allowed_schedule: allow.schedule.map(Box::new),
             ..Declared::default()
         };
         self.tell(self.identity().to_owned(), declared);

@@ -9,9 +9,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::activity::{Class, Kind};
-use crate::identity::AllowedNetwork;
 use crate::identity::allowed::{self, NotANetwork};
 use crate::identity::declared::{Criticality, Declared, DeclaredChange, DeclaredStatus};
+use crate::identity::schedule::NotASchedule;
+use crate::identity::{AllowedNetwork, AllowedSchedule};
 use crate::time::EventTime;
 
 use super::clip_to;
@@ -100,6 +101,10 @@ pub struct Allowed {
     /// (`DE`). Empty means any.
     #[serde(default)]
     pub networks: Vec<String>,
+    /// When it is meant to work: `Mon-Fri 06:00-20:00; Sat 08:00-12:00 Europe/Berlin`. Days, hours or both; several windows with semicolons; at the
+    /// end a time zone of the IANA database, UTC where there is none. Absent means any time.
+    #[serde(default)]
+    pub schedule: Option<String>,
 }
 
 /// What a record of the inventory topic turned out to be.
@@ -165,6 +170,9 @@ pub enum Error {
     /// A network that is not understood.
     #[error("`allowed.networks` has `{0}`: {NotANetwork}")]
     BadNetwork(String),
+    /// Hours that are not understood.
+    #[error("`allowed.schedule` is `{0}`: {NotASchedule}")]
+    BadSchedule(String),
     /// A number outside of its range.
     #[error("`unused_after_days` is {0}; it must be 1 to {MAX_UNUSED_AFTER_DAYS}")]
     BadDays(u32),
@@ -184,6 +192,7 @@ impl Error {
             Self::UnknownWord { .. } => "unknown_word",
             Self::BadTime { .. } => "bad_time",
             Self::BadNetwork(_) => "bad_network",
+            Self::BadSchedule(_) => "bad_schedule",
             Self::BadDays(_) => "bad_number",
         }
     }
@@ -305,6 +314,7 @@ fn declared(record: DeclaredRecord, original: String) -> Result<Declared, Error>
         allowed_services: services(allowed.services)?,
         allowed_networks: networks(allowed.networks)?,
         original,
+        allowed_schedule: schedule(allowed.schedule)?,
     })
 }
 
@@ -362,6 +372,12 @@ fn networks(entries: Vec<String>) -> Result<Vec<AllowedNetwork>, Error> {
     let bad = |entry: &str| Error::BadNetwork(clip_to(entry, 64));
     let entries = list("allowed.networks", entries)?.into_iter();
     entries.map(|entry| AllowedNetwork::try_from(entry.clone()).map_err(|_| bad(&entry))).collect()
+}
+
+fn schedule(found: Option<String>) -> Result<Option<Box<AllowedSchedule>>, Error> {
+    let Some(text) = text("allowed.schedule", found)? else { return Ok(None) };
+    let read = AllowedSchedule::try_from(text.clone());
+    read.map(|schedule| Some(Box::new(schedule))).map_err(|_| Error::BadSchedule(clip_to(&text, 64)))
 }
 
 /// Valid JSON without the space between its parts, so that it fits on one line. Numbers and key order stay as they are.

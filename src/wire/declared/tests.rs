@@ -39,6 +39,7 @@ fn every_key_is_read() {
     assert_eq!(found.allowed_services, ["s3", "kms"]);
     assert_eq!(found.allowed_networks.len(), 1);
     assert_eq!(found.allowed_networks[0].to_string(), "203.0.113.0/24");
+    assert_eq!(found.allowed_schedule.unwrap().to_string(), "02:00-04:00 UTC");
 }
 
 #[test]
@@ -93,6 +94,19 @@ fn a_bad_network_is_named_with_the_forms_that_are_read() {
         error.to_string().starts_with("`allowed.networks` has `office`: not a network; write"),
         "{error}"
     );
+}
+
+#[test]
+fn a_bad_schedule_is_named_with_how_to_write_one_and_an_empty_one_says_nothing() {
+    let error = declared(r#"{"allowed":{"schedule":"0 2 * * *"}}"#).unwrap_err();
+    assert_eq!(error.kind(), "bad_schedule");
+    assert!(
+        error.to_string().starts_with("`allowed.schedule` is `0 2 * * *`: not a schedule; write days"),
+        "{error}"
+    );
+    assert_eq!(declared(r#"{"allowed":{"schedule":" "}}"#).unwrap().allowed_schedule, None);
+    assert_eq!(kind_of(r#"{"allowed":{"schedule":["Mon"]}}"#), "bad_json");
+    assert_eq!(kind_of(&format!(r#"{{"allowed":{{"schedule":"{}"}}}}"#, "Mon;".repeat(200))), "too_large");
 }
 
 #[test]
