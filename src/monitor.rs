@@ -10,6 +10,7 @@ mod covered;
 mod credentials;
 mod declared;
 mod decommission;
+mod eviction;
 pub mod feedback;
 mod heartbeat;
 mod held;
@@ -52,7 +53,7 @@ use crate::identity::DeclaredChange;
 use crate::term::{Interner, Lexicon, Term};
 #[cfg(test)]
 use crate::time::DAY_MS;
-use crate::time::{HOUR_MS, ProcessingTime};
+use crate::time::{EventTime, HOUR_MS, ProcessingTime};
 
 pub use changelog::Vocabulary;
 pub use covered::{CompleteHours, CoverageMark};
@@ -157,6 +158,7 @@ pub struct Monitor {
     place: Place,
     next_sources: ProcessingTime,
     declared_accounts: DeclaredAccounts,
+    forgotten_until: Option<EventTime>,
 }
 
 /// What changed since the changelog was written.
@@ -174,6 +176,8 @@ pub struct Changes {
     pub losses: bool,
     /// Whether an incident counted towards the alert budget.
     pub budget: bool,
+    /// Whether identities went since there are too many.
+    pub forgotten: bool,
 }
 
 /// How often limits are looked after: at whole multiples of it, as of that time, so that it does not matter when a process
@@ -201,6 +205,7 @@ impl Monitor {
             place: Place::ONLY,
             next_sources: ProcessingTime::default(),
             declared_accounts: DeclaredAccounts::default(),
+            forgotten_until: None,
         }
     }
 
@@ -240,6 +245,9 @@ impl Monitor {
     fn used(&mut self, activity: &Activity<'_>, effects: &mut Vec<Effect>) {
         let shared = Arc::clone(&self.shared);
         let event = &activity.event;
+        if self.is_of_the_forgotten(activity) {
+            return;
+        }
         self.make_room(&activity.identity.id, event.received, effects);
         let mut entry = Self::entry(&shared, &activity.identity.id);
         let (id, state) = entry.pair_mut();

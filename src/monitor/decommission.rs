@@ -47,6 +47,10 @@ fn objections(state: &IdentityState, judged: &Judgement) -> Vec<String> {
     let Some(last) = state.usage.last_seen else {
         let since = declared(state).and_then(|declared| declared.created_at);
         let never_seen = match since {
+            _ if state.may_have_past => {
+                "it may have been used: what was known of it is forgotten, since there were more identities than `baseline.max_identities`"
+                    .to_owned()
+            }
             None => "it was never seen, and the inventory does not say since when it exists".to_owned(),
             Some(since) => format!(
                 "it was never seen; that proves something {window} days after it was made on {}, all of them covered by the log sources",

@@ -63,6 +63,8 @@ pub struct IdentityState {
     pub graded: Graded,
     /// Its credentials that are not used, while it is.
     pub stale: ThinVec<StaleCredential>,
+    /// Whether it came with a declaration, and may have been used before it was forgotten: only the topic knows.
+    pub may_have_past: bool,
     /// What was published last.
     pub published: Published,
     /// When the schedule is to look at it next; `None` where it is not on the schedule.

@@ -110,7 +110,8 @@ fn judge_use(
     }
     let idle_since = state.usage.last_seen.or_else(|| state.declared.as_ref().and_then(|d| d.created_at));
     let idle = idle_since.zip(proof.until.map(|until| until.min(end)));
-    let is_proven = proof.gaps.is_empty() && !state.has_more_scopes;
+    let is_known = !state.may_have_past || state.usage.last_seen.is_some();
+    let is_proven = proof.gaps.is_empty() && !state.has_more_scopes && is_known;
     match idle {
         Some((since, until)) if is_proven && until.millis_since(since) >= window_ms + DELIVERY_MS => {
             let status =

@@ -105,6 +105,10 @@ impl Monitor {
         state.published.last_seen = state.usage.last_seen;
         state.published.status = judged.status;
         state.published.is_proven_unused = judged.is_proven_unused();
+        if state.may_have_past && state.usage.last_seen.is_none() {
+            // The topic may hold its last use, which is more than is known here.
+            return;
+        }
         effects.push(Effect::LastSeen(Box::new(publish::last_seen(id, state, judged, now))));
     }
 

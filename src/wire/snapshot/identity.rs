@@ -69,6 +69,7 @@ struct Head<'a> {
     graded: Vec<FailedSnapshot<'a>>,
     #[serde(borrow)]
     stale: Vec<StaleSnapshot<'a>>,
+    may_have_past: bool,
 }
 
 /// A long-term credential that is not used.
@@ -193,6 +194,7 @@ pub(super) fn read(bytes: &[u8], words: Vocabulary<'_>) -> Result<Box<IdentitySt
         shortfalls: head.shortfalls.into_iter().collect(),
         graded: Graded::restored(graded.into_iter()),
         stale,
+        may_have_past: head.may_have_past,
         published: head.published,
         due: head.due,
         is_dirty: false,
@@ -266,6 +268,7 @@ impl<'a> Head<'a> {
             shortfalls: state.shortfalls.to_vec(),
             graded: state.graded.iter().map(FailedSnapshot::of).collect(),
             stale: state.stale.iter().map(StaleSnapshot::of).collect(),
+            may_have_past: state.may_have_past,
         }
     }
 }
