@@ -17,6 +17,7 @@ mod held;
 pub mod identity;
 mod incidents;
 mod inputs;
+pub mod keys;
 mod loss;
 #[cfg(test)]
 mod order_tests;
@@ -269,6 +270,7 @@ impl Monitor {
         let (first_seen, last_seen) = (state.usage.first_seen, state.usage.last_seen);
         state.usage.note(event, &terms);
         state.graded.note(event, &state.behaviour.terms, &terms);
+        keys::note_made(id.as_str(), state, event, &terms);
         self.note_run(id.as_str(), state, (event, last_seen), effects);
         outdate(state);
         self.expire_feedback(state, event.time);
@@ -312,6 +314,7 @@ impl Monitor {
             state.usage.note_again(&activity.event, &terms),
             state.graded.note(&activity.event, &state.behaviour.terms, &terms),
             state.behaviour.note_again(&activity.event, &mut words),
+            keys::note_made(id.as_str(), state, &activity.event, &terms),
         ]
         .contains(&true);
         if is_changed {
@@ -440,6 +443,7 @@ impl Monitor {
         self.end_unused(id, state, received, effects);
         self.end_missed(id, state, crate::detect::heartbeat::Ending::Renewed, received, effects);
         self.end_credentials(id, state, crate::detect::credential::Ending::Renewed, received, effects);
+        self.end_keys(id, state, crate::detect::rotation::Ending::Renewed, received, effects);
         self.peers.remove_all(&state.behaviour.terms);
         state.start_over(activity.event.time);
     }

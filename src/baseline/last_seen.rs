@@ -42,6 +42,8 @@ pub struct LastSeen {
     pub last_activity: Option<String>,
     /// Each credential with its own first and last use, by kind and id; bounded.
     pub credentials: Vec<CredentialUse>,
+    /// How many of these are long-term and still used.
+    pub active_keys: u32,
     /// Each service with its own last use, by name; bounded.
     pub services: Vec<ServiceUse>,
     /// Services that the inventory allows and of which no use was seen, in text order.
@@ -71,6 +73,8 @@ pub struct CredentialUse {
     pub kind: CredentialKind,
     /// Public identifier.
     pub id: String,
+    /// When it was made, where the inventory or the identity's own log tells.
+    pub created_at: Option<EventTime>,
     /// First use.
     pub first_seen: EventTime,
     /// Last use.
@@ -79,6 +83,14 @@ pub struct CredentialUse {
     pub outcomes: Outcomes,
     /// Whether it is still used.
     pub state: CredentialState,
+}
+
+impl CredentialUse {
+    /// Whether it is long-term and still used.
+    #[must_use]
+    pub fn is_active_key(&self) -> bool {
+        self.kind == CredentialKind::LongTerm && self.state == CredentialState::Active
+    }
 }
 
 /// Use of one service.

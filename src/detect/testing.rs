@@ -87,6 +87,9 @@ pub struct Step {
     pub own: bool,
     /// Declares another identity of its account.
     pub declare_other: bool,
+    /// Declares the credential of this public id, made at this point in time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub declare_key: Option<String>,
     /// Declares what the identity is allowed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow: Option<Allow>,
@@ -102,6 +105,7 @@ impl Step {
             || self.own
             || self.environment.is_some()
             || self.allow.is_some()
+            || self.declare_key.is_some()
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the inventory's owner declares about an identity.
 
 use serde::{Deserialize, Serialize};
+use thin_vec::ThinVec;
 
 use super::{AllowedNetwork, AllowedSchedule};
 use crate::activity::{Class, Kind};
@@ -50,6 +51,8 @@ pub struct Declared {
     pub original: String,
     /// When it is meant to work; any time where nothing is said.
     pub allowed_schedule: Option<Box<AllowedSchedule>>,
+    /// When its long-term credentials were made, by their public id.
+    pub key_dates: ThinVec<(String, EventTime)>,
 }
 
 impl Declared {
@@ -57,6 +60,12 @@ impl Declared {
     #[must_use]
     pub fn is_retired_at(&self, time: EventTime) -> bool {
         self.status == DeclaredStatus::Retired && self.retired_at.is_none_or(|since| time > since)
+    }
+
+    /// When a credential of this public id was made.
+    #[must_use]
+    pub fn key_made_at(&self, id: &str) -> Option<EventTime> {
+        self.key_dates.iter().find(|(known, _)| known == id).map(|(_, at)| *at)
     }
 
     /// Whether it says who answers for the identity, and what it is for.

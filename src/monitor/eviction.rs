@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::activity::Activity;
 use crate::detect::unused::Ending;
-use crate::detect::{credential, heartbeat};
+use crate::detect::{credential, heartbeat, rotation};
 use crate::identity::DeclaredChange;
 use crate::term::Term;
 use crate::time::{EventTime, ProcessingTime};
@@ -59,6 +59,7 @@ impl Monitor {
         self.leave(&id, &mut state, effects);
         self.end_missed(id.as_str(), &mut state, heartbeat::Ending::Forgotten, now, effects);
         self.end_credentials(id.as_str(), &mut state, credential::Ending::Forgotten, now, effects);
+        self.end_keys(id.as_str(), &mut state, rotation::Ending::Forgotten, now, effects);
         let ended = self.ending(id.as_str(), &mut state, Ending::Forgotten, now);
         effects.extend(ended.map(Effect::Alert));
         if is_outdated(&state) {

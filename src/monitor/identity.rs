@@ -17,6 +17,7 @@ use crate::term::Term;
 use crate::time::{EventTime, ProcessingTime};
 
 use super::feedback::Verdicts;
+use super::keys::{FoundKey, Keys};
 
 /// Log sources remembered per identity. More than that, and its status stays `unknown`: coverage of all cannot be shown.
 pub const MAX_SCOPES: usize = 32;
@@ -63,6 +64,8 @@ pub struct IdentityState {
     pub graded: Graded,
     /// Its credentials that are not used, while it is.
     pub stale: ThinVec<StaleCredential>,
+    /// What is known of its keys beyond their use; most have none that could be rotated.
+    pub keys: Option<Box<Keys>>,
     /// Whether it came with a declaration, and may have been used before it was forgotten: only the topic knows.
     pub may_have_past: bool,
     /// What was published last.
@@ -133,6 +136,7 @@ pub struct Standing {
     unused: Option<UnusedFinding>,
     is_run_missed: bool,
     shortfalls: ThinVec<FoundShortfall>,
+    found_keys: ThinVec<FoundKey>,
     published: Published,
 }
 
@@ -234,6 +238,7 @@ impl IdentityState {
             unused: self.unused.as_deref().copied(),
             is_run_missed: self.missed.is_some(),
             shortfalls: self.shortfalls.clone(),
+            found_keys: self.keys.as_deref().map(|keys| keys.found.clone()).unwrap_or_default(),
             published: self.published,
         }
     }

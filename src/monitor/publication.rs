@@ -67,6 +67,7 @@ impl Monitor {
         }
         self.note_silence(id, state, now, effects);
         self.note_shortfalls(id, state, now, effects);
+        self.note_keys(id, state, now, effects);
         let Some(judged) = judged else { return };
         let is_other_credential = self.note_credentials(id, state, &judged, now, effects);
         let is_quiet = quiet_since(state)

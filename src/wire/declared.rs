@@ -7,6 +7,7 @@ mod tests;
 use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use thin_vec::ThinVec;
 
 use crate::activity::{Class, Kind};
 use crate::identity::allowed::{self, NotANetwork};
@@ -32,6 +33,9 @@ const MAX_TEXT_CHARS: usize = 512;
 
 /// Allowed services or networks of one identity: above this, it is no allow list any more.
 const MAX_ALLOWED: usize = 256;
+
+/// Credentials of one identity: an IAM user has two, a host's account a key for each machine that logs in.
+const MAX_CREDENTIALS: usize = 64;
 
 /// Nesting of one declaration, of which readers of last-seen records must make sense too. JSON libraries give up
 /// somewhere between 100 and 1,000 levels.
@@ -89,6 +93,19 @@ pub struct DeclaredRecord {
     /// What it is meant to do.
     #[serde(default)]
     pub allowed: Option<Allowed>,
+    /// Its long-term credentials.
+    #[serde(default)]
+    pub credentials: Vec<DeclaredCredential>,
+}
+
+/// A long-term credential of an identity.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+pub struct DeclaredCredential {
+    /// Public identifier: access key id, fingerprint. Never the secret.
+    pub id: String,
+    /// When it was made: RFC 3339, or a date.
+    #[serde(default)]
+    pub created_at: Option<String>,
 }
 
 /// What an identity is meant to do.
@@ -315,6 +332,7 @@ fn declared(record: DeclaredRecord, original: String) -> Result<Declared, Error>
         allowed_networks: networks(allowed.networks)?,
         original,
         allowed_schedule: schedule(allowed.schedule)?,
+        key_dates: key_dates(record.credentials)?,
     })
 }
 
@@ -372,6 +390,19 @@ fn networks(entries: Vec<String>) -> Result<Vec<AllowedNetwork>, Error> {
     let bad = |entry: &str| Error::BadNetwork(clip_to(entry, 64));
     let entries = list("allowed.networks", entries)?.into_iter();
     entries.map(|entry| AllowedNetwork::try_from(entry.clone()).map_err(|_| bad(&entry))).collect()
+}
+
+fn key_dates(credentials: Vec<DeclaredCredential>) -> Result<ThinVec<(String, EventTime)>, Error> {
+    check_size("credentials", credentials.len(), MAX_CREDENTIALS)?;
+    let mut dates = ThinVec::new();
+    for DeclaredCredential { id, created_at } in credentials {
+        if let (Some(id), Some(at)) =
+            (text("credentials.id", Some(id))?, time("credentials.created_at", created_at)?)
+        {
+            dates.push((id, at));
+        }
+    }
+    Ok(dates)
 }
 
 fn schedule(found: Option<String>) -> Result<Option<Box<AllowedSchedule>>, Error> {
