@@ -62,9 +62,7 @@ pub struct IdentityState {
     pub shortfalls: ThinVec<FoundShortfall>,
     /// What came of the uses of its services and credentials.
     pub graded: Graded,
-    /// Its credentials that are not used, while it is.
-    pub stale: ThinVec<StaleCredential>,
-    /// What is known of its keys beyond their use; most have none that could be rotated.
+    /// What is known of its long-term credentials beyond their use; most have none.
     pub keys: Option<Box<Keys>>,
     /// Whether it came with a declaration, and may have been used before it was forgotten: only the topic knows.
     pub may_have_past: bool,
@@ -178,6 +176,17 @@ pub struct StaleCredential {
 }
 
 impl IdentityState {
+    /// Its credentials that are not used, while it is.
+    #[must_use]
+    pub fn stale(&self) -> &[StaleCredential] {
+        self.keys.as_deref().map_or(&[], |keys| &keys.stale)
+    }
+
+    /// The same, taken out.
+    pub fn take_stale(&mut self) -> ThinVec<StaleCredential> {
+        self.keys.as_deref_mut().map(|keys| std::mem::take(&mut keys.stale)).unwrap_or_default()
+    }
+
     /// Kind, after the inventory's word.
     #[must_use]
     pub fn effective_kind(&self) -> Kind {

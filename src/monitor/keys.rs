@@ -17,7 +17,7 @@ use crate::detect::{Fate, fate};
 use crate::term::{Interner, Term};
 use crate::time::{DAY_MS, EventTime, ProcessingTime};
 
-use super::identity::{IdentityState, Told};
+use super::identity::{IdentityState, StaleCredential, Told};
 use super::{Effect, Monitor, posture, publish};
 
 /// Keys remembered of which it was seen how they were made: an IAM user holds two at a time, so that these are those of years.
@@ -27,13 +27,15 @@ const MAX_MADE: usize = 8;
 /// had its turn. At most the window of its identity.
 const QUIET_DAYS: i64 = 32;
 
-/// What is known of an identity's keys beyond their use.
+/// What is known of an identity's long-term credentials beyond their use.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Keys {
     /// Keys that it made for itself, and when: the newest.
     pub made: ThinVec<(Term, EventTime)>,
     /// Findings that they are not rotated: open ones, and that there were some.
     pub found: ThinVec<FoundKey>,
+    /// Those that are not used, while the identity is.
+    pub stale: ThinVec<StaleCredential>,
 }
 
 /// A credential that should have been rotated.

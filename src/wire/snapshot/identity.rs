@@ -182,7 +182,6 @@ pub(super) fn read(bytes: &[u8], words: Vocabulary<'_>) -> Result<Box<IdentitySt
     }
     let graded: Vec<Failed> =
         head.graded.iter().map(|failed| failed.restore(&mut term)).collect::<Result<_, _>>()?;
-    let stale = head.stale.iter().map(|one| one.restore(&mut term)).collect::<Result<_, _>>()?;
     let keys = read_keys(&head, &mut term)?;
     let values = read_values(&head.values, &mut rest, &mut term)?;
     let incident = head.incident.map(|incident| incident.restore(detectors, &mut term)).transpose()?;
@@ -210,7 +209,6 @@ pub(super) fn read(bytes: &[u8], words: Vocabulary<'_>) -> Result<Box<IdentitySt
         missed: head.missed.map(Box::new),
         shortfalls: head.shortfalls.into_iter().collect(),
         graded: Graded::restored(graded.into_iter()),
-        stale,
         keys,
         may_have_past: head.may_have_past,
         published: head.published,
@@ -224,13 +222,14 @@ fn read_keys(
     head: &Head<'_>,
     mut term: impl FnMut(&[u8]) -> Result<(Term, u64), Error>,
 ) -> Result<Option<Box<Keys>>, Error> {
-    if head.made.is_empty() && head.found_keys.is_empty() {
+    if head.made.is_empty() && head.found_keys.is_empty() && head.stale.is_empty() {
         return Ok(None);
     }
     let made = head.made.iter().map(|(key, at)| Ok((term(key.as_bytes())?.0, *at)));
     let made = made.collect::<Result<_, Error>>()?;
     let found = head.found_keys.iter().map(|one| one.restore(&mut term)).collect::<Result<_, Error>>()?;
-    Ok(Some(Box::new(Keys { made, found })))
+    let stale = head.stale.iter().map(|one| one.restore(&mut term)).collect::<Result<_, Error>>()?;
+    Ok(Some(Box::new(Keys { made, found, stale })))
 }
 
 fn read_values(
@@ -298,7 +297,7 @@ impl<'a> Head<'a> {
             missed: state.missed.as_deref().copied(),
             shortfalls: state.shortfalls.to_vec(),
             graded: state.graded.iter().map(FailedSnapshot::of).collect(),
-            stale: state.stale.iter().map(StaleSnapshot::of).collect(),
+            stale: state.stale().iter().map(StaleSnapshot::of).collect(),
             may_have_past: state.may_have_past,
             made: state
                 .keys
