@@ -54,19 +54,19 @@ pub struct FoundKey {
 }
 
 /// Takes in that an identity made a key for itself; says whether that is news.
+///
+/// A key is made once. Should two events say so, the newer counts: so the same are kept in whatever order they come.
 pub(super) fn note_made(id: &str, state: &mut IdentityState, event: &Event<'_>, terms: &Interner) -> bool {
     let Some(key) = own_new_key(id, event) else { return false };
     let made = &mut state.keys.get_or_insert_default().made;
-    if let Some((_, at)) = made.iter_mut().find(|(known, _)| known.as_str() == key) {
-        let is_earlier = event.time < *at;
-        *at = event.time.min(*at);
-        return is_earlier;
+    if made.iter().any(|(known, at)| known.as_str() == key && *at >= event.time) {
+        return false;
     }
+    made.retain(|(known, _)| known.as_str() != key);
     made.push((terms.intern(key), event.time));
     made.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.as_str().cmp(b.0.as_str())));
-    let is_kept = made.iter().take(MAX_MADE).any(|(known, _)| known.as_str() == key);
     made.truncate(MAX_MADE);
-    is_kept
+    made.iter().any(|(known, _)| known.as_str() == key)
 }
 
 /// The key that an identity made for itself. Of one that somebody else makes, only that one's log tells.

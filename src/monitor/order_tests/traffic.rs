@@ -6,7 +6,8 @@ use serde_json::Value;
 use super::super::fixture::activity;
 use super::super::rehearsal;
 use crate::activity::{
-    Activity, Class, Classification, Credential, CredentialKind, Evidence, Interactive, Kind, Outcome, Usage,
+    Activity, Class, Classification, Credential, CredentialKind, Evidence, Interactive, Issued, Kind,
+    Outcome, Usage,
 };
 use crate::detect::testing::Sample;
 use crate::identity::declared::DeclaredStatus;
@@ -209,6 +210,11 @@ impl Draft {
         event.time = EventTime::from_millis(if self.who == 3 { time } else { shown });
         event.service = format!("svc{}", self.value).into();
         event.operation = format!("Do{}", self.value % 5).into();
+        if self.seldom(2) {
+            event.service = "iam".into();
+            event.operation = "CreateAccessKey".into();
+            event.issued = Some(Issued { id: format!("AKIA{}", self.value).into(), session: None });
+        }
         event.outcome = [Outcome::Success, Outcome::Denied, Outcome::Failed][usize::from(self.outcome)];
         event.credential = self
             .has(10)
@@ -251,6 +257,10 @@ fn declaration(who: u8, what: Option<u8>) -> Record<'static> {
         expires_at: (what == 0).then(|| EventTime::from_millis(START_MS + DAYS / 2 * DAY_MS)),
         allowed_services: (what == 0).then(|| "svc1".to_owned()).into_iter().collect(),
         allowed_networks: AllowedNetwork::try_from("198.51.100.0/24".to_owned()).into_iter().collect(),
+        key_dates: (what == 2)
+            .then(|| ("AKIA1".to_owned(), EventTime::from_millis(START_MS)))
+            .into_iter()
+            .collect(),
         original: format!(r#"{{"what":{what}}}"#),
         ..Declared::default()
     });
