@@ -109,27 +109,41 @@ waf-regional: GetChangeToken
 OWN = """
 access-analyzer DeleteAnalyzer medium TA0005 T1562.001
 account EnableRegion medium TA0005 T1535
+backup DeleteBackupPlan medium TA0040 T1490
+backup DeleteBackupVault high TA0040 T1490
+backup DeleteRecoveryPoint high TA0040 T1490
 cloudtrail DeleteEventDataStore high TA0005 T1562.008
 cloudtrail PutInsightSelectors medium TA0005 T1562.008
+dynamodb DeleteBackup medium TA0040 T1490
+dynamodb DeleteTable medium TA0040 T1485
 ec2 AssociateIamInstanceProfile medium TA0004 T1098
+ec2 DeregisterImage medium TA0040 T1485
 ec2 DisableEbsEncryptionByDefault medium TA0005 T1562
 ec2 DisableSnapshotBlockPublicAccess high TA0005,TA0010 T1537
 ec2 ModifyInstanceMetadataOptions medium TA0006 T1552.005
+elasticfilesystem DeleteFileSystem medium TA0040 T1485
 iam DeleteVirtualMFADevice high TA0003,TA0005 T1556.006
 iam UpdateAccountPasswordPolicy medium TA0003,TA0005 T1556
 kms Decrypt low TA0009 T1530
 kms DeleteImportedKeyMaterial high TA0040 T1485
 kms DisableKey high TA0040 T1489
+lambda UpdateFunctionUrlConfig medium TA0001,TA0003 T1098,T1133
 macie2 DisableMacie medium TA0005 T1562.001
 organizations DeletePolicy high TA0005 T1562.001
 organizations DetachPolicy high TA0005 T1562.001
 organizations DisablePolicyType high TA0005 T1562.001
 organizations RegisterDelegatedAdministrator high TA0003,TA0004 T1098
+rds DeleteDBClusterSnapshot medium TA0040 T1490
+rds DeleteDBSnapshot medium TA0040 T1490
 rds ModifyDBClusterSnapshotAttribute high TA0010 T1537
+redshift DeleteCluster medium TA0040 T1485
 route53domains TransferDomainToAnotherAwsAccount high TA0040 T1496
 s3 GetObject low TA0009 T1530
 s3 DeleteAccountPublicAccessBlock high TA0005,TA0010 T1537
 s3 DeleteBucketPublicAccessBlock high TA0005,TA0010 T1537
+s3 DeleteObjects low TA0040 T1485
+s3 PutBucketLifecycleConfiguration medium TA0040 T1485.001
+s3 PutBucketVersioning medium TA0040 T1490
 secretsmanager BatchGetSecretValue high TA0006 T1555.006
 secretsmanager DeleteSecret medium TA0040 T1485
 securityhub DisableSecurityHub high TA0005 T1562.001
@@ -140,6 +154,38 @@ crontab delete low TA0005 T1070
 crontab edit low TA0003 T1053.003
 crontab replace medium TA0002,TA0003 T1053.003
 pkexec exec low TA0004 T1548
+program adduser high TA0003 T1136.001
+program auditctl high TA0005 T1562.012
+program bash medium TA0002,TA0004 T1059.004,T1548.003
+program chattr medium TA0005 T1222.002
+program chpasswd high TA0003 T1098
+program crontab medium TA0002,TA0003 T1053.003
+program curl medium TA0010 T1105
+program gpasswd high TA0003,TA0004 T1098.007
+program insmod high TA0003,TA0004 T1547.006
+program iptables medium TA0005 T1562.004
+program journalctl low TA0007 T1654
+program kexec high TA0003 T1547
+program modprobe medium TA0003,TA0004 T1547.006
+program nc medium TA0010 T1095
+program ncat medium TA0010 T1095
+program nft medium TA0005 T1562.004
+program nsenter medium TA0004 T1611
+program passwd high TA0003 T1098
+program setenforce high TA0005 T1562.001
+program sh medium TA0002,TA0004 T1059.004,T1548.003
+program socat medium TA0010 T1095
+program su medium TA0004 T1548.003
+program tcpdump medium TA0006,TA0007 T1040
+program tee medium TA0003 T1098.004
+program ufw medium TA0005 T1562.004
+program useradd high TA0003 T1136.001
+program usermod high TA0003,TA0004 T1098.007
+program vi medium TA0004 T1548.003
+program vim medium TA0004 T1548.003
+program visudo high TA0004 T1548.003
+program wget medium TA0010 T1105
+program zsh medium TA0002,TA0004 T1059.004,T1548.003
 shadow add_group_member high TA0003,TA0004 T1098.007
 shadow chage low TA0003 T1098
 shadow groupadd low TA0003 T1136.001
@@ -164,7 +210,7 @@ HEADER = """\
 # Sources of facts: TrailDiscover by Adan Alvarez (CC BY 4.0): calls, ATT&CK, use in the wild; condensed here.
 # iann0036/iam-dataset (MIT) and primeharbor's sensitive IAM actions (CC0): groups of calls. Levels: this project.
 #
-# service: eventSource without .amazonaws.com (so CloudWatch is `monitoring`), or a Linux service.
+# service: eventSource without .amazonaws.com (so CloudWatch is `monitoring`), a Linux service, or `program`: one that sudo ran.
 # operation: eventName without the API date that Lambda and CloudFront add (`CreateFunction20150331`).
 # wild: whether attackers are known to have used it, from published incidents.
 #

@@ -61,16 +61,24 @@ pub enum Hidden {
     Nothing,
 }
 
+impl Hidden {
+    /// What may be hidden in something that was rejected for this reason.
+    #[must_use]
+    pub fn in_rejected(reason: &str) -> Self {
+        match reason {
+            "payload_too_large" | "unpacked_too_large" | "too_many_records" | "too_deep"
+            | "too_many_encodings" | "bad_gzip" | "too_damaged" => Self::Payload,
+            "record_too_large" | "bad_json" | "bad_utf8" | "duplicate_key" | "bad_time" => Self::Record,
+            _ => Self::Nothing,
+        }
+    }
+}
+
 impl Rejected<'_> {
     /// What may be hidden in it.
     #[must_use]
     pub fn hidden(&self) -> Hidden {
-        match self.reason {
-            "payload_too_large" | "unpacked_too_large" | "too_many_records" | "too_deep"
-            | "too_many_encodings" | "bad_gzip" | "too_damaged" => Hidden::Payload,
-            "record_too_large" | "bad_json" | "bad_utf8" | "duplicate_key" | "bad_time" => Hidden::Record,
-            _ => Hidden::Nothing,
-        }
+        Hidden::in_rejected(self.reason)
     }
 }
 

@@ -17,6 +17,7 @@ mod held;
 pub mod identity;
 mod incidents;
 mod inputs;
+pub mod joints;
 pub mod keys;
 mod loss;
 #[cfg(test)]
@@ -57,7 +58,7 @@ use crate::time::DAY_MS;
 use crate::time::{EventTime, HOUR_MS, ProcessingTime};
 
 pub use changelog::Vocabulary;
-pub use covered::{CompleteHours, CoverageMark};
+pub use covered::{CompleteHours, CoverageMark, LateMark};
 pub use feedback::{Feedback, Verdict};
 pub use held::{HeldIncident, HeldSignal, IncidentFilter, IncidentState};
 pub use inputs::Inputs;
@@ -92,6 +93,8 @@ pub enum Record<'a> {
     PastCoverage(Vec<CoverageMark>),
     /// Nothing of these hours is missing, as an archive's digests prove: the silence in them is silence.
     Complete(Vec<CompleteHours>),
+    /// Log sources told late of hours.
+    LateCoverage(Vec<LateMark>),
 }
 
 /// What was received in an hour and cannot be read.
@@ -158,6 +161,8 @@ pub struct Monitor {
     budget_settings: budget::Settings,
     place: Place,
     next_sources: ProcessingTime,
+    /// Log sources that came further since they were written down.
+    newer_scopes: BTreeSet<String>,
     declared_accounts: DeclaredAccounts,
     forgotten_until: Option<EventTime>,
 }
@@ -205,6 +210,7 @@ impl Monitor {
             budget_settings: budget::Settings::new(&config.detection),
             place: Place::ONLY,
             next_sources: ProcessingTime::default(),
+            newer_scopes: BTreeSet::new(),
             declared_accounts: DeclaredAccounts::default(),
             forgotten_until: None,
         }
@@ -230,6 +236,7 @@ impl Monitor {
             Record::Feedback(feedback) => self.feedback(feedback, effects),
             Record::Unreadable(unreadable) => self.unreadable(unreadable),
             Record::Complete(complete) => self.complete(complete),
+            Record::LateCoverage(marks) => self.late_coverage(marks),
         }
     }
 
@@ -370,12 +377,13 @@ impl Monitor {
         let hour = now.plus_millis(-now.millis().rem_euclid(UPKEEP_EVERY_MS));
         if hour > self.upkept_at {
             self.upkept_at = hour;
-            self.upkeep(hour);
+            self.upkeep(hour, effects);
         }
     }
 
     /// Publishes what is known of every identity of which that is not published yet (at shutdown).
     pub fn flush(&mut self, now: ProcessingTime, effects: &mut Vec<Effect>) {
+        self.settle_scopes();
         let shared = Arc::clone(&self.shared);
         let mut unpublished: Vec<Term> = shared
             .identities

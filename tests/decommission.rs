@@ -9,11 +9,12 @@
 
 mod support;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use nhi_monitor::time::{DAY_MS, HOUR_MS, ProcessingTime};
+use nhi_monitor::time::{DAY_MS, EventTime, HOUR_MS, ProcessingTime};
+use nhi_monitor::wire::backfill;
 use serde_json::Value;
 use support::{Scenario, role_event, role_id, until, until_received};
 
@@ -36,6 +37,13 @@ fn history(roles: &[&str], days: i64) -> Vec<String> {
     let at = |step: i64| ProcessingTime::from_millis(start + step * 2 * HOUR_MS).to_rfc3339();
     let event = |step: i64, role: &str| format!("{}\n", role_event(role, &at(step), step as usize));
     (0..days * 12).flat_map(|step| roles.iter().map(move |role| event(step, role))).collect()
+}
+
+/// The statement that nothing else happened in the log source of these roles up to now.
+fn covered() -> Vec<u8> {
+    let (first, last) = (EventTime::from_millis(now_ms() - DAYS * DAY_MS), EventTime::from_millis(now_ms()));
+    let hours = vec![(first.hour(), last.hour())];
+    backfill::Statement::new("aws:111122223333:eu-west-1", hours, last, false).to_bytes().unwrap()
 }
 
 fn run(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> Output {
@@ -61,15 +69,35 @@ fn json(output: &Output) -> Vec<Value> {
     lines(output).iter().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
+/// The settings of a scenario, in a folder that is gone with the first of the two.
+fn settings_of(scenario: &Scenario) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = folder.path().join("nhi-monitor.toml");
+    std::fs::write(&settings, toml::to_string(&scenario.config).unwrap()).unwrap();
+    (folder, settings)
+}
+
+/// What the examples print of a topic, the shell's first.
+fn examples(topic: &[&str]) -> Vec<Output> {
+    let mut outputs = vec![run("examples/decommission/unused.sh", topic)];
+    match std::env::var("NHI_TEST_PYTHON") {
+        Ok(python) => {
+            let script = [&["examples/decommission/unused.py"][..], topic].concat();
+            outputs.push(run(python, &script));
+        }
+        Err(_) => {
+            eprintln!("NOT RUN: the Python example: NHI_TEST_PYTHON is not set; `./test kafka` sets it")
+        }
+    }
+    outputs
+}
+
 /// The command in all its forms, the Python example and the kcat example name the same identities, and what is retired only where it is asked for;
 /// the exit codes say what scripts need to know.
 #[test]
 fn whoever_reads_the_inventory_is_told_the_same() {
     let Some(scenario) = Scenario::new("decommission") else { return };
-    let folder = tempfile::tempdir().unwrap();
-    let settings = folder.path().join("nhi-monitor.toml");
-    std::fs::write(&settings, toml::to_string(&scenario.config).unwrap()).unwrap();
-
+    let (_folder, settings) = settings_of(&scenario);
     let service = scenario.start();
     let empty = nhi_monitor(&settings, &["unused", "--check"]);
     assert_eq!(empty.status.code(), Some(0), "nothing is listed yet");
@@ -80,11 +108,13 @@ fn whoever_reads_the_inventory_is_told_the_same() {
     scenario.produce_keyed(inventory, &format!("identity:{owned}"), r#"{"owner":"team-web"}"#);
     let retired = role_id(RETIRED);
     scenario.produce_keyed(inventory, &format!("identity:{retired}"), r#"{"status":"retired"}"#);
-    // First what shows that the log source is covered until now, so that what is judged then is judged by it.
+    // First what shows that the log source is covered until now, so that what is judged then is judged by it. As live records these come months
+    // late, and would count hours after the last; so it is stated, as `backfill` does, that they are all.
     scenario.produce_lines(scenario.input(), busy.concat().as_bytes());
-    until_received(&service, first + 2);
+    scenario.produce_with_header(scenario.input(), (backfill::STATEMENT_HEADER, "test"), &covered());
+    until_received(&service, first + 3);
     scenario.produce_lines(scenario.input(), forgotten.concat().as_bytes());
-    until_received(&service, all + 2);
+    until_received(&service, all + 3);
     until("all of it is learned", || service.monitor_stats().activities == all);
     service.shutdown().unwrap();
 
@@ -109,17 +139,9 @@ fn whoever_reads_the_inventory_is_told_the_same() {
     assert_eq!(named(csv[..2].to_vec(), ','), expected, "the heading is last in order");
 
     let topic = [scenario.config.kafka.brokers.as_str(), inventory];
-    let shell = lines(&run("examples/decommission/unused.sh", &topic));
-    assert_eq!(named(shell.clone(), '\t'), expected);
-    match std::env::var("NHI_TEST_PYTHON") {
-        Ok(python) => {
-            let script = [&["examples/decommission/unused.py"][..], &topic].concat();
-            assert_eq!(lines(&run(python, &script)), shell);
-        }
-        Err(_) => {
-            eprintln!("NOT RUN: the Python example: NHI_TEST_PYTHON is not set; `./test kafka` sets it")
-        }
-    }
+    let told: Vec<Vec<String>> = examples(&topic).iter().map(lines).collect();
+    assert_eq!(named(told[0].clone(), '\t'), expected);
+    assert!(told.iter().all(|one| *one == told[0]), "{told:?}");
 
     assert_eq!(nhi_monitor(&settings, &["unused", "--check"]).status.code(), Some(3));
     let none = ["unused", "--check", "--owner", "team-data"];
@@ -138,4 +160,38 @@ fn whoever_reads_the_inventory_is_told_the_same() {
     let on_topic: Vec<Option<String>> =
         scenario.read(&scenario.config.topics.dead_letter).into_iter().map(|read| read.key).collect();
     assert!(on_topic.contains(&Some("team-web".to_owned())), "{on_topic:?}");
+}
+
+/// An inventory to which nobody wrote for a day is refused by the command and by both examples, until the monitor goes on.
+#[test]
+fn whoever_reads_an_inventory_that_nobody_writes_is_told_so() {
+    let Some(scenario) = Scenario::new("stale") else { return };
+    let (_folder, settings) = settings_of(&scenario);
+    let inventory = &scenario.config.topics.inventory;
+    let write = |role: &str, status: &str, hours_ago: i64| {
+        let id = role_id(role);
+        let record = serde_json::json!({
+            "schema": "nhi.last-seen/1", "identity_id": id, "kind": "cloud_role", "class": "non_human", "provider": "aws",
+            "status": status, "unused_days": (status == "unused").then_some(91), "coverage": {"ratio": 1.0},
+            "updated_at": ProcessingTime::from_millis(now_ms() - hours_ago * HOUR_MS).to_rfc3339(),
+        });
+        scenario.produce_keyed(inventory, &format!("last-seen:{id}"), &record.to_string());
+    };
+    let each = || {
+        let topic = [scenario.config.kafka.brokers.as_str(), inventory];
+        let mut outputs = vec![nhi_monitor(&settings, &["unused", "--format", "csv"])];
+        outputs.extend(examples(&topic));
+        outputs
+    };
+    write("forgotten", "unused", 25);
+    for refused in each() {
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(!refused.status.success() && refused.stdout.is_empty(), "{refused:?}");
+        assert!(said.contains("is the monitor running?"), "{said}");
+    }
+    write("busy", "active", 1);
+    for listed in each() {
+        let said = lines(&listed).concat();
+        assert!(said.contains(&role_id("forgotten")) && !said.contains(&role_id("busy")), "{said}");
+    }
 }

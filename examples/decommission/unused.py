@@ -3,6 +3,7 @@
 
 import json
 import sys
+from datetime import datetime, timedelta, timezone
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 
@@ -22,12 +23,15 @@ while left:
         if message.error().code() != KafkaError._PARTITION_EOF:
             sys.exit(str(message.error()))
         left.discard(message.partition())
-    elif message.key().startswith(b"last-seen:"):
+    elif (message.key() or b"").startswith(b"last-seen:"):
         latest[message.key()] = message.value()  # None: the declaration was withdrawn
-for value in filter(None, latest.values()):
-    record = json.loads(value)
-    if record["schema"] != "nhi.last-seen/1":
-        sys.exit(f"unknown form of record: {record['schema']}")
+records = [json.loads(value) for value in latest.values() if value]
+if unknown := {record["schema"] for record in records} - {"nhi.last-seen/1"}:
+    sys.exit(f"unknown form of record: {unknown}")
+yesterday = (datetime.now(timezone.utc) - timedelta(days=1)).isoformat()
+if records and (newest := max(record["updated_at"] for record in records)) < yesterday:
+    sys.exit(f"no record was written since {newest}: is the monitor running?")
+for record in records:
     # "retired": the inventory took it out already; where unused_days are told, nobody used it for its window either
     if record["status"] in ("unused", "never_seen"):
         print(record["identity_id"], record["status"], record["unused_days"], sep="\t")

@@ -1,6 +1,7 @@
 //! Which hours of which log source have reached us: without that, silence proves nothing.
 
 pub mod cadence;
+pub mod late;
 pub mod losses;
 pub mod runs;
 pub mod source;
@@ -51,6 +52,19 @@ struct Source {
     cadence: Cadence,
 }
 
+/// What came of something that was told of a log source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// Hours are covered that were not, or known better.
+    New,
+    /// It is only newer than was known.
+    Newer,
+    /// All of it was known.
+    Known,
+    /// It is one source too many.
+    TooMany,
+}
+
 /// A log source that is known well enough to be missed.
 #[derive(Clone, Copy, Debug)]
 pub struct Watched<'a> {
@@ -84,7 +98,8 @@ impl Source {
     /// The hours of the window in which it was silent for longer than usual.
     ///
     /// Silence at the window's end counts as covered for as long as it is as usual.
-    fn silent(&self, window: (u32, u32)) -> Runs {
+    fn silent(&self, window: (u32, u32), limits: Limits) -> Runs {
+        let settled = self.coverage.settled(window.1.saturating_add(1), limits);
         let mut silent = Runs::default();
         let mut add = |from: u32, to: u32| {
             let (from, to) = (from.max(window.0), to.min(window.1));
@@ -92,14 +107,13 @@ impl Source {
                 silent.insert(from, to);
             }
         };
-        let (Some(first), Some(last)) = (self.coverage.reported.first(), self.coverage.reported.last())
-        else {
+        let (Some(first), Some(last)) = (settled.first(), settled.last()) else {
             return Runs::of(window.0, window.1);
         };
         if let Some(before) = first.checked_sub(1) {
             add(0, before);
         }
-        for (hour, step) in self.coverage.reported.silences() {
+        for (hour, step) in settled.silences() {
             if step > self.cadence.allowed_after(hour) {
                 add(hour + 1, hour + step - 1);
             }
@@ -118,36 +132,55 @@ impl CoverageMap {
         Self { sources: HashMap::new(), losses: Losses::default(), settings }
     }
 
-    /// Notes hours (since 1970) in which a source reported, and its newest event time. `false` where it is one too many.
-    pub fn note(&mut self, scope: &str, hours: &[u32], until: EventTime) -> bool {
-        let is_noted = self.note_past(scope, hours, until);
-        if let Some(source) = self.sources.get_mut(scope) {
-            source.coverage.is_live = true;
-        }
-        is_noted
+    /// Notes hours (since 1970) in which a source reported, told in time, and its newest event time.
+    pub fn note(&mut self, scope: &str, hours: &[u32], until: EventTime) -> Told {
+        self.note_live(scope, until, |coverage, limits| coverage.note_hours(hours, limits))
+    }
+
+    /// The same of one hour, of which a record was received late, in hour `received`: it counts once nothing of the source came late for
+    /// a while.
+    pub fn note_late(&mut self, scope: &str, hour: u32, received: u32, until: EventTime) -> Told {
+        self.note_live(scope, until, |coverage, limits| coverage.note_late(hour, received, limits))
     }
 
     /// The same, from an archive: who was never heard of otherwise is not missed.
-    pub fn note_past(&mut self, scope: &str, hours: &[u32], until: EventTime) -> bool {
-        let limits = self.settings.limits;
-        let Some(source) = self.source_mut(scope) else { return false };
-        let mut is_new = false;
-        for hour in hours {
-            is_new |= source.coverage.note_hour(*hour, limits);
-        }
-        source.coverage.until = source.coverage.until.max(until);
-        if is_new {
-            source.cadence = Cadence::learned(&source.coverage.reported, limits);
-        }
-        true
+    pub fn note_past(&mut self, scope: &str, hours: &[u32], until: EventTime) -> Told {
+        self.note_told(scope, until, |coverage, limits| coverage.note_hours(hours, limits))
     }
 
-    /// Notes that nothing is missing of these hours (inclusive) of a source, whatever it reported and whatever was lost. `false` where it
-    /// is one source too many.
-    pub fn note_proven(&mut self, scope: &str, (first, last): (u32, u32)) -> bool {
-        let Some(source) = self.source_mut(scope) else { return false };
-        source.coverage.note_proven(first, last);
-        true
+    /// Notes that nothing is missing of these hours (inclusive) of a source, whatever it reported and whatever was lost.
+    pub fn note_proven(&mut self, scope: &str, (first, last): (u32, u32)) -> Told {
+        let Some(source) = self.source_mut(scope) else { return Told::TooMany };
+        if source.coverage.note_proven(first, last) { Told::New } else { Told::Known }
+    }
+
+    fn note_live(
+        &mut self,
+        scope: &str,
+        until: EventTime,
+        note: impl FnOnce(&mut ScopeCoverage, Limits) -> bool,
+    ) -> Told {
+        self.note_told(scope, until, |coverage, limits| {
+            let is_revived = !std::mem::replace(&mut coverage.is_live, true);
+            note(coverage, limits) || is_revived
+        })
+    }
+
+    fn note_told(
+        &mut self,
+        scope: &str,
+        until: EventTime,
+        note: impl FnOnce(&mut ScopeCoverage, Limits) -> bool,
+    ) -> Told {
+        let limits = self.settings.limits;
+        let Some(source) = self.source_mut(scope) else { return Told::TooMany };
+        let is_newer = source.coverage.until < until;
+        source.coverage.until = source.coverage.until.max(until);
+        if note(&mut source.coverage, limits) {
+            source.cadence = Cadence::learned(&source.coverage.reported, limits);
+            return Told::New;
+        }
+        if is_newer { Told::Newer } else { Told::Known }
     }
 
     fn source_mut(&mut self, scope: &str) -> Option<&mut Source> {
@@ -215,7 +248,7 @@ impl CoverageMap {
         let mut missing =
             [GapCause::Silence, GapCause::Lost, GapCause::Unreadable].map(|cause| (cause, Runs::default()));
         for source in sources {
-            let silent = source.silent(window).without(&source.coverage.proven);
+            let silent = source.silent(window, self.settings.limits).without(&source.coverage.proven);
             let lost = self.losses.without(&self.known_for_certain(source));
             let each = [(GapCause::Silence, silent)].into_iter().chain(lost);
             for ((_, all), (_, of_source)) in missing.iter_mut().zip(each) {
@@ -292,6 +325,12 @@ impl CoverageMap {
         })
     }
 
+    /// The sources of which a finding says that they are silent.
+    pub fn missed(&self) -> impl Iterator<Item = &str> {
+        let missed = self.sources.iter().filter(|(_, source)| source.coverage.missed_since.is_some());
+        missed.map(|(scope, _)| scope.as_str())
+    }
+
     /// Notes the newest event for which a finding says that a source is silent; `None` when it is over.
     pub fn note_missed(&mut self, scope: &str, since: Option<EventTime>) {
         if let Some(source) = self.sources.get_mut(scope) {
@@ -322,16 +361,16 @@ impl CoverageMap {
         self.sources.keys().map(String::as_str).filter(fits)
     }
 
-    /// Drops the sources that have been silent since before `since`, and returns their names.
-    pub fn drop_silent(&mut self, since: EventTime) -> Vec<String> {
-        let silent: Vec<String> = self
+    /// Drops the sources that have been silent since before `since`. Returns their names in text order, each with the newest event for
+    /// which a finding says that it is silent.
+    pub fn drop_silent(&mut self, since: EventTime) -> Vec<(String, Option<EventTime>)> {
+        let mut dropped: Vec<_> = self
             .sources
-            .iter()
-            .filter(|(_, source)| source.coverage.until < since)
-            .map(|(scope, _)| scope.clone())
+            .extract_if(|_, source| source.coverage.until < since)
+            .map(|(scope, source)| (scope, source.coverage.missed_since))
             .collect();
-        silent.iter().for_each(|scope| drop(self.sources.remove(scope)));
-        silent
+        dropped.sort();
+        dropped
     }
 }
 

@@ -144,9 +144,10 @@ impl Dimension {
     }
 }
 
-/// Services whose resources say something of an identity: few, named by people, and holding what is worth stealing. Of other
-/// resources it has too many, or made-up names (`task/0f3a…`).
-const TELLING: [&str; 7] = ["s3", "dynamodb", "secretsmanager", "kms", "lambda", "sqs", "ecr"];
+/// Services whose resources say something of an identity: few, named by people, and holding what is worth stealing, or programs run in
+/// another account's name. Of other resources it has too many, or made-up names (`task/0f3a…`).
+const TELLING: [&str; 9] =
+    ["s3", "dynamodb", "secretsmanager", "kms", "lambda", "sqs", "ecr", "sudo", "pkexec"];
 
 /// The role that was assumed.
 fn role_of<'e>(event: &'e Event<'_>) -> Option<&'e str> {

@@ -52,7 +52,7 @@ Examples:
   nhi-monitor backtest --detectors new/ --against detectors/ --days 30 --json logs/ > change.json
   nhi-monitor backtest --detectors new/ --against detectors/ --fail-on-new 0 logs/     in a pipeline
 
-Exit codes: 0 done; 1 more alerts are new than --fail-on-new allows, or it failed on the way; 2 the command line,
+Exit codes: 0 done; 1 more alerts are new than --fail-on-new allows, or it failed on the way; 2 the command line, \
 the settings or the detectors are wrong, or nothing could be read.";
 
 /// The place of the proposed detectors among the cores, and of those that they are compared with.

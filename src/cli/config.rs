@@ -10,7 +10,8 @@ use crate::enrich::Enrichment;
 
 pub(super) const ENVIRONMENT: &str = "\
 Environment:
-  NHI_MONITOR__SECTION__KEY=VALUE overrides one setting. Texts stand as they are; lists and maps are JSON or TOML:
+  NHI_MONITOR__SECTION__KEY=VALUE overrides one setting. Texts stand as they are; lists and maps
+  are JSON or TOML:
     NHI_MONITOR__KAFKA__BROKERS=kafka-1:9092,kafka-2:9092
     NHI_MONITOR__TOPICS__INPUTS='[{\"topic\": \"cloudtrail\", \"format\": \"auto\"}]'
   Below kafka.properties one underscore stands for a dot:

@@ -36,11 +36,12 @@ const EXAMPLES: &str = "\
 Examples:
   nhi-monitor feedback accept -c nhi-monitor.toml arn:aws:iam::111122223333:role/deploy \\
       --incident 5f0c2f6f9d3e4b71a2b3c4d5e6f70819 --reason 'new region, change 4711'
-  nhi-monitor feedback mute -c nhi-monitor.toml linux:web:backup --detector volume-burst --until 7d --reason migration
-  nhi-monitor feedback reopen -c nhi-monitor.toml linux:web:backup --reason 'it was not the migration'
+  nhi-monitor feedback mute -c nhi-monitor.toml linux:web:backup --detector volume-burst \\
+      --until 7d --reason migration
+  nhi-monitor feedback reopen -c nhi-monitor.toml linux:web:backup --reason 'no migration'
   nhi-monitor feedback list -c nhi-monitor.toml linux:web:backup
 
-The monitor takes it within seconds; a closed incident is reported on the alerts topic. Exit codes: 0 Kafka has it;
+The monitor takes it within seconds; a closed incident is reported on the alerts topic. Exit codes: 0 Kafka has it; \
 1 it could not be written; 2 the command line or the settings are wrong.";
 
 #[derive(Debug, clap::Args)]

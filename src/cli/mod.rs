@@ -38,19 +38,20 @@ pub struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  nhi-monitor demo                                 see it at work; nothing to install
-  nhi-monitor scan /var/log/auth.log AWSLogs/      look into files, no Kafka needed
-  nhi-monitor config default > nhi-monitor.toml    all settings, with what they are for
-  nhi-monitor topics check -c nhi-monitor.toml     are the topics as they should be?
+  nhi-monitor demo                                    see it at work; nothing to install
+  nhi-monitor scan /var/log/auth.log AWSLogs/         look into files, no Kafka needed
+  nhi-monitor config default > nhi-monitor.toml       all settings, with what they are for
+  nhi-monitor topics check -c nhi-monitor.toml        are the topics as they should be?
   nhi-monitor backfill -c nhi-monitor.toml AWSLogs/   learn months of history before the first day
-  nhi-monitor unused -c nhi-monitor.toml           who has not been used for 90 days?
+  nhi-monitor unused -c nhi-monitor.toml              who has not been used for 90 days?
 
 Exit codes:
   0  done
   1  done, and a check found something; or it failed on the way
   2  the command line or the settings are wrong, or nothing could be read
+`unused` and `digest` have two more: see their help.
 
-Settings can be overridden by the environment: NHI_MONITOR__KAFKA__BROKERS=kafka-1:9092
+Settings can be overridden by the environment: NHI_MONITOR__KAFKA__BROKERS=kafka-1:9092 \
 sets kafka.brokers; see `nhi-monitor config --help`.";
 
 #[derive(Debug, Subcommand)]
@@ -120,6 +121,24 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    /// Guarantees that the examples of all commands fit into the width of the help, and that no paragraph is broken by hand: broken again
+    /// by the terminal's width it reads badly.
+    #[test]
+    fn examples_and_paragraphs_fit_into_a_terminal() {
+        fn check(command: &clap::Command) {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            for (line, next) in help.lines().zip(help.lines().skip(1).chain([""])) {
+                let name = command.get_name();
+                let is_prose =
+                    |line: &str| !line.is_empty() && !line.starts_with(' ') && !line.ends_with(':');
+                assert!(is_prose(line) || line.chars().count() <= 100, "{name}: {line}");
+                assert!(!(is_prose(line) && is_prose(next)), "{name}: {line} / {next}");
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Cli::command());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::activity::Activity;
 use crate::config::Config;
 use crate::detect::Detectors;
 use crate::identity::DeclaredChange;
-use crate::monitor::{Effect, Monitor, Record};
+use crate::monitor::{Effect, HeldIncident, Monitor, Record};
 use crate::term::Interner;
 use crate::time::{EventTime, ProcessingTime};
 use coverage::Coverage;
@@ -47,6 +47,11 @@ impl Replay {
             .iter_mut()
             .enumerate()
             .flat_map(|(place, core)| core.effects.drain(..).map(move |effect| (place, effect)))
+    }
+
+    /// The incident of an identity as the first monitor holds it, one below the threshold included.
+    pub(super) fn incident(&self, id: &str) -> Option<HeldIncident> {
+        self.cores.first()?.monitor.view().incident(id)
     }
 
     /// The monitors, in the order of the sets of detectors.

@@ -38,8 +38,8 @@ Examples:
   nhi-monitor run -c nhi-monitor.toml
   nhi-monitor run -c nhi-monitor.toml --stage ingest     beside others that run --stage monitor
 
-SIGTERM and SIGINT drain, commit and leave the consumer groups; a second one ends at once. SIGHUP reads the folder
-of detectors, the databases of addresses and the lists of networks again. Exit codes: 0 stopped as asked; 1 it failed;
+SIGTERM and SIGINT drain, commit and leave the consumer groups; a second one ends at once. SIGHUP reads the folder \
+of detectors, the databases of addresses and the lists of networks again. Exit codes: 0 stopped as asked; 1 it failed; \
 2 the settings, or what they name, are wrong.";
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]

@@ -17,7 +17,7 @@ use crate::time::ProcessingTime;
 use crate::wire::LastSeenRecord;
 use choice::Choice;
 use inventory::Inventory;
-use output::Format;
+use output::{Format, Row};
 
 /// List identities that nobody uses.
 #[derive(Debug, clap::Args)]
@@ -27,7 +27,7 @@ pub(super) struct Args {
     settings: settings::Required,
     #[command(flatten)]
     choice: Choice,
-    /// How to print them: `jsonl` are the last-seen records as they are in the topic.
+    /// How to print them: `jsonl` are the last-seen records as they are in the topic, days as of when each was written.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     /// The same as `--format jsonl`.
@@ -56,7 +56,7 @@ Examples:
   nhi-monitor unused -c nhi-monitor.toml --retired       also what the inventory has retired already
   nhi-monitor unused -c nhi-monitor.toml --format jsonl | jq -r .identity_id
 
-An identity is listed only where its log sources were covered for the whole window; what cannot be told is counted
+An identity is listed only where its log sources were covered for the whole window; what cannot be told is counted \
 below the table. What may be relied on: docs/decommission.md.
 
 Exit codes:
@@ -68,23 +68,28 @@ Exit codes:
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let config = settings::load(Some(&args.settings.config))?;
-    let inventory = read_fresh(&config, &args.freshness)?;
-    let now = clock::now();
-    let mut chosen: Vec<&LastSeenRecord> =
-        inventory.records.values().filter(|record| args.choice.takes(record, now)).collect();
-    chosen.sort_by_key(|record| (std::cmp::Reverse(record.days_unused(now)), &record.identity_id));
-    let mut out = stdout().lock();
-    let format = if args.json { Format::Jsonl } else { args.format };
-    format.write(&mut out, &chosen, &inventory, now)?;
-    Ok(if args.check && !chosen.is_empty() { Exit::Listed } else { Exit::Ok })
+    let (now, format) = (clock::now(), if args.json { Format::Jsonl } else { args.format });
+    let keep = |record: &LastSeenRecord, json: &str| {
+        args.choice.takes(record, now).then(|| format.row(record, json, now))
+    };
+    let inventory = read_fresh(&config, &args.freshness, keep)?;
+    let mut chosen: Vec<(&String, &Row)> = inventory.kept.iter().collect();
+    chosen.sort_by_key(|(id, row)| (std::cmp::Reverse(row.days), *id));
+    let rows: Vec<&Row> = chosen.into_iter().map(|(_, row)| row).collect();
+    format.write(&mut stdout().lock(), &rows, &inventory, now)?;
+    Ok(if args.check && !rows.is_empty() { Exit::Listed } else { Exit::Ok })
 }
 
-/// The inventory, read to its end.
+/// The inventory, read to its end, with what `keep` makes of each identity's newest record and its JSON.
 ///
 /// # Errors
 /// Where it cannot be read, or nobody has written to it for too long.
-pub(super) fn read_fresh(config: &Config, freshness: &Freshness) -> Result<Inventory, Failure> {
-    let inventory = inventory::read(config)?;
+pub(super) fn read_fresh<T>(
+    config: &Config,
+    freshness: &Freshness,
+    keep: impl Fn(&LastSeenRecord, &str) -> Option<T>,
+) -> Result<Inventory<T>, Failure> {
+    let inventory = inventory::read(config, keep)?;
     if inventory.unreadable > 0 {
         eprintln!(
             "nhi-monitor: {} records of the inventory could not be read and are left out",

@@ -18,7 +18,7 @@ use super::detector::{Detector, Rule};
 use super::explain;
 use super::finding::Signal;
 use super::inventory;
-use super::sensitivity::{Level, Sensitivity, sensitivity};
+use super::sensitivity::{Level, Sensitivity, of_program, sensitivity};
 
 /// Most bits that one signal weighs: a one-in-65,000 event. More would be a claim that a month of data cannot back.
 pub const MAX_SIGNAL_BITS: f32 = 16.0;
@@ -51,7 +51,10 @@ const RESTLESS_SHARE: f32 = 0.4;
 const HABIT_MS: i64 = 3 * DAY_MS;
 
 /// How many times the shortest pause it takes for an identity of which little is known: a monthly job is not dormant.
-const YOUNG_PAUSE: u32 = 3;
+const YOUNG_PAUSE: u32 = 6;
+
+/// What each doubling of a pause weighs more.
+const PAUSE_DOUBLING_BITS: f32 = 2.0;
 
 /// What a family looks at.
 #[derive(Clone, Copy, Debug)]
@@ -94,7 +97,12 @@ impl Match {
 /// Whether a session that is named after a person explains what a detector saw: another tool, another place, a look around.
 fn is_explained(rule: &Rule, event: &Event<'_>) -> bool {
     let is_of_person = matches!(rule, Rule::NewOrigin { .. } | Rule::NewAction { .. } | Rule::Novelty { .. });
-    is_of_person && event.interactive.contains(Interactive::NAMED)
+    is_of_person && is_named_at_work(event)
+}
+
+/// Whether somebody who tells their name works as engineers do: with a tool. The web console of a machine's role is nobody's tool.
+fn is_named_at_work(event: &Event<'_>) -> bool {
+    event.interactive.contains(Interactive::NAMED) && !event.interactive.contains(Interactive::CONSOLE)
 }
 
 /// Runs one detector over one event.
@@ -251,9 +259,11 @@ fn novelty(rule: &Rule, subject: Subject<'_>) -> Option<Match> {
     let denied = if event.outcome == Outcome::Denied { *denied_bits } else { 0.0 };
     let is_ordinary = |of: &Dimension| matches!(of, Dimension::Resource | Dimension::Service);
     let harmless = if dimensions.iter().all(is_ordinary) { *each_bits } else { 0.0 };
+    let program = of_program(event).filter(|_| new.contains(&Dimension::Resource));
+    let sensitive = program.map_or(0.0, Sensitivity::weight);
     (is_meant && !new.is_empty() && bits >= *min_bits).then(|| Match {
         peak: bits.min(*max_bits),
-        extra: (denied + each_bits - harmless) * (bits / max_bits).min(1.0) * maturity(subject),
+        extra: (sensitive + denied + each_bits - harmless) * (bits / max_bits).min(1.0) * maturity(subject),
         harmless: harmless * (bits / max_bits).min(1.0) * maturity(subject),
         reason: explain::novelty_reason(&new, event),
         expected: explain::usual(&new, event, behaviour),
@@ -366,7 +376,7 @@ fn human_use(rule: &Rule, subject: Subject<'_>) -> Option<Match> {
     let signs = event.interactive.names().join(", ");
     let bits = if !sighting.is_new(Dimension::Network) {
         *usual_network_bits
-    } else if event.interactive.contains(Interactive::NAMED) {
+    } else if is_named_at_work(event) {
         *named_bits
     } else {
         *bits
@@ -413,7 +423,7 @@ fn dormancy(min_days: u32, bits: f32, subject: Subject<'_>) -> Option<Match> {
     let is_known_well = is_settled || pause_days >= min_days.saturating_mul(YOUNG_PAUSE);
     (is_beyond_habit && is_known_well).then(|| Match {
         peak: 0.0,
-        extra: bits + (pause_days as f32 / min_days.max(1) as f32).log2(),
+        extra: bits + PAUSE_DOUBLING_BITS * (pause_days as f32 / min_days.max(1) as f32).log2(),
         harmless: 0.0,
         reason: format!("active again after {pause_days} days of silence"),
         expected: match longest_pause_days {

@@ -22,7 +22,7 @@ use report::UPDATE_BITS;
 
 /// Bits that make a risk of 50: a release, a move or an upgrade stay below, at most 6 to 8 bits alone and 11 for two at once; one with
 /// something that only attackers need does not.
-const HALF_RISK_BITS: f32 = 12.8;
+pub const HALF_RISK_BITS: f32 = 12.8;
 
 /// Days in which the weight of signals that raised nothing halves: someone who goes slowly is seen, and two releases a month
 /// apart have nothing to do with each other.
@@ -110,8 +110,10 @@ pub struct Incident {
     pub extra: f32,
     /// What adds up of ordinary changes, up to a limit.
     pub harmless: f32,
-    /// Fingerprints of the signals told apart.
+    /// Fingerprints of the signals told apart: first those that it inherited, then its own.
     pub distinct: ThinVec<u64>,
+    /// How many of them it inherited from the incident that it follows: known, and none of what it says itself.
+    pub inherited: u16,
     /// Reports made.
     pub sequence: u32,
     /// Weight at the last report.
@@ -155,6 +157,7 @@ impl Incident {
             extra: 0.0,
             harmless: 0.0,
             distinct: ThinVec::new(),
+            inherited: 0,
             sequence: 0,
             reported_bits: 0.0,
             reported_severity: None,
@@ -184,7 +187,8 @@ impl Incident {
         }
         let mut distinct = std::mem::take(&mut self.distinct);
         distinct.retain(|fingerprint| *fingerprint & LASTING == 0);
-        Box::new(Self { distinct, ..Self::begin(identity_id, event, key) })
+        let inherited = u16::try_from(distinct.len()).unwrap_or(u16::MAX);
+        Box::new(Self { distinct, inherited, ..Self::begin(identity_id, event, key) })
     }
 
     /// Takes in a signal. One that says the same as an earlier one adds to the count and not to the weight; of those that speak
@@ -196,21 +200,50 @@ impl Incident {
         self.last_seen = self.last_seen.max(signal.time);
         self.received = self.received.max(received);
         self.note_gravity(&signal);
-        self.note_bound(&signal);
         let fingerprint = fingerprint(&signal);
-        if self.distinct.contains(&fingerprint) {
+        if let Some(place) = self.distinct.iter().position(|known| *known == fingerprint) {
             if fingerprint & LASTING != 0 {
                 self.went_on = self.went_on.max(signal.time);
             }
-            self.grow_volume(&signal);
+            if self.grow_volume(&signal) {
+                self.make_own(place);
+            }
+            if self.own().contains(&fingerprint) {
+                self.note_bound(&signal);
+            }
             return;
+        }
+        self.note_distinct(fingerprint);
+        self.note_bound(&signal);
+        signal.bits = self.weigh(&signal);
+        self.keep(&signal);
+    }
+
+    /// Tells a signal apart from now on. What it inherited makes room for what it says itself.
+    fn note_distinct(&mut self, fingerprint: u64) {
+        if self.distinct.len() >= MAX_DISTINCT && self.inherited > 0 {
+            self.distinct.remove(0);
+            self.inherited -= 1;
         }
         if self.distinct.len() < MAX_DISTINCT {
             self.distinct.reserve_exact(1);
             self.distinct.push(fingerprint);
         }
-        signal.bits = self.weigh(&signal);
-        self.keep(&signal);
+    }
+
+    /// Fingerprints of what it says itself, and its reports with it: what it inherited was said by another.
+    #[must_use]
+    pub fn own(&self) -> &[u64] {
+        self.distinct.get(usize::from(self.inherited)..).unwrap_or_default()
+    }
+
+    /// Says itself what it inherited so far.
+    fn make_own(&mut self, place: usize) {
+        if place < usize::from(self.inherited) {
+            let fingerprint = self.distinct.remove(place);
+            self.distinct.push(fingerprint);
+            self.inherited -= 1;
+        }
     }
 
     /// Keeps a signal among those that weigh most.
@@ -253,9 +286,10 @@ impl Incident {
     }
 
     /// A burst goes on: it says the same, and more loudly. An incident that follows another may hear of one for the first time.
-    fn grow_volume(&mut self, signal: &Signal) {
+    /// Tells whether it says anything by that.
+    fn grow_volume(&mut self, signal: &Signal) -> bool {
         if signal.detector.rule.axis() != Axis::Volume {
-            return;
+            return false;
         }
         let grown = self.weigh(&Signal { bits: signal.peak, harmless: 0.0, ..signal.clone() });
         let same = self.signals.iter_mut().find(|other| other.detector.id == signal.detector.id);
@@ -267,6 +301,7 @@ impl Incident {
             }
             None => self.keep(&Signal { bits: grown, ..signal.clone() }),
         }
+        grown > 0.0
     }
 
     fn sum_up(&mut self) {

@@ -16,7 +16,7 @@ const SPELLED_OUT: usize = 2;
 #[must_use]
 pub fn of_incident(incident: &Incident, subject: &Subject, stage: Stage) -> String {
     let who = who(subject);
-    let distinct = incident.distinct.len();
+    let distinct = incident.own().len();
     if stage == Stage::Close {
         return format!("{who}: quiet again after {distinct} kind{} of unusual activity.", plural(distinct));
     }
@@ -137,6 +137,13 @@ pub fn of_resumption(scope: &str, since: EventTime, resumed: EventTime) -> Strin
         minute(since),
         minute(resumed)
     )
+}
+
+/// The message of a log source that has been silent for so long that it is not known any more.
+#[must_use]
+pub fn of_forgotten_source(scope: &str, since: EventTime, days: i64) -> String {
+    let (scope, last) = (visible(scope), since.to_utc().format("%Y-%m-%d %H:%M"));
+    format!("Log source {scope}: no record for {days} days (last {last} UTC), and not missed any longer.")
 }
 
 /// The identity as a person reads it: kind and name, then its owner.

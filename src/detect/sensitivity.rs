@@ -78,16 +78,9 @@ impl Sensitivity {
         self.level == Level::High && self.categories == Categories::of(&[Category::DefenseEvasion])
     }
 
-    /// Weight of a first use of the call `service:operation` in bits, to be added to how unusual it is for the identity: how
-    /// much likelier it is in an attack than in a change.
-    ///
-    /// Three bits a step, so eight times likelier with each; half of one for what ordinary releases bring. Blinding those who
-    /// watch serves nothing else.
+    /// Weight of a first use of what is no everyday call, by level: 0 (1 where it looks around), 3 or 6 bits, 9 for what blinds.
     #[must_use]
-    pub fn bits(&self, service: &str, operation: &str) -> f32 {
-        if is_everyday(service, operation) {
-            return 1.5;
-        }
+    pub fn weight(&self) -> f32 {
         match self.level {
             Level::Low if self.categories.contains(Category::Discovery) => 1.0,
             Level::Low => 0.0,
@@ -95,6 +88,16 @@ impl Sensitivity {
             Level::High if self.is_blinding() => 9.0,
             Level::High => 6.0,
         }
+    }
+
+    /// Weight of a first use of the call `service:operation` in bits, to be added to how unusual it is for the identity: how
+    /// much likelier it is in an attack than in a change.
+    ///
+    /// Three bits a step, so eight times likelier with each; half of one for what ordinary releases bring. Blinding those who
+    /// watch serves nothing else.
+    #[must_use]
+    pub fn bits(&self, service: &str, operation: &str) -> f32 {
+        if is_everyday(service, operation) { 1.5 } else { self.weight() }
     }
 }
 
@@ -253,6 +256,17 @@ pub fn sensitivity(service: &str, operation: &str) -> Option<&'static Sensitivit
     let operations = TABLE.get(service)?;
     operations.get(operation).or_else(|| operations.get(undated(operation)?))
 }
+
+/// What the program is good for that an event ran in another account's name (`sudo`, `pkexec`).
+#[must_use]
+pub fn of_program(event: &Event<'_>) -> Option<&'static Sensitivity> {
+    let is_run = SWITCHES.contains(&&*event.service) && event.operation == *"exec";
+    let path = event.resource.as_deref().filter(|_| is_run)?;
+    sensitivity("program", path.rsplit('/').next()?)
+}
+
+/// Services whose resources are programs that they ran in another account's name.
+const SWITCHES: [&str; 2] = ["sudo", "pkexec"];
 
 /// Whether a call serves an attack beyond looking around, and is nothing that ordinary releases bring all the time.
 #[must_use]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::time::{EventTime, HOUR_MS, ProcessingTime};
+use crate::time::{DAY_MS, EventTime, HOUR_MS, ProcessingTime};
 
 use super::detector::Detector;
 use super::finding::{IncidentReport, Severity, Stage, Subject};
@@ -57,6 +57,20 @@ impl IncidentReport {
             (silence.since, Some(silence.usual_hours)),
             now,
         )
+    }
+
+    /// The report that ends it: the source has been silent for so long that it is not known any more.
+    #[must_use]
+    pub fn source_forgotten(
+        detector: &Arc<Detector>,
+        scope: &str,
+        since: EventTime,
+        now: ProcessingTime,
+    ) -> Self {
+        let days = (now.millis() - since.millis()) / DAY_MS;
+        let message = message::of_forgotten_source(scope, since, days);
+        let observed = format!("no record for {days} days");
+        report(detector, scope, (Stage::Close, message, observed), (since, None), now)
     }
 
     /// The report that ends it: the source reports again, from `resumed` on.

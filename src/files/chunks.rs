@@ -27,6 +27,18 @@ pub struct Chunk<'a> {
     pub line: u64,
 }
 
+/// How a stream ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum End {
+    /// It did not end yet, or as it should.
+    #[default]
+    Whole,
+    /// In a line without its end. Many are written so; whether it is whole, only its content tells.
+    OpenLine,
+    /// Within a JSON value, or a list of them: nobody knows what followed.
+    CutOff,
+}
+
 /// Cuts a stream into payloads.
 pub struct Chunks<R> {
     window: Window<R>,
@@ -34,6 +46,7 @@ pub struct Chunks<R> {
     max_bytes: usize,
     place: i64,
     line: u64,
+    end: End,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +64,20 @@ enum Mode {
 impl<R: Read> Chunks<R> {
     /// Cuts `reader`; payloads of more than `max_bytes` are passed over.
     pub fn new(reader: R, max_bytes: usize) -> Self {
-        Self { window: Window::new(reader), mode: Mode::Unknown, max_bytes, place: 0, line: 1 }
+        Self {
+            window: Window::new(reader),
+            mode: Mode::Unknown,
+            max_bytes,
+            place: 0,
+            line: 1,
+            end: End::Whole,
+        }
+    }
+
+    /// How the stream ended, once there is no next payload.
+    #[must_use]
+    pub const fn end(&self) -> End {
+        self.end
     }
 
     /// The next payload that is not blank; `None` at the end.
@@ -109,6 +135,9 @@ impl<R: Read> Chunks<R> {
                 return self.pass_over(Scanner::line()).map(Some);
             }
             if !self.window.refill()? {
+                if searched > 0 {
+                    self.end = End::OpenLine;
+                }
                 return Ok((searched > 0).then(|| self.take(searched)));
             }
         }
@@ -130,6 +159,9 @@ impl<R: Read> Chunks<R> {
                 }
                 _ => return Ok(self.take_line()?.map(|taken| self.numbered(taken, 1))),
             }
+        }
+        if matches!(self.mode, Mode::Elements { .. }) {
+            self.end = End::CutOff;
         }
         Ok(None)
     }
@@ -192,6 +224,7 @@ impl<R: Read> Chunks<R> {
                 return Ok(Taken { line: start, ..self.numbered(taken, 0) });
             }
             if !self.window.refill()? {
+                self.end = End::CutOff;
                 let taken = self.take(scanned);
                 return Ok(self.numbered(taken, 0));
             }

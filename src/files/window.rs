@@ -12,11 +12,13 @@ pub(super) struct Window<R> {
     start: usize,
     end: usize,
     at_end: bool,
+    /// Why reading failed, while what was read before is not handed out.
+    failure: Option<io::Error>,
 }
 
 impl<R: Read> Window<R> {
     pub(super) fn new(reader: R) -> Self {
-        Self { reader, buffer: Vec::new(), start: 0, end: 0, at_end: false }
+        Self { reader, buffer: Vec::new(), start: 0, end: 0, at_end: false, failure: None }
     }
 
     /// What is held and not consumed.
@@ -39,9 +41,19 @@ impl<R: Read> Window<R> {
         self.start = (self.start + count).min(self.end);
     }
 
-    /// Reads more, until `length` bytes are held or the stream is at its end.
+    /// Reads more, until `length` bytes are held or the stream is at its end. Where it fails, what is held comes first.
     pub(super) fn fill_to(&mut self, length: usize) -> io::Result<()> {
-        while self.bytes().len() < length && self.refill()? {}
+        while self.bytes().len() < length {
+            match self.refill() {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) if self.bytes().is_empty() => return Err(error),
+                Err(error) => {
+                    self.failure = Some(error);
+                    break;
+                }
+            }
+        }
         Ok(())
     }
 
@@ -49,6 +61,9 @@ impl<R: Read> Window<R> {
     pub(super) fn refill(&mut self) -> io::Result<bool> {
         if self.at_end {
             return Ok(false);
+        }
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
         }
         self.make_room();
         let count = loop {

@@ -8,7 +8,8 @@ use crate::baseline::{LastSeen, Profile};
 use crate::detect::Detectors;
 use crate::detect::chain::{self, Links};
 use crate::monitor::feedback::Entry;
-use crate::monitor::{Filter, HeldIncident, IncidentFilter, Stats, View};
+use crate::monitor::{Filter, HeldIncident, IncidentFilter, Stats, View, joints};
+use crate::term::Term;
 use crate::wire::FeedbackRecord;
 
 use super::alerts::{AlertQuery, RecentAlert};
@@ -61,29 +62,18 @@ pub trait Backend: Send + Sync {
         incidents
     }
 
-    /// Up to `limit` incidents that credentials join with that of an identity or of a uid, over all partitions: first who was used
-    /// first.
+    /// Up to `limit` incidents that fit of those that credentials join with that of an identity or of a uid, over all partitions:
+    /// first who was used first. A chain leads on through incidents that do not fit.
     ///
     /// What other instances hold is not among them.
-    fn chain(&self, uid_or_identity: &str, limit: usize) -> Vec<HeldIncident> {
-        let mut found = self.incidents(&IncidentFilter::of(uid_or_identity), limit);
-        let mut asked = 0;
-        while asked < found.len() && found.len() < limit {
-            let mut links = Links::default();
-            found[asked..].iter().for_each(|incident| links.extend(&incident.links()));
-            asked = found.len();
-            let joined = IncidentFilter { joined_with: Some(links), ..IncidentFilter::default() };
-            // As many as are asked for may be known already.
-            let more = self.incidents(&joined, limit + found.len());
-            let is_new = |one: &HeldIncident| found.iter().all(|known| known.uid != one.uid);
-            let more: Vec<HeldIncident> = more.into_iter().filter(is_new).collect();
-            found.extend(more);
-        }
+    fn chain(&self, uid_or_identity: &str, filter: &IncidentFilter, limit: usize) -> Vec<HeldIncident> {
+        let views = self.views();
+        let identities = joints::joined(&views, &IncidentFilter::of(uid_or_identity));
+        let read = |id: &Term| views.iter().find_map(|view| view.incident(id.as_str()));
+        let found: Vec<HeldIncident> = identities.iter().filter_map(read).collect();
         let links: Vec<Links> = found.iter().map(HeldIncident::links).collect();
-        let mut in_order: Vec<HeldIncident> =
-            chain::groups(&links).into_iter().flatten().map(|index| found[index].clone()).collect();
-        in_order.truncate(limit);
-        in_order
+        let in_order = chain::groups(&links).into_iter().flatten().map(|index| &found[index]);
+        in_order.filter(|held| filter.admits(held)).take(limit).cloned().collect()
     }
 
     /// One identity with its baseline.

@@ -39,13 +39,7 @@ impl IncidentsQuery {
         let Self { filter, chain, limit } = self;
         let found = match chain {
             None => backend.incidents(filter, *limit),
-            Some(of) => {
-                let mut joined = backend.chain(of, *limit);
-                joined.retain(|held| {
-                    filter.state.is_none_or(|state| held.state == state) && held.risk >= filter.min_risk
-                });
-                joined
-            }
+            Some(of) => backend.chain(of, filter, *limit),
         };
         Incidents { incidents: found.into_iter().map(Incident::from).collect() }
     }

@@ -1,3 +1,4 @@
+mod chains;
 mod detectors;
 mod feedback;
 
@@ -338,45 +339,6 @@ fn incidents_of_all_partitions_are_listed_heaviest_first() {
         (&"new-action".into(), &"2026-02-04T00:00:00.000Z".into())
     );
     assert!(signal["bits"].as_f64().unwrap() > 3.0 && signal["reason"].as_str().unwrap().contains("sqs"));
-}
-
-/// An attacker with one role's key goes on through another; the partitions know of each other's incidents by the credential.
-#[test]
-fn an_attack_through_two_identities_is_one_chain_over_partitions() {
-    let (mut first, mut second) = (fixture::busy_monitor(1), fixture::empty_monitor());
-    for hour in (0..30 * 24).step_by(7) {
-        let usual = fixture::activity("role-1", &Sample::default(), hour * HOUR_MS, &format!("usual-{hour}"));
-        second.activity(&usual, &mut Vec::new());
-    }
-    let stolen = |action: &str, credential: &str, issues: Option<&str>| Sample {
-        action: action.into(),
-        ip: "198.51.100.7".into(),
-        client: "curl".into(),
-        credential: Some(credential.into()),
-        issues: issues.map(str::to_owned),
-        resource: Some("arn:aws:iam::111122223333:role/role-1".into()),
-        ..Sample::default()
-    };
-    let way_on = stolen("sts:AssumeRole", "ASIAFIRST", Some("ASIASECOND"));
-    let loot = stolen("secretsmanager:GetSecretValue", "ASIASECOND", None);
-    let at_ms = 30 * DAY_MS + 60_000;
-    first.activity(&fixture::activity("role-0", &way_on, at_ms, "way-on"), &mut Vec::new());
-    second.activity(&fixture::activity("role-1", &loot, at_ms + 60_000, "loot"), &mut Vec::new());
-    let server = start(Fake { views: vec![second.view(), first.view()], ..fake() });
-    let chain = |of: &str| -> Vec<Value> {
-        let found = server.get(&format!("/api/v1/incidents?chain={of}")).json();
-        found["incidents"].as_array().unwrap().clone()
-    };
-    let found = chain("arn:aws:iam::111122223333:role/role-1");
-    let [one, two] = &found[..] else { panic!("{found:#?}") };
-    assert_eq!(one["identity_id"], "arn:aws:iam::111122223333:role/role-0");
-    assert_eq!(
-        (&one["issued"][0]["credential"], &two["used"][0]),
-        (&"ASIASECOND".into(), &"ASIASECOND".into())
-    );
-    assert_eq!(chain(one["uid"].as_str().unwrap()), found, "whichever end is asked for");
-    assert!(chain("linux:web:nobody").is_empty());
-    assert_eq!(server.get("/api/v1/incidents?chain=a&identity=b").code, 400);
 }
 
 #[test]

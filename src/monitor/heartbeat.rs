@@ -16,9 +16,13 @@ use crate::time::{EventTime, HOUR_MS, ProcessingTime};
 use super::identity::{IdentityState, MissedRun};
 use super::{Effect, Monitor, posture, publish};
 
-/// How often an identity is looked at that is overdue, as far as its log sources can tell. They speak within the hour, or are silent for
-/// long.
+/// How soon an identity is looked at again that is overdue, where its log sources cannot tell yet. They speak within the hour, or are
+/// silent for long.
 const LOOK_AGAIN_MS: i64 = HOUR_MS;
+
+/// How much longer that takes each time, as a share of how long it is overdue: behind a gap that never closes, an identity is looked at
+/// some dozen times before once a day does.
+const LOOK_AGAIN_SHARE: i64 = 4;
 
 /// A run that did not come.
 struct Overdue {
@@ -79,7 +83,7 @@ impl Monitor {
             Some(last.plus_millis(patience.allowed_ms(rhythm, max_silence_ms) + 1))
         };
         let due = self.detectors.heartbeats().into_iter().filter_map(due).min()?;
-        posture::is_expected(state, now).then(|| if due > now { due } else { now.plus_millis(LOOK_AGAIN_MS) })
+        posture::is_expected(state, now).then(|| if due > now { due } else { look_again_at(due, now) })
     }
 
     /// Lets each detector of missed runs say whether it finds this one; the first that alerts opens the finding. Those that only
@@ -171,6 +175,11 @@ impl Monitor {
         let report = IncidentReport::no_longer_missed(detector, subject, ending, missed.last_seen, now);
         effects.push(Effect::Alert(Box::new(report)));
     }
+}
+
+/// When an identity that was due is looked at again: later and later. Once that is more than a day away, the daily look does it.
+fn look_again_at(due: ProcessingTime, now: ProcessingTime) -> ProcessingTime {
+    now.plus_millis((now.millis_since(due) / LOOK_AGAIN_SHARE).max(LOOK_AGAIN_MS))
 }
 
 #[cfg(test)]

@@ -37,8 +37,6 @@ pub struct IncidentFilter {
     pub identity: Option<String>,
     /// Only that of this uid.
     pub uid: Option<u128>,
-    /// Only those that a credential joins with these.
-    pub joined_with: Option<Links>,
 }
 
 /// One incident as it stands.
@@ -108,8 +106,13 @@ impl View {
                 first.pop_last();
             }
         }
-        let read = |id: &Term| self.with(id.as_str(), |state| HeldIncident::of(id.as_str(), state)).flatten();
-        first.iter().filter_map(|(_, id)| read(&id.0)).collect()
+        first.iter().filter_map(|(_, id)| self.incident(id.0.as_str())).collect()
+    }
+
+    /// The incident of one identity, one below the threshold included.
+    #[must_use]
+    pub fn incident(&self, id: &str) -> Option<HeldIncident> {
+        self.with(id, |state| HeldIncident::of(id, state)).flatten()
     }
 }
 
@@ -124,12 +127,17 @@ impl IncidentFilter {
         }
     }
 
-    fn takes(&self, id: &Term, incident: &Incident) -> bool {
+    /// Whether it takes one that was read, by its state and risk.
+    #[must_use]
+    pub fn admits(&self, held: &HeldIncident) -> bool {
+        self.state.is_none_or(|state| held.state == state) && held.risk >= self.min_risk
+    }
+
+    pub(super) fn takes(&self, id: &Term, incident: &Incident) -> bool {
         self.state.is_none_or(|state| state_of(incident) == state)
             && incident.risk() >= self.min_risk
             && self.identity.as_deref().is_none_or(|wanted| id.as_str() == wanted)
             && self.uid.is_none_or(|wanted| incident.uid == wanted)
-            && self.joined_with.as_ref().is_none_or(|links| links.touch(&incident.links()))
     }
 }
 

@@ -48,6 +48,7 @@ impl Monitor {
         for (scope, since, until) in self.resumed_sources() {
             self.source_resumed(&scope, (since, until), now, effects);
         }
+        self.leave_to_others();
         for (scope, silence) in self.missed_sources(now) {
             self.source_missed(&scope, silence, now, effects);
         }
@@ -60,6 +61,16 @@ impl Monitor {
         let mut resumed: Vec<_> = own.map(|(scope, since, until)| (scope.to_owned(), since, until)).collect();
         resumed.sort();
         resumed
+    }
+
+    /// Forgets what other partitions say of their sources, as each of them is told when the number of partitions changes: nothing else
+    /// would end it here, and the next change would bring it back there.
+    fn leave_to_others(&mut self) {
+        let coverage = self.shared.coverage();
+        let missed = coverage.missed().filter(|scope| !self.place.judges(scope));
+        let others: Vec<String> = missed.map(str::to_owned).collect();
+        drop(coverage);
+        others.iter().for_each(|scope| self.note_missed(scope, None));
     }
 
     /// The sources of this partition that are newly silent, in text order.
@@ -144,6 +155,20 @@ impl Monitor {
         }
     }
 
+    /// Ends the finding about a source that is dropped.
+    pub(super) fn source_forgotten(
+        &mut self,
+        scope: &str,
+        since: EventTime,
+        now: ProcessingTime,
+        effects: &mut Vec<Effect>,
+    ) {
+        if let Some(detector) = self.detectors.of_sources().next().filter(|_| self.place.judges(scope)) {
+            let report = IncidentReport::source_forgotten(detector, scope, since, now);
+            effects.push(Effect::Alert(Box::new(report)));
+        }
+    }
+
     fn note_missed(&mut self, scope: &str, since: Option<EventTime>) {
         self.shared.coverage_mut().note_missed(scope, since);
         self.changes.scopes.insert(scope.to_owned());
@@ -199,6 +224,7 @@ mod tests {
     use super::super::{CoverageMark, InputProgress, Record};
     use super::*;
     use crate::detect::finding::Stage;
+    use crate::wire::snapshot;
 
     const IRELAND: &str = "aws:111122223333:eu-west-1";
 
@@ -297,5 +323,57 @@ mod tests {
         let found = tick(&mut monitor, 900..1_000);
         let [(Stage::Create, scope, _)] = &found[..] else { panic!("{found:?}") };
         assert_eq!(scope, IRELAND);
+    }
+
+    /// Four monitors of other partitions than before, each of which was told what the partition of the source had found.
+    fn repartitioned(found: &mut Monitor) -> Vec<Monitor> {
+        let changes = snapshot::take_changes(found).unwrap();
+        let restored = (0..4).map(|number| {
+            let mut monitor = empty_monitor().as_one_of(number, 4);
+            for change in &changes {
+                snapshot::restore(&mut monitor, &change.key, change.value.as_deref()).unwrap();
+            }
+            monitor
+        });
+        restored.collect()
+    }
+
+    #[test]
+    fn after_a_change_of_partitions_one_of_them_ends_a_finding_and_none_keeps_it() {
+        let mut found = empty_monitor();
+        report(&mut found, IRELAND, 0..500);
+        assert_eq!(tick(&mut found, 500..520).len(), 1);
+        let mut monitors = repartitioned(&mut found);
+        let ended = monitors.iter_mut().flat_map(|monitor| {
+            report(monitor, IRELAND, 520..521);
+            tick(monitor, 521..530)
+        });
+        assert_eq!(ended.count(), 1);
+        for mut monitor in monitors {
+            let changes = snapshot::take_changes(&mut monitor).unwrap();
+            let key = format!("scope:{IRELAND}").into_bytes();
+            assert!(changes.iter().any(|change| change.key == key), "that it is over is written down");
+            assert_eq!(monitor.shared().coverage().missed().count(), 0);
+        }
+    }
+
+    #[test]
+    fn a_finding_ends_when_its_source_is_not_missed_any_longer() {
+        let judge = partition_of(IRELAND, 2);
+        for (number, reports) in [(judge, 1), (1 - judge, 0)] {
+            let mut monitor = empty_monitor().as_one_of(number, 2);
+            report(&mut monitor, IRELAND, 0..500);
+            assert_eq!(tick(&mut monitor, 500..520).len(), reports);
+            let ended = tick(&mut monitor, 520 + 398 * 24..520 + 402 * 24);
+            assert_eq!(ended.len(), reports, "{ended:?}");
+            if let [(stage, scope, message)] = &ended[..] {
+                assert_eq!((*stage, scope.as_str()), (Stage::Close, IRELAND));
+                assert!(
+                    message.contains("no record for 400 days (last 2026-01-25 19:59 UTC), and not missed"),
+                    "{message}"
+                );
+            }
+            assert_eq!(tick(&mut monitor, 520 + 402 * 24..520 + 410 * 24), []);
+        }
     }
 }

@@ -3,6 +3,7 @@
 mod habits;
 mod lasting;
 mod links;
+mod places;
 mod probes;
 
 use super::fixture::{activity, covered, empty_monitor};

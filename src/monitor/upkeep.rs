@@ -12,16 +12,28 @@ const SCOPE_MEMORY_DAYS: i64 = 400;
 
 impl Monitor {
     /// Drops terms that nobody holds, and log sources that nobody will hear of again; shows where the threshold has come to.
-    pub(super) fn upkeep(&mut self, now: ProcessingTime) {
-        let now = EventTime::from_millis(now.millis());
-        let mut coverage = self.shared.coverage_mut();
-        self.stats.silent_scopes = coverage.silent(now) as u64;
-        self.changes.scopes.extend(coverage.drop_silent(now.plus_millis(-SCOPE_MEMORY_DAYS * DAY_MS)));
-        self.stats.scopes = coverage.len() as u64;
-        drop(coverage);
+    pub(super) fn upkeep(&mut self, now: ProcessingTime, effects: &mut Vec<Effect>) {
+        self.drop_sources(now, effects);
+        self.settle_scopes();
         self.threshold();
         self.lately.clear();
         self.terms.sweep_if_grown();
+    }
+
+    /// Drops log sources that have been silent for so long that nobody can be judged by them. What is still said of their silence ends.
+    fn drop_sources(&mut self, now: ProcessingTime, effects: &mut Vec<Effect>) {
+        let time = EventTime::from_millis(now.millis());
+        let mut coverage = self.shared.coverage_mut();
+        self.stats.silent_scopes = coverage.silent(time) as u64;
+        let dropped = coverage.drop_silent(time.plus_millis(-SCOPE_MEMORY_DAYS * DAY_MS));
+        self.stats.scopes = coverage.len() as u64;
+        drop(coverage);
+        for (scope, missed_since) in dropped {
+            if let Some(since) = missed_since {
+                self.source_forgotten(&scope, since, now, effects);
+            }
+            self.changes.scopes.insert(scope);
+        }
     }
 
     /// Forgets an identity that only the inventory knew of, with all that was said of it; `false` where it was ever used.

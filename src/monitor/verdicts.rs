@@ -74,10 +74,10 @@ impl Monitor {
         state: &mut IdentityState,
         effects: &mut Vec<Effect>,
     ) {
-        let span = span(feedback, state);
+        let span = span(feedback, &entry.scope, state);
         let incident = state.incident.take_if(|incident| entry.scope == Scope::Incident(incident.uid));
         if let Some(mut incident) = incident {
-            entry.fingerprints.extend(incident.distinct.iter().chain(&incident.accepted_as).copied());
+            entry.fingerprints.extend(incident.own().iter().chain(&incident.accepted_as).copied());
             entry.released.extend(incident.held.drain(..).map(|(dimension, value, _)| (dimension, value)));
             let subject = publish::subject(&feedback.identity_id, state);
             let at = ProcessingTime::from_millis(feedback.at.millis());
@@ -151,14 +151,14 @@ fn aim(entry: &mut Entry, state: &IdentityState) {
     }
 }
 
-/// The times at which values were held out that an acceptance releases, both inclusive: since the incident began, or all;
-/// but nothing of an incident that is not meant.
-fn span(feedback: &Feedback, state: &IdentityState) -> (EventTime, EventTime) {
+/// The times at which values were held out that an acceptance of this aim releases, both inclusive: since the incident began, so that
+/// what an earlier one brought stays out; without one all, but nothing of an incident that is not meant.
+fn span(feedback: &Feedback, aim: &Scope, state: &IdentityState) -> (EventTime, EventTime) {
     let all = (EventTime::default(), EventTime::from_millis(i64::MAX));
-    match (&state.incident, &feedback.scope) {
-        (Some(incident), Scope::Identity) if incident.first_seen > feedback.at => (all.0, feedback.at),
+    match (&state.incident, aim) {
         (Some(incident), Scope::Incident(_)) => (incident.first_seen, incident.last_seen.max(feedback.at)),
-        _ => all,
+        (Some(_), _) => (all.0, feedback.at),
+        (None, _) => all,
     }
 }
 

@@ -333,8 +333,8 @@ impl Router<'_> {
         if event.is_past {
             return Ok(());
         }
-        let Some(mark) = self.seen.add(&event.scope, event.time) else { return Ok(()) };
-        let told = self.frames.broadcast(&Record::Coverage(vec![mark]), self.out);
+        let Some(mark) = self.seen.add(&event.scope, event.time, event.received) else { return Ok(()) };
+        let told = self.frames.broadcast(&mark, self.out);
         if told.is_err() {
             self.seen.forget(&event.scope);
         }

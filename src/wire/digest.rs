@@ -14,8 +14,13 @@ use super::{LastSeenRecord, clip_to};
 /// Name and version of the record's form.
 pub const SCHEMA: &str = "nhi.digest/1";
 
-/// Identities listed in one digest: 200 bytes each, so that it stays far below a message's size. The rest are counted.
+/// Identities listed in one digest: more than anybody reads, and some 200 KB where names are as long as usual. The rest are
+/// counted.
 pub const MAX_LISTED: usize = 1_000;
+
+/// Bytes of JSON that the list may take: half of what brokers take by default (`message.max.bytes`, 1,048,588), so that
+/// owner and message have room. An identity's name has up to 2,048 bytes, each of which may be escaped. The rest are counted.
+pub const MAX_LISTED_BYTES: usize = 512 << 10;
 
 /// Identities named in the message that people read.
 const NAMED: usize = 10;
@@ -40,7 +45,7 @@ pub struct Digest {
     pub total: usize,
     /// Of how many more it cannot be told, since their logs are not covered.
     pub unknown: usize,
-    /// Those unused for longest first; the first 1,000.
+    /// Those unused for longest first; the first 1,000, or as many as fit into 512 KiB. `total` counts all of them.
     pub identities: Vec<Listed>,
 }
 
@@ -59,59 +64,83 @@ pub struct Listed {
     pub unused_days: Option<u32>,
 }
 
-/// The digests of all owners that have anything unused, by owner; first that of identities without one.
-pub fn digests<'a>(
-    records: impl IntoIterator<Item = &'a LastSeenRecord>,
-    now: ProcessingTime,
-) -> Vec<Digest> {
-    let mut owners: BTreeMap<Option<String>, Vec<&LastSeenRecord>> = BTreeMap::new();
-    for record in records {
-        owners.entry(record.owner()).or_default().push(record);
+/// What a digest needs to know of an identity that is not in use, or of which that cannot be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    owner: Option<String>,
+    listed: Listed,
+}
+
+impl Candidate {
+    /// What a digest of this moment needs to know of a record; `None` where the identity is in use.
+    #[must_use]
+    pub fn of(record: &LastSeenRecord, now: ProcessingTime) -> Option<Self> {
+        (record.status != UseStatus::Active).then(|| Self {
+            owner: record.owner(),
+            listed: Listed {
+                identity_id: record.identity_id.clone(),
+                kind: record.kind,
+                status: record.status,
+                last_seen: record.last_seen.clone(),
+                unused_days: record.days_unused(now),
+            },
+        })
     }
-    let of = |(owner, records)| digest(owner, records, now);
+}
+
+/// The digests of all owners that have anything unused, by owner; first that of identities without one.
+pub fn digests(candidates: impl IntoIterator<Item = Candidate>, now: ProcessingTime) -> Vec<Digest> {
+    let mut owners: BTreeMap<Option<String>, Vec<Listed>> = BTreeMap::new();
+    for Candidate { owner, listed } in candidates {
+        owners.entry(owner).or_default().push(listed);
+    }
+    let of = |(owner, listed)| digest(owner, listed, now);
     owners.into_iter().map(of).filter(|digest| digest.total > 0).collect()
 }
 
-fn digest(owner: Option<String>, records: Vec<&LastSeenRecord>, now: ProcessingTime) -> Digest {
-    let unknown = records.iter().filter(|record| record.status == UseStatus::Unknown).count();
-    let is_unused =
-        |record: &&LastSeenRecord| matches!(record.status, UseStatus::Unused | UseStatus::NeverSeen);
-    let mut unused: Vec<&LastSeenRecord> = records.into_iter().filter(is_unused).collect();
-    unused.sort_by_key(|record| (std::cmp::Reverse(record.days_unused(now)), &record.identity_id));
+fn digest(owner: Option<String>, all: Vec<Listed>, now: ProcessingTime) -> Digest {
+    let (mut unused, unknown): (Vec<Listed>, Vec<Listed>) =
+        all.into_iter().partition(|listed| listed.status != UseStatus::Unknown);
+    unused.sort_by(|one, other| {
+        other.unused_days.cmp(&one.unused_days).then_with(|| one.identity_id.cmp(&other.identity_id))
+    });
     let day = now.to_utc().format("%Y-%m-%d").to_string();
     Digest {
         schema: SCHEMA.to_owned(),
         uid: format!("{day}:{}", owner.as_deref().unwrap_or_default()),
-        message: message(owner.as_deref(), &unused, now),
+        message: message(owner.as_deref(), &unused),
         total: unused.len(),
-        unknown,
-        identities: unused.iter().take(MAX_LISTED).map(|record| listed(record, now)).collect(),
+        unknown: unknown.len(),
+        identities: first_of(unused),
         owner,
         day,
     }
 }
 
-fn listed(record: &LastSeenRecord, now: ProcessingTime) -> Listed {
-    Listed {
-        identity_id: record.identity_id.clone(),
-        kind: record.kind,
-        status: record.status,
-        last_seen: record.last_seen.clone(),
-        unused_days: record.days_unused(now),
-    }
+/// The first of them, as many as a digest may list.
+fn first_of(unused: Vec<Listed>) -> Vec<Listed> {
+    let mut left = MAX_LISTED_BYTES;
+    let fits = |listed: &Listed| {
+        let bytes = serde_json::to_vec(listed).map_or(usize::MAX, |json| json.len());
+        left.checked_sub(bytes).is_some_and(|rest| {
+            left = rest;
+            true
+        })
+    };
+    unused.into_iter().take(MAX_LISTED).take_while(fits).collect()
 }
 
-fn message(owner: Option<&str>, unused: &[&LastSeenRecord], now: ProcessingTime) -> String {
+fn message(owner: Option<&str>, unused: &[Listed]) -> String {
     let whose = owner.map_or_else(|| "without an owner".to_owned(), |owner| format!("of {owner}"));
     let (noun, verb) = if unused.len() == 1 { ("identity", "is") } else { ("identities", "are") };
     let mut text = format!("{} {noun} {whose} {verb} not in use:", unused.len());
-    for record in unused.iter().take(NAMED) {
-        let days = record.days_unused(now).unwrap_or_default();
-        let since = match record.last_seen.as_deref().and_then(|last| last.get(..10)) {
+    for listed in unused.iter().take(NAMED) {
+        let days = listed.unused_days.unwrap_or_default();
+        let since = match listed.last_seen.as_deref().and_then(|last| last.get(..10)) {
             Some(last) => format!("not used for {days} days, last on {last}"),
             None => format!("declared, and never used in {days} days"),
         };
-        text.push_str(&format!("\n* {}: {since}", clip_to(&record.identity_id, NAME_CHARS)));
+        text.push_str(&format!("\n* {}: {since}", clip_to(&listed.identity_id, NAME_CHARS)));
     }
     if unused.len() > NAMED {
         text.push_str(&format!("\n* and {} more", unused.len() - NAMED));
@@ -134,14 +163,15 @@ mod tests {
     }
 
     fn made(records: &[LastSeenRecord]) -> Vec<Digest> {
-        digests(records, ProcessingTime::parse_rfc3339("2026-05-03T06:00:00Z").unwrap())
+        let now = ProcessingTime::parse_rfc3339("2026-05-03T06:00:00Z").unwrap();
+        digests(records.iter().filter_map(|record| Candidate::of(record, now)), now)
     }
 
     #[test]
     fn each_owner_gets_one_message_with_what_was_unused_for_longest_first() {
         let made = made(&[
             record("a", Some("ana"), "unused", Some(91)),
-            record("b", Some("ana"), "never_seen", Some(120)),
+            record("b", Some(" ana "), "never_seen", Some(120)),
             record("c", Some("ana"), "active", None),
             record("d", Some("ana"), "unknown", None),
             record("e", None, "unused", Some(100)),
@@ -166,5 +196,18 @@ mod tests {
         assert_eq!((digest.total, digest.identities.len()), (1_500, MAX_LISTED));
         assert_eq!(digest.message.lines().count(), 1 + NAMED + 1);
         assert!(digest.message.ends_with("* and 1490 more"));
+    }
+
+    #[test]
+    fn no_owner_has_so_many_or_so_long_names_that_no_broker_takes_the_digest() {
+        let name = |n| format!("{n:04}{}", "\u{1b}".repeat(2_000));
+        let many: Vec<_> =
+            (0..1_500).map(|n| record(&name(n), Some("ana"), "unused", Some(91 + n))).collect();
+        let [digest] = &made(&many)[..] else { panic!() };
+        let bytes = serde_json::to_vec(digest).unwrap().len();
+        assert!((MAX_LISTED_BYTES / 2..1_000_000).contains(&bytes), "{bytes}");
+        assert!((10..MAX_LISTED).contains(&digest.identities.len()), "{}", digest.identities.len());
+        assert_eq!(digest.total, 1_500);
+        assert_eq!(digest.identities[0].unused_days, Some(1_590), "those unused for longest are listed");
     }
 }

@@ -228,7 +228,7 @@ impl LastSeenRecord {
     #[must_use]
     pub fn owner(&self) -> Option<String> {
         let declared: serde_json::Value = serde_json::from_str(self.declared.as_ref()?.as_str()).ok()?;
-        declared["owner"].as_str().map(str::to_owned)
+        declared["owner"].as_str().map(str::trim).filter(|owner| !owner.is_empty()).map(str::to_owned)
     }
 
     /// The Kafka key.

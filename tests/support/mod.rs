@@ -148,6 +148,16 @@ impl Scenario {
         assert!(kcat.wait().expect("kcat ends").success());
     }
 
+    /// Produces one message with a header.
+    pub(crate) fn produce_with_header(&self, topic: &str, (name, value): (&str, &str), payload: &[u8]) {
+        let header = format!("{name}={value}");
+        let mut kcat = self.kcat("-P");
+        let mut kcat =
+            kcat.args(["-t", topic, "-H", &header]).stdin(Stdio::piped()).spawn().expect("kcat starts");
+        kcat.stdin.take().expect("a pipe").write_all(payload).expect("a payload is written");
+        assert!(kcat.wait().expect("kcat ends").success());
+    }
+
     /// Reads a topic from its beginning to its end as a `read_committed` reader, with kcat.
     pub(crate) fn read(&self, topic: &str) -> Vec<Read> {
         let output = self

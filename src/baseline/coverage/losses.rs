@@ -12,7 +12,8 @@ use super::runs::Runs;
 /// become one, with all that lies between them, so that what was lost never counts as covered.
 pub const MAX_LOSSES: usize = 64;
 
-/// Hours in which single unreadable records are counted: those received lately. Records are received nearly in order.
+/// Hours in which single unreadable records are counted: those received lately. Records are received nearly in order; one of an hour
+/// before these is a gap by itself, since nobody knows how many there were.
 const COUNTED_HOURS: usize = 48;
 
 /// How long before its reception what cannot be read may have happened, in hours: providers deliver within minutes to hours.
@@ -45,15 +46,30 @@ impl Losses {
         (payloads, records): (u32, u32),
         tolerated: u32,
     ) -> bool {
-        let count = self.counts.entry(hour).or_default();
-        *count = count.saturating_add(records);
-        let is_gap = payloads > 0 || *count > tolerated;
-        while self.counts.len() > COUNTED_HOURS {
-            self.counts.pop_first();
-        }
+        let is_gap =
+            payloads > 0 || (records > 0 && self.count(hour, records).is_none_or(|count| count > tolerated));
         let is_new = is_gap && self.unreadable.insert(hour.saturating_sub(DELIVERY_HOURS), hour);
         self.unreadable.join_oldest(MAX_LOSSES);
         is_new
+    }
+
+    /// Counts single records of an hour, and says how many there were so far; `None` where that is not known any more.
+    fn count(&mut self, hour: u32, records: u32) -> Option<u32> {
+        let is_full = self.counts.len() >= COUNTED_HOURS;
+        if is_full && self.counts.keys().next().is_some_and(|first| hour < *first) {
+            return None;
+        }
+        let known = self.counts.entry(hour).or_default();
+        *known = known.saturating_add(records);
+        let count = *known;
+        self.forget_oldest();
+        Some(count)
+    }
+
+    fn forget_oldest(&mut self) {
+        while self.counts.len() > COUNTED_HOURS {
+            self.counts.pop_first();
+        }
     }
 
     /// What this and another partition lost between them.
@@ -63,6 +79,7 @@ impl Losses {
             let known = self.counts.entry(*hour).or_default();
             *known = (*known).max(*count);
         }
+        self.forget_oldest();
         self.lost = self.lost.and(&other.lost);
         self.unreadable = self.unreadable.and(&other.unreadable);
         for runs in [&mut self.lost, &mut self.unreadable] {
@@ -115,5 +132,17 @@ mod tests {
         let mut losses = Losses::default();
         (0..500).for_each(|hour| _ = losses.note_unreadable(hour, (0, 1), 10));
         assert_eq!(losses.counts.len(), COUNTED_HOURS);
+        assert!(losses.unreadable.is_empty());
+    }
+
+    #[test]
+    fn records_of_an_hour_that_is_not_counted_any_more_are_a_gap_whatever_came_before() {
+        let mut losses = Losses::default();
+        (100..148).for_each(|hour| _ = losses.note_unreadable(hour, (0, 1), 10));
+        assert!(!losses.note_unreadable(99, (0, 0), 10), "of none there is nothing to count");
+        assert!(losses.note_unreadable(99, (0, 1), 10));
+        assert_eq!(losses.unreadable, Runs::of(75, 99));
+        assert!(!losses.note_unreadable(100, (0, 9), 10), "the first that is counted");
+        assert!(losses.note_unreadable(100, (0, 1), 10));
     }
 }

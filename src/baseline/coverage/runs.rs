@@ -28,6 +28,13 @@ impl Runs {
         true
     }
 
+    /// Whether an hour is in the set.
+    #[must_use]
+    pub fn holds(&self, hour: u32) -> bool {
+        let at = self.0.partition_point(|run| run.1 < hour);
+        self.0.get(at).is_some_and(|run| run.0 <= hour)
+    }
+
     /// Takes the hours between two runs in, where both lie before an hour and the second begins no more than so many hours after
     /// the first ends.
     pub fn close(&mut self, before: u32, step: u32) {
@@ -177,6 +184,7 @@ mod tests {
             let (one, two) = (runs_of(&ours), runs_of(&theirs));
             prop_assert_eq!(&hours_of(&one), &ours);
             prop_assert_eq!(one.hours(), ours.len() as u64);
+            prop_assert!((0..210).all(|hour| one.holds(hour) == ours.contains(&hour)));
             prop_assert_eq!(hours_of(&one.common(&two)), ours.intersection(&theirs).copied().collect());
             prop_assert_eq!(hours_of(&one.without(&two)), ours.difference(&theirs).copied().collect());
             prop_assert_eq!(hours_of(&one.clone().and(&two)), ours.union(&theirs).copied().collect());

@@ -1,10 +1,13 @@
 //! What one log source covered.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::time::EventTime;
 
 use super::cadence::{Limits, MEMORY_HOURS};
+use super::late::Late;
 use super::runs::Runs;
 
 /// Runs of hours kept per log source.
@@ -27,11 +30,35 @@ pub struct ScopeCoverage {
     pub(super) missed_since: Option<EventTime>,
     /// Whether it was ever heard of other than in an archive: one that ended in the past is not missed.
     pub(super) is_live: bool,
+    /// Of the hours in which it reported, those told late only.
+    pub(super) late: Late,
 }
 
 impl ScopeCoverage {
-    /// Notes that the source reported in `hour`. Order and repetition do not matter. Says whether that was not known.
-    pub(super) fn note_hour(&mut self, hour: u32, limits: Limits) -> bool {
+    /// Notes that the source reported in these hours, told in time. Order and repetition do not matter. Says whether that was not known.
+    pub(super) fn note_hours(&mut self, hours: &[u32], limits: Limits) -> bool {
+        let mut is_new = false;
+        for hour in hours {
+            is_new |= self.note_hour(*hour, limits);
+        }
+        is_new
+    }
+
+    fn note_hour(&mut self, hour: u32, limits: Limits) -> bool {
+        let was_late = self.late.forget(hour, hour);
+        self.report(hour, limits) || was_late
+    }
+
+    /// The same of one hour, of a record that was received late, in hour `received`. What was told in time needs no more.
+    pub(super) fn note_late(&mut self, hour: u32, received: u32, limits: Limits) -> bool {
+        if self.reported.holds(hour) && !self.late.holds(hour) {
+            return false;
+        }
+        self.report(hour, limits);
+        self.late.note(hour, received)
+    }
+
+    fn report(&mut self, hour: u32, limits: Limits) -> bool {
         let is_new = self.reported.insert(hour, hour);
         if is_new {
             let newest = self.reported.last().unwrap_or(hour);
@@ -48,6 +75,13 @@ impl ScopeCoverage {
         is_new
     }
 
+    /// The hours in which it reported, but for those of which more may be on its way at `now` (an hour since 1970).
+    pub(super) fn settled(&self, now: u32, limits: Limits) -> Cow<'_, Runs> {
+        let open = self.late.open(now, limits.always_allowed());
+        // Most sources never are late.
+        if open.is_empty() { Cow::Borrowed(&self.reported) } else { Cow::Owned(self.reported.without(&open)) }
+    }
+
     /// Newest event time of the source.
     #[must_use]
     pub const fn until(&self) -> EventTime {
@@ -59,17 +93,25 @@ impl ScopeCoverage {
         [self.reported.first(), self.proven.first()].into_iter().flatten().min()
     }
 
+    /// Forgets that a finding says that it is silent.
+    pub fn forget_missed(&mut self) {
+        self.missed_since = None;
+    }
+
     /// What two partitions agree on: the hours that both know. `None` where there are none.
     #[must_use]
     pub fn common(&self, other: &Self) -> Option<Self> {
         let mut reported = self.reported.common(&other.reported);
         reported.keep_newest(MAX_RUNS);
+        let mut late = self.late.clone().and(&other.late);
+        late.keep(&reported);
         (!reported.is_empty()).then(|| Self {
             reported,
             proven: self.proven.common(&other.proven),
             until: self.until.min(other.until),
             missed_since: self.missed_since.max(other.missed_since),
             is_live: self.is_live || other.is_live,
+            late,
         })
     }
 }

@@ -141,6 +141,17 @@ fn years_of_a_source_that_reports_every_second_hour_are_covered() {
 }
 
 #[test]
+fn a_backlog_of_long_ago_closes_its_gap_once_it_is_over_like_any_other() {
+    let mut map = map_of(&(10_000..10_100).chain(12_000..14_000).collect::<Vec<_>>());
+    // Rests of hours so long ago are taken in, and prove as little as what is around them.
+    for hour in (10_100..12_000).step_by(4) {
+        assert_eq!(map.note_late("aws:111122223333:eu-west-1", hour, 14_000, hour_start(hour)), Told::New);
+    }
+    assert_eq!(over(&map, 14_003, 165).gaps, [silence(10_100, 12_000)]);
+    assert_eq!(over(&map, 14_004, 165).gaps, []);
+}
+
+#[test]
 fn what_the_operator_lets_pass_is_no_gap() {
     let accepted = Settings { accepted_before: 10_605, ..SETTINGS };
     let mut map = CoverageMap::new(accepted);
@@ -175,5 +186,26 @@ proptest! {
         hours.extend(hours.clone());
         let second = map_of(&hours);
         prop_assert_eq!(first.sources, second.sources);
+    }
+
+    #[test]
+    fn nor_does_it_matter_what_of_an_hour_is_read_first_where_some_of_it_is_late(
+        mut told in prop::collection::vec((9_000_u32..9_100, prop::option::of(9_200_u32..9_230)), 1..60),
+    ) {
+        let map_of = |told: &[(u32, Option<u32>)]| {
+            let mut map = CoverageMap::new(SETTINGS);
+            for (hour, late) in told {
+                let (scope, until) = ("linux:web", hour_start(*hour));
+                match late {
+                    Some(received) => map.note_late(scope, *hour, *received, until),
+                    None => map.note(scope, &[*hour], until),
+                };
+            }
+            map
+        };
+        let first = map_of(&told);
+        told.reverse();
+        told.extend(told.clone());
+        prop_assert_eq!(first.sources, map_of(&told).sources);
     }
 }

@@ -13,6 +13,10 @@ pub(super) type Run = (u32, u32);
 #[derive(Debug, Default)]
 pub(super) struct Covered {
     scopes: BTreeMap<String, Source>,
+    /// What may be of any log source.
+    of_any: Doubts,
+    /// The longest silence of a log source that may count as covered, in hours.
+    silence_hours: u32,
 }
 
 #[derive(Debug, Default)]
@@ -21,14 +25,57 @@ struct Source {
     reported: Vec<Run>,
     /// Hours that digests prove complete.
     proven: Vec<Run>,
-    /// Hours of which something is missing.
-    missing: Vec<Run>,
-    /// Records that could not be read, by the hour.
-    doubtful: BTreeMap<u32, u32>,
+    doubts: Doubts,
     until: EventTime,
 }
 
+/// What could not be read.
+#[derive(Debug, Default)]
+struct Doubts {
+    /// Hours of which something is missing.
+    missing: Vec<Run>,
+    /// The same, with so many around them that they are a gap.
+    gaps: Vec<Run>,
+    /// Single records that could not be read, by the hour.
+    records: BTreeMap<u32, u32>,
+}
+
+/// What is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Count {
+    /// Log sources.
+    pub(super) scopes: usize,
+    /// Hours in which they reported.
+    pub(super) reported: u64,
+    /// Hours that are proven complete.
+    pub(super) proven: u64,
+    /// Hours in which they reported and that are left out: something of them, or near them, could not be read.
+    pub(super) left_out: u64,
+}
+
+impl Doubts {
+    fn withhold(&mut self, (first, last): Run, silence_hours: u32) {
+        let lacking = silence_hours.saturating_add(1).saturating_sub((last - first).saturating_add(1));
+        let before = lacking / 2;
+        add(&mut self.missing, (first, last));
+        let around = (first.saturating_sub(before), last.saturating_add(lacking - before));
+        add(&mut self.gaps, around);
+    }
+
+    fn withhold_crowded(&mut self, tolerated: u32, silence_hours: u32) {
+        let records = std::mem::take(&mut self.records);
+        for (hour, _) in records.into_iter().filter(|(_, records)| *records > tolerated) {
+            self.withhold((hour, hour), silence_hours);
+        }
+    }
+}
+
 impl Covered {
+    /// Nothing, where silence of up to `silence_hours` may count as covered.
+    pub(super) fn new(silence_hours: u32) -> Self {
+        Self { silence_hours, ..Self::default() }
+    }
+
     /// Notes an event of a log source. Of more sources than a monitor knows, nothing is noted.
     pub(super) fn note(&mut self, scope: &str, time: EventTime) {
         let Some(source) = self.source(scope) else { return };
@@ -43,51 +90,72 @@ impl Covered {
         add(&mut source.proven, run);
     }
 
-    /// Notes a record of about this time that cannot be read.
-    pub(super) fn doubt(&mut self, scope: &str, time: EventTime) {
-        let Some(source) = self.source(scope) else { return };
-        *source.doubtful.entry(time.hour()).or_default() += 1;
+    /// Notes a record of about this time that cannot be read, or is left out: of one log source, or of any.
+    pub(super) fn doubt(&mut self, scope: Option<&str>, time: EventTime) {
+        let Some(doubts) = self.doubts(scope) else { return };
+        *doubts.records.entry(time.hour()).or_default() += 1;
     }
 
     /// Leaves hours out of which more records cannot be read than are tolerated.
-    pub(super) fn withhold_doubtful(&mut self, tolerated: u32, max_silence_hours: u32) {
-        let doubtful = |(scope, source): (&String, &Source)| {
-            let too_many = source.doubtful.iter().filter(|(_, records)| **records > tolerated);
-            too_many.map(|(hour, _)| (scope.clone(), *hour)).collect::<Vec<_>>()
-        };
-        let hours: Vec<(String, u32)> = self.scopes.iter().flat_map(doubtful).collect();
-        for (scope, hour) in hours {
-            self.withhold(&scope, (hour, hour), max_silence_hours);
-        }
+    pub(super) fn withhold_crowded(&mut self, tolerated: u32) {
+        let silence_hours = self.silence_hours;
+        let of_scopes = self.scopes.values_mut().map(|source| &mut source.doubts);
+        of_scopes
+            .chain([&mut self.of_any])
+            .for_each(|doubts| doubts.withhold_crowded(tolerated, silence_hours));
     }
 
-    /// Notes hours of which something is missing. Silence of up to `max_silence_hours` counts as covered, so that at least as many
-    /// hours are left out around them.
-    pub(super) fn withhold(&mut self, scope: &str, (first, last): Run, max_silence_hours: u32) {
-        let Some(source) = self.source(scope) else { return };
-        let lacking = (max_silence_hours + 1).saturating_sub(last.saturating_sub(first) + 1);
-        let before = lacking / 2;
-        add(&mut source.missing, (first.saturating_sub(before), last.saturating_add(lacking - before)));
+    /// Notes hours of which something is missing, of one log source or of any. Silence of some hours counts as covered, so that more are left
+    /// out around them.
+    pub(super) fn withhold(&mut self, scope: Option<&str>, run: Run) {
+        let silence_hours = self.silence_hours;
+        if let Some(doubts) = self.doubts(scope) {
+            doubts.withhold(run, silence_hours);
+        }
     }
 
     /// What is to be told.
     pub(super) fn statements(&self) -> impl Iterator<Item = Statement> + '_ {
         self.scopes.iter().flat_map(|(scope, source)| {
-            let told = |runs: &[Run], is_proven| {
-                let runs = without(runs, &source.missing);
+            let told = |runs: Vec<Run>, is_proven| {
                 pieces(runs)
                     .into_iter()
                     .map(move |hours| Statement::new(scope, hours, source.until, is_proven))
             };
-            told(&source.reported, false).chain(told(&source.proven, true)).collect::<Vec<_>>()
+            let (reported, proven) = self.told(source);
+            told(reported, false).chain(told(proven, true)).collect::<Vec<_>>()
         })
     }
 
-    /// Log sources, hours in which they reported, and hours that are proven complete.
-    pub(super) fn count(&self) -> (usize, u64, u64) {
+    /// How much is told.
+    pub(super) fn count(&self) -> Count {
         let hours = |runs: &[Run]| runs.iter().map(|run| u64::from(run.1 - run.0) + 1).sum::<u64>();
-        let sum = |of: fn(&Source) -> &[Run]| self.scopes.values().map(|source| hours(of(source))).sum();
-        (self.scopes.len(), sum(|source| &source.reported), sum(|source| &source.proven))
+        self.scopes.values().fold(Count::default(), |count, source| {
+            let (reported, proven) = self.told(source);
+            let is_told = !reported.is_empty() || !proven.is_empty();
+            Count {
+                scopes: count.scopes + usize::from(is_told),
+                reported: count.reported + hours(&reported),
+                proven: count.proven + hours(&proven),
+                left_out: count.left_out + hours(&source.reported) - hours(&reported),
+            }
+        })
+    }
+
+    /// Hours of a source that were read to their end: in which it reported, and that are proven. Around those that were not, what was only
+    /// reported is left out; what is proven needs no neighbours.
+    fn told(&self, source: &Source) -> (Vec<Run>, Vec<Run>) {
+        let left = |runs: &[Run], of: fn(&Doubts) -> &[Run]| {
+            without(&without(runs, of(&source.doubts)), of(&self.of_any))
+        };
+        (left(&source.reported, |doubts| &doubts.gaps), left(&source.proven, |doubts| &doubts.missing))
+    }
+
+    fn doubts(&mut self, scope: Option<&str>) -> Option<&mut Doubts> {
+        match scope {
+            Some(scope) => self.source(scope).map(|source| &mut source.doubts),
+            None => Some(&mut self.of_any),
+        }
     }
 
     fn source(&mut self, scope: &str) -> Option<&mut Source> {
@@ -172,31 +240,54 @@ mod tests {
         }
         covered.prove("aws:1:eu", (6, 12), at(13));
         assert_eq!(told(&covered), [(vec![(5, 6), (8, 9)], false), (vec![(6, 12)], true)]);
-        assert_eq!(covered.count(), (1, 4, 7));
-        let until = covered.statements().map(|statement| statement.until_ms).max();
-        assert_eq!(until, Some(at(13).millis()));
+        assert_eq!(covered.count(), Count { scopes: 1, reported: 4, proven: 7, left_out: 0 });
+        let until: Vec<_> = covered.statements().map(|statement| statement.until_ms).collect();
+        assert_eq!(until, [at(10).millis() - 1, at(13).millis() - 1], "each as far as it goes");
     }
 
     #[test]
     fn around_what_is_missing_so_much_is_left_out_that_it_is_a_gap() {
-        let mut covered = Covered::default();
+        let mut covered = Covered::new(24);
         for hour in 0..200 {
             covered.note("aws:1:eu", at(hour));
         }
-        covered.withhold("aws:1:eu", (100, 101), 24);
-        let hours = told(&covered)[0].0.clone();
-        assert_eq!(hours, [(0, 88), (114, 199)]);
-        assert!(hours[1].0 - hours[0].1 > 24, "longer than the silence that is allowed");
+        covered.prove("aws:1:eu", (90, 199), at(200));
+        covered.withhold(Some("aws:1:eu"), (100, 101));
+        let [(reported, false), (proven, true)] = &told(&covered)[..] else { panic!("{covered:?}") };
+        assert_eq!(reported, &[(0, 88), (114, 199)]);
+        assert!(reported[1].0 - reported[0].1 > 24, "longer than the silence that is allowed");
+        assert_eq!(proven, &[(90, 99), (102, 199)], "what is proven needs no neighbours");
+        assert_eq!(covered.count(), Count { scopes: 1, reported: 175, proven: 108, left_out: 25 });
+    }
+
+    #[test]
+    fn what_may_be_of_any_log_source_is_left_out_of_all_and_also_of_those_noted_later() {
+        let mut covered = Covered::new(24);
+        covered.note("aws:1:eu", at(10));
+        covered.withhold(None, (0, 50));
+        covered.note("linux:web", at(20));
+        covered.note("linux:web", at(51));
+        covered.prove("aws:1:us", (40, 60), at(61));
+        assert_eq!(told(&covered), [(vec![(51, 60)], true), (vec![(51, 51)], false)]);
+        covered.withhold(None, (0, u32::MAX));
+        assert_eq!((told(&covered), covered.count().scopes), (vec![], 0));
     }
 
     #[test]
     fn hours_of_which_too_much_cannot_be_read_are_left_out() {
-        let mut covered = Covered::default();
+        let mut covered = Covered::new(6);
         (0..100).for_each(|hour| covered.note("linux:web", at(hour)));
-        (0..10).for_each(|_| covered.doubt("linux:web", at(20)));
-        (0..11).for_each(|_| covered.doubt("linux:web", at(70)));
-        covered.withhold_doubtful(10, 6);
+        (0..10).for_each(|_| covered.doubt(Some("linux:web"), at(20)));
+        (0..11).for_each(|_| covered.doubt(Some("linux:web"), at(70)));
+        covered.withhold_crowded(10);
         assert_eq!(told(&covered), [(vec![(0, 66), (74, 99)], false)]);
+        (0..11).for_each(|_| covered.doubt(None, at(20)));
+        covered.withhold_crowded(10);
+        assert_eq!(
+            told(&covered),
+            [(vec![(0, 16), (24, 66), (74, 99)], false)],
+            "of which source, nobody knows"
+        );
     }
 
     #[test]

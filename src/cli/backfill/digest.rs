@@ -127,7 +127,7 @@ pub(super) fn check(
 
 impl Verdict {
     /// Notes which hours are proven complete, and of which something is missing.
-    pub(super) fn note(&self, covered: &mut Covered, max_silence_hours: u32) {
+    pub(super) fn note(&self, covered: &mut Covered) {
         let mut scopes: BTreeMap<&str, Vec<&Range>> = BTreeMap::new();
         for range in &self.ranges {
             scopes.entry(&range.scope).or_default().push(range);
@@ -136,7 +136,7 @@ impl Verdict {
             ranges.sort_by_key(|range| range.start);
             for broken in ranges.iter().filter(|range| !range.is_sound) {
                 let first = broken.start.plus_millis(-DELIVERY_MS).hour();
-                covered.withhold(scope, (first, broken.end.hour()), max_silence_hours);
+                covered.withhold(Some(scope), (first, broken.end.hour()));
             }
             for (start, end) in chains(&ranges) {
                 let run = whole_hours(start, end).and_then(|run| within(run, self.span));

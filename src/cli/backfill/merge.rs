@@ -9,9 +9,12 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::io::Read;
 
 use super::records::{Archived, Splitter};
+use super::unread::{Named, Part, Unread};
 use crate::decode::Format;
+use crate::files::chunks::End;
 use crate::files::walk::{delivered_at, explain};
 use crate::files::{self, Chunks, LogFile, NotRead};
+use crate::ingest::Hidden;
 use crate::time::{EventTime, HOUR_MS};
 
 /// How long before its delivery an event may have happened, as far as order is kept: CloudTrail delivers within some
@@ -28,6 +31,12 @@ const WHOLE_BYTES: usize = 64 << 20;
 const AHEAD_BYTES: usize = 64 << 10;
 /// Payloads in which the first time is looked for.
 const FIRST_LOOK: usize = 64;
+
+/// Why part of a file could not be read that could be opened.
+const TOO_LARGE: &str = "something in it is larger than limits.payload_bytes";
+const CUT_OFF: &str = "it ends in the midst of a record";
+const NOT_APART: &str = "something in it cannot be told apart into records";
+const NO_TIME: &str = "what cannot be read in it comes before anything that tells a time";
 
 /// One record in its place.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,8 +61,10 @@ pub(super) enum Step {
 /// What could not be told of single records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Flaws {
-    /// Files that were not read, or not to their end.
+    /// Files that were not read, or not all of them.
     pub(super) not_read: Vec<NotRead>,
+    /// What may be missing of them.
+    pub(super) unread: Vec<Unread>,
     /// Records larger than any payload may be.
     pub(super) too_large: u64,
     /// Records that came after later ones.
@@ -83,10 +94,15 @@ struct Stream {
     file: LogFile,
     chunks: Chunks<Box<dyn Read>>,
     ahead_bytes: usize,
-    /// Time, format and log source of the newest record that told them: what is not understood is taken to have the same.
+    /// Time and format of the newest record that told them: what is not understood is taken to have the same.
     time: EventTime,
     format: Option<Format>,
+    /// The log source that its name tells: what is not understood is taken to be of it.
     scope: Option<String>,
+    /// What was read, and why it is not all.
+    part: Part,
+    flaw: Option<&'static str>,
+    ends_hidden: bool,
     records: u64,
     in_heap: usize,
     is_at_end: bool,
@@ -171,12 +187,15 @@ impl<'a> Merge<'a> {
         match files::open(&file, |raw| (self.observe)(raw)) {
             Ok(reader) => {
                 let stream = Stream {
+                    scope: Named::by(&file.path).map(|named| named.scope),
                     file,
                     chunks: Chunks::new(reader, self.max_bytes),
                     ahead_bytes,
                     time: since,
                     format: None,
-                    scope: None,
+                    part: Part::default(),
+                    flaw: None,
+                    ends_hidden: false,
                     records: 0,
                     in_heap: 0,
                     is_at_end: false,
@@ -185,7 +204,10 @@ impl<'a> Merge<'a> {
                 self.refill(self.next_file);
                 self.next_file += 1;
             }
-            Err(error) => self.flaws.not_read.push(NotRead { path: file.path, reason: explain(&error) }),
+            Err(error) => {
+                self.flaws.unread.push(Unread::all_of(&file.path));
+                self.flaws.not_read.push(NotRead { path: file.path, reason: explain(&error) });
+            }
         }
     }
 
@@ -199,9 +221,11 @@ impl<'a> Merge<'a> {
                 Ok(None) => self.flaws.too_large += 1,
                 Err(reason) => {
                     stream.is_at_end = true;
-                    self.flaws.not_read.extend(
-                        (!reason.is_empty()).then(|| NotRead { path: stream.file.path.clone(), reason }),
-                    );
+                    let torn = (!reason.is_empty()).then_some(reason);
+                    if let Some(reason) = torn.or_else(|| stream.flaw_at_end().map(str::to_owned)) {
+                        self.flaws.unread.push(Unread::rest_of(&stream.file.path, &stream.part));
+                        self.flaws.not_read.push(NotRead { path: stream.file.path.clone(), reason });
+                    }
                 }
             }
         }
@@ -221,16 +245,31 @@ impl Stream {
         heap: &mut BinaryHeap<Reverse<Entry>>,
     ) -> Result<Option<usize>, String> {
         let chunk = self.chunks.next_chunk().map_err(|error| explain(&error))?;
-        let Some(payload) = chunk.ok_or_else(String::new)?.bytes else { return Ok(None) };
+        let Some(payload) = chunk.ok_or_else(String::new)?.bytes else {
+            self.flaw.get_or_insert(TOO_LARGE);
+            return Ok(None);
+        };
         let mut bytes = 0;
         splitter.split(payload, |mut record| {
-            self.time = record.time.unwrap_or(self.time);
+            match record.hidden {
+                Hidden::Payload => drop(self.flaw.get_or_insert(NOT_APART)),
+                Hidden::Record if self.time == EventTime::default() => {
+                    self.part.begins_unread = true;
+                    self.flaw.get_or_insert(NO_TIME);
+                }
+                Hidden::Record | Hidden::Nothing => {}
+            }
+            self.ends_hidden = record.hidden != Hidden::Nothing;
+            if let Some(time) = record.time {
+                self.time = time;
+                self.part.note(time);
+            }
             self.format = record.format.or(self.format);
             record.format = self.format;
             if !record.is_understood {
                 record.scope.clone_from(&self.scope);
-            } else if record.scope.is_some() && record.scope != self.scope {
-                self.scope.clone_from(&record.scope);
+            } else if record.scope.is_some() {
+                self.part.has_others |= record.scope != self.scope;
             }
             bytes += record.value.len();
             heap.push(Reverse(Entry { order: (self.time, number, self.records), record }));
@@ -238,6 +277,16 @@ impl Stream {
             self.in_heap += 1;
         });
         Ok(Some(bytes))
+    }
+
+    /// Why not all of it was read, now that there is no more.
+    fn flaw_at_end(&self) -> Option<&'static str> {
+        let is_cut_off = match self.chunks.end() {
+            End::Whole => false,
+            End::OpenLine => self.ends_hidden,
+            End::CutOff => true,
+        };
+        self.flaw.or(is_cut_off.then_some(CUT_OFF))
     }
 }
 

@@ -10,6 +10,9 @@ mod plan;
 mod records;
 mod report;
 mod send;
+#[cfg(test)]
+mod tests;
+mod unread;
 mod wait;
 
 use std::io::stdout;
@@ -23,11 +26,10 @@ use super::scan::logs::Format;
 use super::scan::progress::Progress;
 use super::settings;
 use crate::config::Config;
-use crate::files::NotRead;
-use crate::files::walk::delivered_at;
+use crate::ingest::Hidden;
 use crate::kafka::backfill::{MAX_VALUE_BYTES, Message};
 use crate::runtime::clock;
-use crate::time::{EventTime, HOUR_MS};
+use crate::time::EventTime;
 use covered::Covered;
 use digest::Verdict;
 use merge::{Flaws, Merge, Placed, Step};
@@ -35,6 +37,9 @@ use plan::Plan;
 use records::Splitter;
 use report::{Coverage, Ending, Report, Tally};
 use send::Sender;
+use unread::Unread;
+
+const SECS_PER_HOUR: u64 = 3_600;
 
 /// Feed archived logs into the input topics.
 #[derive(Debug, clap::Args)]
@@ -77,13 +82,14 @@ pub(super) struct Args {
 const EXAMPLES: &str = "\
 Examples:
   aws s3 sync s3://my-trail/AWSLogs AWSLogs
-  nhi-monitor backfill -c nhi-monitor.toml --dry-run AWSLogs/     what is there, and is it complete?
-  nhi-monitor backfill -c nhi-monitor.toml AWSLogs/               interrupt it as you like: the same command goes on
-  nhi-monitor backfill -c nhi-monitor.toml --since 2026-01-31T06:00:00Z --until 2026-01-31T09:00:00Z AWSLogs/
+  nhi-monitor backfill -c nhi-monitor.toml --dry-run AWSLogs/    what is there, and is it complete?
+  nhi-monitor backfill -c nhi-monitor.toml AWSLogs/              interrupted, it goes on
+  nhi-monitor backfill -c nhi-monitor.toml --since 2026-01-31T06:00:00Z \\
+      --until 2026-01-31T09:00:00Z AWSLogs/
 
 Attacks of the past are not alerted, and become part of what is usual: look for them with `nhi-monitor scan`.
 
-Exit codes: 0 all was sent and taken in; 1 something was left out or is missing, nobody reads it, or it failed on the way;
+Exit codes: 0 all was sent and taken in; 1 something was left out or is missing, nobody reads it, or it failed on the way; \
 2 the command line or the settings are wrong, or there was nothing to read.";
 
 fn time(text: &str) -> Result<EventTime, String> {
@@ -137,7 +143,7 @@ fn read(
     let splitter = Splitter::new(&config.limits, plan.format, clock::now());
     let observe = Box::new(|raw| progress.observe(raw));
     let mut merge = Merge::new(splitter, files, config.limits.payload_bytes, observe);
-    let (mut tally, mut covered) = (Tally::default(), Covered::default());
+    let (mut tally, mut covered) = (Tally::default(), Covered::new(silence_hours(config)));
     loop {
         match merge.step() {
             Step::Record(placed) => {
@@ -158,49 +164,47 @@ fn read(
 
 /// Counts a record, and makes a message of it where it is to be sent.
 fn take(placed: Placed, plan: &Plan, tally: &mut Tally, covered: &mut Covered) -> Option<Message> {
+    if placed.record.hidden == Hidden::Record {
+        covered.doubt(placed.record.scope.as_deref(), placed.time);
+    }
     if !plan.span.holds(placed.time) {
         tally.outside += 1;
         return None;
     }
     let Some(topic) = plan.targets.of(placed.record.format) else {
         tally.without_topic += 1;
+        covered.doubt(placed.record.scope.as_deref(), placed.time);
         return None;
     };
     if placed.record.value.len() > MAX_VALUE_BYTES {
         tally.too_large += 1;
+        covered.doubt(placed.record.scope.as_deref(), placed.time);
         return None;
     }
     tally.note(&placed, topic);
-    if let Some(scope) = &placed.record.scope {
-        if placed.record.is_understood {
-            covered.note(scope, placed.time);
-        } else {
-            covered.doubt(scope, placed.time);
-        }
+    let is_of_use = placed.record.is_understood && plan.span.holds_hour_of(placed.time);
+    if let Some(scope) = placed.record.scope.as_deref().filter(|_| is_of_use) {
+        covered.note(scope, placed.time);
     }
     let key = placed.record.identity.map(String::into_bytes);
     Some(Message { topic: topic.to_owned(), key, value: placed.record.value })
 }
 
-/// Takes out of what is covered what is known to be missing: files that could not be read, hours of which too many records could
-/// not, and what digests miss.
+/// Takes out of what is covered what is known to be missing: what could not be read of files, hours of which too many records could not, and
+/// what digests miss.
 fn leave_out(plan: &Plan, flaws: &Flaws, verdict: &Verdict, covered: &mut Covered, config: &Config) {
-    let max_silence_ms = i64::try_from(config.unused.max_silence.as_millis()).unwrap_or(i64::MAX);
-    let max_silence_hours = u32::try_from(max_silence_ms / HOUR_MS).unwrap_or(u32::MAX);
-    for NotRead { path, .. } in plan.not_read.iter().chain(&flaws.not_read) {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let parts: Vec<&str> = name.split('_').collect();
-        if let ([account, "CloudTrail", region, ..], Some(delivered)) = (&parts[..], delivered_at(path)) {
-            let first = delivered.plus_millis(-merge::DELIVERY_MS).hour();
-            covered.withhold(
-                &format!("aws:{account}:{region}"),
-                (first, delivered.hour()),
-                max_silence_hours,
-            );
-        }
+    let not_found = plan.not_read.iter().map(|left| Unread::all_of(&left.path));
+    for Unread { scope, hours } in not_found.chain(flaws.unread.iter().cloned()) {
+        covered.withhold(scope.as_deref(), hours);
     }
-    covered.withhold_doubtful(config.unused.tolerated_unreadable, max_silence_hours);
-    verdict.note(covered, max_silence_hours);
+    covered.withhold_crowded(config.unused.tolerated_unreadable);
+    verdict.note(covered);
+}
+
+/// The longest silence of a log source that may count as covered, in hours.
+fn silence_hours(config: &Config) -> u32 {
+    let longest = config.unused.max_silence.max(config.unused.max_weekly_silence);
+    u32::try_from(longest.as_secs().div_ceil(SECS_PER_HOUR)).unwrap_or(u32::MAX)
 }
 
 /// Waits until all was taken in, and then tells what is covered: before that, records of these hours may be on their way still.

@@ -13,7 +13,7 @@ use crate::config::{Config, FormatHint, Input};
 use crate::decode::Format;
 use crate::files::walk::{DIGEST_FOLDER, NOT_A_LOG, delivered_at};
 use crate::files::{self, LogFile, NotRead};
-use crate::time::{EventTime, MINUTE_MS};
+use crate::time::{EventTime, HOUR_MS, MINUTE_MS};
 
 /// What a run feeds in.
 pub(super) struct Plan {
@@ -50,6 +50,12 @@ impl Span {
     /// Whether it holds a time.
     pub(super) fn holds(self, time: EventTime) -> bool {
         self.since.is_none_or(|since| since <= time) && self.until.is_none_or(|until| time < until)
+    }
+
+    /// Whether it holds all of the hour of a time.
+    pub(super) fn holds_hour_of(self, time: EventTime) -> bool {
+        let start = EventTime::from_millis(i64::from(time.hour()) * HOUR_MS);
+        self.holds(start) && self.holds(start.plus_millis(HOUR_MS - 1))
     }
 }
 
@@ -203,5 +209,7 @@ mod tests {
         let span = Span { since: Some(at(10)), until: Some(at(20)) };
         assert_eq!([9, 10, 19, 20].map(|ms| span.holds(at(ms))), [false, true, true, false]);
         assert!(Span::default().holds(at(0)));
+        let hours = Span { since: Some(at(HOUR_MS)), until: Some(at(3 * HOUR_MS - 1)) };
+        assert_eq!([0, 1, 2].map(|hour| hours.holds_hour_of(at(hour * HOUR_MS + 9))), [false, true, false]);
     }
 }

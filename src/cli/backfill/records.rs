@@ -4,6 +4,7 @@ use crate::activity::Provenance;
 use crate::config::{FormatHint, Limits};
 use crate::decode::{Decoder, Format, Outcome, RawRecord, Reply};
 use crate::identity;
+use crate::ingest::Hidden;
 use crate::normalize::{self, Context, Normalized};
 use crate::time::{EventTime, ProcessingTime};
 
@@ -20,6 +21,8 @@ pub(super) struct Archived {
     pub(super) scope: Option<String>,
     /// Whether the monitor will understand it.
     pub(super) is_understood: bool,
+    /// What may be hidden in it, where it will not.
+    pub(super) hidden: Hidden,
     /// Its bytes.
     pub(super) value: Vec<u8>,
 }
@@ -46,41 +49,62 @@ impl Splitter {
         self.decoder.decode(payload, self.format, &mut |piece| {
             let facts = match &piece.outcome {
                 Outcome::Guess(record) => match understand(record, &context) {
-                    Some(facts) => facts,
-                    None => return Reply::LookAgain,
+                    Ok(facts) => facts,
+                    Err(_) => return Reply::LookAgain,
                 },
-                Outcome::Record(record) => {
+                Outcome::Record(record) => understand(record, &context).unwrap_or_else(|error| {
                     let format = Some(record.format);
-                    understand(record, &context).unwrap_or(Facts { format, ..Facts::default() })
-                }
+                    Facts { format, ..Facts::rejected(error.kind()) }
+                }),
                 Outcome::Skipped(_) => Facts { is_understood: true, ..Facts::default() },
-                Outcome::Rejected(_) => Facts::default(),
+                Outcome::Rejected(error) => Facts::rejected(error.kind()),
             };
-            let Facts { time, format, identity, scope, is_understood } = facts;
-            take(Archived { time, format, identity, scope, is_understood, value: piece.bytes.to_vec() });
+            let Facts { time, format, identity, scope, is_understood, hidden } = facts;
+            let value = piece.bytes.to_vec();
+            take(Archived { time, format, identity, scope, is_understood, hidden, value });
             Reply::Taken
         });
     }
 }
 
 /// What is known of a record.
-#[derive(Default)]
 struct Facts {
     time: Option<EventTime>,
     format: Option<Format>,
     identity: Option<String>,
     scope: Option<String>,
     is_understood: bool,
+    hidden: Hidden,
 }
 
-/// What a record says of itself; `None` where it is not understood.
-fn understand(record: &RawRecord<'_>, context: &Context<'_>) -> Option<Facts> {
+impl Default for Facts {
+    fn default() -> Self {
+        Self {
+            time: None,
+            format: None,
+            identity: None,
+            scope: None,
+            is_understood: false,
+            hidden: Hidden::Nothing,
+        }
+    }
+}
+
+impl Facts {
+    /// Of what is not understood, for this reason.
+    fn rejected(reason: &str) -> Self {
+        Self { hidden: Hidden::in_rejected(reason), ..Self::default() }
+    }
+}
+
+/// What a record says of itself.
+fn understand(record: &RawRecord<'_>, context: &Context<'_>) -> Result<Facts, normalize::Error> {
     let known = Facts { format: Some(record.format), is_understood: true, ..Facts::default() };
-    match normalize::normalize(record, context).ok()? {
-        Normalized::Skipped(_) => Some(known),
+    match normalize::normalize(record, context)? {
+        Normalized::Skipped(_) => Ok(known),
         Normalized::Activity(principal, event) => {
-            let identity = identity::resolve(principal, &event).ok()?;
-            Some(Facts {
+            let identity = identity::resolve(principal, &event)?;
+            Ok(Facts {
                 time: Some(event.time),
                 identity: Some(identity.id.to_string()),
                 scope: Some(event.scope.to_string()),
@@ -120,5 +144,8 @@ mod tests {
         let found = split("no record at all");
         assert_eq!((found.len(), found[0].is_understood, found[0].time), (1, false, None));
         assert_eq!(found[0].value, b"no record at all");
+        assert_eq!(found[0].hidden, Hidden::Nothing);
+        let torn = &record("app", "2026-01-31T09:30:00Z")[..200];
+        assert_eq!(split(torn)[0].hidden, Hidden::Record);
     }
 }

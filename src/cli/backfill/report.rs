@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use super::covered::Covered;
+use super::covered::{Count, Covered};
 use super::digest::Verdict;
 use super::merge::{Flaws, Placed};
 use super::plan::Plan;
@@ -119,15 +119,24 @@ impl Report<'_> {
         let (sent, done) = (grouped(ending.sent), grouped(ending.done));
         writeln!(out, "Run {}: {sent} sent now, {done} before.", self.plan.run)?;
         self.write_flaws(out)?;
-        let (scopes, reported, proven) = self.covered.count();
+        let Count { scopes, reported, proven, left_out } = self.covered.count();
         match ending.coverage {
-            Coverage::Told => writeln!(
-                out,
-                "The monitors know which hours are covered: {} hours of {} log sources, {} more are proven by digests.",
-                grouped(reported),
-                grouped(scopes as u64),
-                grouped(proven)
-            ),
+            Coverage::Told => {
+                let (reported, scopes) = (grouped(reported), grouped(scopes as u64));
+                let proven = grouped(proven);
+                writeln!(
+                    out,
+                    "The monitors know which hours are covered: {reported} hours of {scopes} log sources, {proven} are proven by digests."
+                )?;
+                if left_out > 0 {
+                    let left_out = grouped(left_out);
+                    writeln!(
+                        out,
+                        "  {left_out} hours are left out: something of that time was not read, of these log sources or of whom nobody knows."
+                    )?;
+                }
+                Ok(())
+            }
             Coverage::ToldBefore => {
                 writeln!(out, "All of it was sent and told before: nothing was left to do.")
             }
@@ -170,7 +179,7 @@ impl Report<'_> {
             let (digests, sound) = (grouped(verdict.digests), grouped(verdict.sound));
             writeln!(out, "  {digests} digests checked, {sound} files are as they list them")?;
         }
-        list(out, "not read, or not to the end", plan.not_read.iter().chain(&flaws.not_read))?;
+        list(out, "not read, or not all of them", plan.not_read.iter().chain(&flaws.not_read))?;
         list(out, "not as the digests have it", verdict.problems.iter())
     }
 }

@@ -1,5 +1,6 @@
 //! One company: its traffic made, taken in by the product and by the naive detector, and judged.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::ensure;
@@ -15,7 +16,7 @@ use crate::generator::{
     Company, Emission, Emissions, Mix, Mixer, Payload, Plan, Topic, Truth, inventory, whereabouts,
 };
 use crate::ingest::{self, Ingest, Rejected, Sink};
-use crate::monitor::Effect;
+use crate::monitor::{Effect, HeldIncident, IncidentState};
 use crate::time::{DAY_MS, EventTime, ProcessingTime};
 use crate::wire::declared;
 
@@ -38,6 +39,8 @@ pub(super) struct Outcome {
     pub(super) product: Tally,
     /// Its alerts.
     pub(super) alerts: Vec<Judged>,
+    /// What came closest to an alert, for each attack by its index that raised a signal and was not found at once.
+    pub(super) closest: BTreeMap<usize, HeldIncident>,
     /// What a first-seen detector made of it.
     pub(super) naive: Tally,
 }
@@ -87,6 +90,7 @@ struct Taker {
     replay: Replay,
     ledger: Ledger,
     judge: Judge,
+    closest: BTreeMap<usize, HeldIncident>,
     naive: Naive,
     place: i64,
     /// Records that were not understood as activities: there must be none.
@@ -101,6 +105,7 @@ impl Stream {
             replay: Replay::new(config, std::slice::from_ref(detectors)),
             ledger: Ledger::new(emissions.incidents()),
             judge: Judge::default(),
+            closest: BTreeMap::new(),
             naive: Naive::default(),
             place: 0,
             lost: 0,
@@ -149,16 +154,28 @@ impl Stream {
                 ingest::Payload { bytes: &payload.bytes, source, partition: 0, offset, received, format };
             self.ingest.ingest(payload, &mut self.taker);
         }
+        if let Some(attack) = emission.incident {
+            self.taker.look_at(attack, &emission.identity);
+        }
     }
 
     fn finish(self, seed: u64) -> Outcome {
-        let Taker { ledger, judge, naive, .. } = self.taker;
+        let Taker { ledger, judge, closest, naive, .. } = self.taker;
         let (product, alerts) = judge.finish();
-        Outcome { seed, ledger, product, alerts, naive: naive.finish() }
+        Outcome { seed, ledger, product, alerts, closest, naive: naive.finish() }
     }
 }
 
 impl Taker {
+    /// Remembers how far an attack's identity came, at the highest, while nothing was alerted.
+    fn look_at(&mut self, attack: usize, identity: &str) {
+        let Some(incident) = self.replay.incident(identity) else { return };
+        let highest = self.closest.get(&attack).map_or(0.0, |closest| closest.bits);
+        if incident.state == IncidentState::Pending && incident.bits > highest {
+            self.closest.insert(attack, incident);
+        }
+    }
+
     fn settle(&mut self) {
         let now = self.replay.now();
         for (_, effect) in self.replay.effects() {

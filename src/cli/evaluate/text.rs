@@ -10,6 +10,7 @@ use super::stream::Outcome;
 use crate::cli::scan::text::incident;
 use crate::cli::table::{grouped, printable, table};
 use crate::evaluation::{Delay, Judged, Rate, Results, Summary};
+use crate::monitor::{HeldIncident, HeldSignal};
 
 /// Events shown of a missed attack.
 const SHOWN_EVENTS: usize = 12;
@@ -123,7 +124,7 @@ fn misses(out: &mut impl Write, outcomes: &[Outcome]) -> io::Result<()> {
         let attacks = outcome.ledger.attacks().iter().enumerate();
         let missed = attacks
             .filter(|(index, attack)| !attack.times.is_empty() && !outcome.product.found.contains_key(index));
-        for (_, attack) in missed {
+        for (index, attack) in missed {
             let incident = &attack.incident;
             let (scenario, id) = (incident.scenario.as_str(), &incident.identity_id);
             writeln!(out, "\n{scenario}: {id} of company {:016x}: {}", outcome.seed, incident.title)?;
@@ -134,7 +135,19 @@ fn misses(out: &mut impl Write, outcomes: &[Outcome]) -> io::Result<()> {
             if rest > 0 {
                 writeln!(out, "  … and {rest} more events")?;
             }
+            closest(out, outcome.closest.get(&index))?;
         }
+    }
+    Ok(())
+}
+
+/// How far a missed attack came: the risk, and what weighed most.
+fn closest(out: &mut impl Write, incident: Option<&HeldIncident>) -> io::Result<()> {
+    let Some(incident) = incident else { return writeln!(out, "  Nothing spoke up.") };
+    writeln!(out, "  Came to a risk of {} ({:.1} bits):", incident.risk, incident.bits)?;
+    for signal in &incident.signals {
+        let HeldSignal { detector, bits, reason, time } = signal;
+        writeln!(out, "  {:>6.1}  {}  {detector}: {}", bits, time.to_rfc3339(), printable(reason))?;
     }
     Ok(())
 }

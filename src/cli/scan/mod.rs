@@ -50,12 +50,12 @@ pub(super) struct Args {
 
 const EXAMPLES: &str = "\
 Examples:
-  nhi-monitor scan AWSLogs/                                  a folder of CloudTrail files, packed or not
+  nhi-monitor scan AWSLogs/                                  a folder of CloudTrail files
   nhi-monitor scan --unused-days 30 /var/log/auth.log*       Linux auth logs, oldest first
   zcat trail.gz | nhi-monitor scan --json - > report.json    standard input
   nhi-monitor scan --alerts alerts.jsonl --last-seen last-seen.jsonl logs/
 
-Exit codes: 0 done, also where alerts were raised or some records could not be read; 1 it failed on the way;
+Exit codes: 0 done, also where alerts were raised or some records could not be read; 1 it failed on the way; \
 2 the command line or the settings are wrong, or nothing could be read.";
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {

@@ -28,11 +28,11 @@ const EXAMPLES: &str = "\
 Example:
   nhi-monitor topics repartition -c nhi-monitor.toml --into nhi-monitor-24.toml
 
-Stop ingest, let the monitor read to the end (lag 0), stop it, and run this; then start with the new settings. The old
-topics are only read: until the new settings have run, going back is starting the old ones. Variables
+Stop ingest, let the monitor read to the end (lag 0), stop it, and run this; then start with the new settings. The old \
+topics are only read: until the new settings have run, going back is starting the old ones. Variables \
 of the environment override both files, so leave these three keys to the files.
 
-Exit codes: 0 copied, read again and compared; 1 refused or failed, or copied with something to do before the start;
+Exit codes: 0 copied, read again and compared; 1 refused or failed, or copied with something to do before the start; \
 2 the two settings are wrong or do not fit together.";
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {

@@ -22,9 +22,9 @@ fn received(day: i64) -> ProcessingTime {
     ProcessingTime::from_millis(at(day).millis())
 }
 
-fn add(incident: &mut Incident, severity: Severity, bits: f32, (seen, day): (&str, i64)) {
-    let signal = Signal {
-        detector: Arc::new(Detector { severity, ..FACT.clone() }),
+fn signal(detector: Detector, bits: f32, (seen, day): (&str, i64)) -> Signal {
+    Signal {
+        detector: Arc::new(detector),
         bits,
         peak: 0.0,
         harmless: 0.0,
@@ -34,8 +34,11 @@ fn add(incident: &mut Incident, severity: Severity, bits: f32, (seen, day): (&st
         size: 0,
         time: at(day),
         evidence: EventEvidence::default(),
-    };
-    incident.add(signal, received(day));
+    }
+}
+
+fn add(incident: &mut Incident, severity: Severity, bits: f32, (seen, day): (&str, i64)) {
+    incident.add(signal(Detector { severity, ..FACT.clone() }, bits, (seen, day)), received(day));
 }
 
 fn severity(incident: &mut Incident) -> Option<Severity> {
@@ -83,4 +86,56 @@ fn what_is_grave_stays_so_while_the_incident_is_open() {
         add(&mut incident, Severity::Low, 14.0, (&format!("other-{number}"), number as i64));
     }
     assert_eq!(incident.severity(Criticality::Low), Severity::Critical, "two up by its risk, one down");
+}
+
+/// An incident that begins three days after another, which it follows, was filled by `fill`.
+fn follower(fill: impl FnOnce(&mut Incident)) -> Box<Incident> {
+    let mut first = Incident::begin("a", (at(0), received(0)), 1);
+    add(&mut first, Severity::High, 14.2, ("first", 0));
+    fill(&mut first);
+    assert!(severity(&mut first).is_some());
+    assert!(first.close(&Subject::default(), Settings::new(&Detection::default())).is_some());
+    Box::new(first).at("a", (at(3), received(3)), 2)
+}
+
+#[test]
+fn what_was_said_before_makes_room_for_what_is_said_now() {
+    let said = |number: usize| format!("said-{number}");
+    let mut next = follower(|first| {
+        (0..MAX_DISTINCT).for_each(|number| add(first, Severity::Low, 0.1, (&said(number), 0)));
+    });
+    assert_eq!((next.distinct.len(), next.own().len()), (MAX_DISTINCT, 0));
+    add(&mut next, Severity::Low, 2.0, (&said(MAX_DISTINCT - 2), 3));
+    assert_eq!((next.bits, next.own().len()), (0.0, 0), "it was said before");
+    for number in 0..3 {
+        add(&mut next, Severity::Low, 2.0, (&format!("new-{number}"), 3));
+        add(&mut next, Severity::Low, 2.0, (&format!("new-{number}"), 3));
+    }
+    assert_eq!((next.bits, next.own().len(), next.distinct.len()), (6.0, 3, MAX_DISTINCT));
+}
+
+#[test]
+fn a_burst_that_goes_on_is_told_and_accepted_as_the_next_incident_s_own() {
+    let burst = |size: u64, bits: f32, day: i64| {
+        let detectors = Detectors::builtin().unwrap();
+        let detector = detectors.get("volume-burst").unwrap().as_ref().clone();
+        Signal { size, peak: bits, ..signal(detector, bits, (&size.to_string(), day)) }
+    };
+    let mut next = follower(|first| first.add(burst(300, 6.0, 0), received(0)));
+    next.add(burst(3_000, 9.0, 3), received(3));
+    next.add(burst(300, 6.0, 3), received(3));
+    assert_eq!((next.signals.len(), next.own().len(), next.inherited), (1, 1, 1));
+    let is_covered = |size: u64| bound::is_covered(&burst(size, 6.0, 4), &next.accepted_as);
+    assert_eq!([3_000, 9_000].map(is_covered), [true, false]);
+}
+
+#[test]
+fn what_says_nothing_new_is_not_accepted_with_the_rest() {
+    let hour = |hour: &str, day: i64| {
+        let detectors = Detectors::builtin().unwrap();
+        signal(detectors.get("off-hours").unwrap().as_ref().clone(), 3.0, (hour, day))
+    };
+    let mut next = follower(|first| first.add(hour("Monday 03:00 UTC", 0), received(0)));
+    next.add(hour("Thursday 04:00 UTC", 3), received(3));
+    assert!(next.signals.is_empty() && next.accepted_as.is_empty(), "of odd hours it was told before");
 }

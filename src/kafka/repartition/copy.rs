@@ -105,8 +105,10 @@ impl Sink for Copy {
         self.writer.commit()
     }
 
-    fn end_partition(&mut self, _partition: i32) -> Result<(), Error> {
-        self.merged.add(std::mem::take(&mut self.facts));
+    fn end_partition(&mut self, partition: i32) -> Result<(), Error> {
+        let mut facts = std::mem::take(&mut self.facts);
+        facts.keep_own_findings(usize::try_from(partition).unwrap_or_default(), self.partitions.0);
+        self.merged.add(facts);
         self.census.end_partition();
         self.writer.commit()
     }

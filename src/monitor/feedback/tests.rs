@@ -1,6 +1,7 @@
 //! What analysts' verdicts do, shown on a role that read a bucket hourly for a month and is then used by somebody else.
 
 mod bounds;
+mod successors;
 
 use proptest::prelude::*;
 

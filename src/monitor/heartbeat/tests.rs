@@ -216,3 +216,18 @@ fn a_detector_in_shadow_counts_each_silence_once() {
     assert_eq!(stages(&effects), []);
     assert_eq!(monitor.stats().shadow_signals.get("missed-heartbeat"), Some(&1));
 }
+
+#[test]
+fn behind_a_gap_that_never_closes_a_job_is_looked_at_less_and_less() {
+    let mut monitor = nightly();
+    let mut looks = std::collections::BTreeSet::new();
+    for hours in NIGHTS * 24..(NIGHTS + 30) * 24 {
+        monitor.tick(at(hours * HOUR_MS), &mut Vec::new());
+        looks.insert(monitor.shared().identities.get(JOB).unwrap().due);
+    }
+    assert!((30..100).contains(&looks.len()), "{} looks in 30 days", looks.len());
+    let mut effects = Vec::new();
+    monitor.process(&Record::Coverage(vec![covered(NIGHTS * 24, (NIGHTS + 32) * 24)]), &mut effects);
+    (0..48).for_each(|hours| monitor.tick(at(((NIGHTS + 30) * 24 + hours) * HOUR_MS), &mut effects));
+    assert_eq!(stages(&effects), [Stage::Create], "once it is proven it is told all the same");
+}

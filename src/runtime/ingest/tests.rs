@@ -98,7 +98,8 @@ fn a_log_source_costs_a_mark_for_each_hour_and_one_for_each_commit() {
     assert_eq!(read(usize::MAX).1, hours * partitions, "the newest event was the first of its hour");
     let (mut processor, mut out) = (processor(), Outbox::new());
     let seen = [5, 6, 7]
-        .map(|ms| processor.seen.add("aws:111122223333:eu-west-1", crate::time::EventTime::from_millis(ms)));
+        .map(crate::time::EventTime::from_millis)
+        .map(|time| processor.seen.add("aws:111122223333:eu-west-1", time, ProcessingTime::default()));
     assert_eq!(seen.iter().flatten().count(), 1);
     processor.before_commit(&mut out).unwrap();
     assert_eq!(out.drain().count(), partitions, "how far it came");
@@ -219,16 +220,17 @@ fn history_is_marked_and_covers_nothing_by_itself() {
             _ => None,
         })
         .collect();
-    let marks: Vec<u32> = told
+    let marks: Vec<(u32, u32)> = told
         .iter()
         .filter_map(|record| match record {
-            Record::Coverage(marks) => Some(marks[0].hours[0]),
+            Record::LateCoverage(marks) => Some((marks[0].hour, marks[0].received)),
+            Record::Coverage(marks) => panic!("{marks:?} came months after its hour"),
             _ => None,
         })
         .collect();
     assert_eq!(past, [true, false]);
-    let live_hour = ((START_MS + DAY_MS) / HOUR_MS) as u32;
-    assert_eq!(marks, [live_hour; 3], "one for each partition");
+    let hour = |day: i64| ((START_MS + day * DAY_MS) / HOUR_MS) as u32;
+    assert_eq!(marks, [(hour(1), hour(100)); 3], "one for each partition");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::*;
 use crate::activity::*;
 use crate::identity::declared::{Declared, DeclaredChange};
 use crate::monitor::feedback::{Feedback, Scope, Verdict};
-use crate::monitor::{CompleteHours, CoverageMark, InputLoss};
+use crate::monitor::{CompleteHours, CoverageMark, InputLoss, LateMark};
 use crate::text::Text;
 use crate::time::{EventTime, ProcessingTime};
 
@@ -111,6 +111,12 @@ fn one_of_each() -> Vec<Record<'static>> {
         Record::Complete(vec![CompleteHours {
             scope: "aws:111122223333:eu-west-1".into(),
             hours: vec![(491_625, 491_626)],
+        }]),
+        Record::LateCoverage(vec![LateMark {
+            scope: "linux:web".into(),
+            hour: 491_625,
+            received: 491_700,
+            until_ms: 1_769_850_000_250,
         }]),
     ]
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::baseline::coverage::losses::Losses;
 use crate::baseline::coverage::source::ScopeCoverage;
 use crate::monitor::Inputs;
+use crate::term::partition_of;
 use crate::time::EventTime;
 
 use super::{
@@ -81,6 +82,13 @@ impl Facts {
             (None, value) => self.inputs = value.map(decode).transpose()?,
         }
         Ok(())
+    }
+
+    /// Forgets findings about log sources that another partition judges: only that one knows whether they ended. This partition is `number`
+    /// (from 0) of so many.
+    pub fn keep_own_findings(&mut self, number: usize, partitions: usize) {
+        let others = self.scopes.iter_mut().filter(|(scope, _)| partition_of(scope, partitions) != number);
+        others.for_each(|(_, coverage)| coverage.forget_missed());
     }
 
     /// How many log sources are known.
@@ -222,6 +230,29 @@ mod tests {
             .iter()
             .for_each(|change| read.take(&change.key, change.value.as_deref()).unwrap());
         assert_eq!(read, all);
+    }
+
+    #[test]
+    fn of_a_finding_about_a_source_only_the_partition_that_judges_it_is_believed() {
+        let scope = "linux:a";
+        let mut map = CoverageMap::new(SETTINGS);
+        map.note(scope, &[1], EventTime::from_millis(0));
+        map.note_missed(scope, Some(EventTime::from_millis(0)));
+        let (ended, open) = (facts(&[(scope, &[1])], 900), {
+            let mut open = facts(&[], 900);
+            let value = encode(map.get(scope).unwrap()).unwrap();
+            open.take(&key(SCOPE_PREFIX, scope), Some(&value)).unwrap();
+            open
+        });
+        let judge = partition_of(scope, 2);
+        let of = |number: usize, facts: &Facts| {
+            let mut facts = facts.clone();
+            facts.keep_own_findings(number, 2);
+            facts
+        };
+        let stale = merged(&[of(judge, &ended), of(1 - judge, &open)]);
+        assert_eq!(stale, (ended.clone(), 0), "it ended, and the other partition had not heard of it");
+        assert_eq!(merged(&[of(judge, &open), of(1 - judge, &ended)]), (open, 0));
     }
 
     #[test]

@@ -47,6 +47,7 @@ pub(super) struct IncidentSnapshot<'a> {
     went_on: EventTime,
     reminders: u8,
     opened: Vec<Opened>,
+    inherited: u16,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -95,6 +96,7 @@ impl<'a> IncidentSnapshot<'a> {
             went_on: incident.went_on,
             reminders: incident.reminders,
             opened: incident.opened.to_vec(),
+            inherited: incident.inherited,
         }
     }
 
@@ -128,6 +130,7 @@ impl<'a> IncidentSnapshot<'a> {
             went_on: self.went_on,
             reminders: self.reminders,
             opened: self.opened.into_iter().collect(),
+            inherited: self.inherited,
         })
     }
 }

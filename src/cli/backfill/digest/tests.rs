@@ -67,8 +67,8 @@ fn checked(files: &[(String, String)], cut: &str, span: Span) -> (Verdict, Vec<S
     let found = files::walk(&[folder.path().to_owned()]);
     let digests: Vec<PathBuf> = found.not_read.into_iter().map(|left| left.path).collect();
     let verdict = check(&find(&digests), &found.files, span, || ());
-    let mut covered = Covered::default();
-    verdict.note(&mut covered, 24);
+    let mut covered = Covered::new(24);
+    verdict.note(&mut covered);
     let statements = covered.statements().collect();
     (verdict, statements)
 }
@@ -97,7 +97,11 @@ fn what_is_missing_or_changed_is_named_and_its_time_is_not_proven() {
     assert_eq!((verdict.sound, verdict.problems.len()), (2, 1));
     assert!(verdict.problems[0].path.ends_with(log_key(3)), "{verdict:?}");
     assert!(verdict.problems[0].reason.starts_with("missing"), "{verdict:?}");
-    assert_eq!(hours(&statements), [], "so much around it is left out that it is a gap");
+    assert_eq!(
+        hours(&statements),
+        [(0, 1), (5, 8)],
+        "nor is that of the hour before, of which it may hold records"
+    );
 
     let mut changed = archive();
     changed.iter_mut().filter(|(key, _)| *key == log_key(5)).for_each(|(_, text)| text.push('\n'));
