@@ -136,7 +136,7 @@ fn text(
     }
     writeln!(
         out,
-        "{} of {} identities; of {} it cannot be told, since their logs are not covered; {} are retired in the inventory.",
+        "{} of {} identities; of {} it cannot be told, since their logs are not covered; {} retired in the inventory.",
         grouped(chosen.len() as u64),
         grouped(inventory.identities() as u64),
         grouped(inventory.count(UseStatus::Unknown) as u64),
