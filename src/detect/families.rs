@@ -53,8 +53,9 @@ const HABIT_MS: i64 = 3 * DAY_MS;
 /// How many times the shortest pause it takes for an identity of which little is known: a monthly job is not dormant.
 const YOUNG_PAUSE: u32 = 6;
 
-/// What each doubling of a pause weighs more.
+/// What each doubling of a pause weighs more, and the most that a pause weighs: alone it opens no incident, or each yearly job would.
 const PAUSE_DOUBLING_BITS: f32 = 2.0;
+const MAX_PAUSE_BITS: f32 = 12.0;
 
 /// What a family looks at.
 #[derive(Clone, Copy, Debug)]
@@ -259,7 +260,8 @@ fn novelty(rule: &Rule, subject: Subject<'_>) -> Option<Match> {
     let denied = if event.outcome == Outcome::Denied { *denied_bits } else { 0.0 };
     let is_ordinary = |of: &Dimension| matches!(of, Dimension::Resource | Dimension::Service);
     let harmless = if dimensions.iter().all(is_ordinary) { *each_bits } else { 0.0 };
-    let program = of_program(event).filter(|_| new.contains(&Dimension::Resource));
+    let program = event.resource.as_deref().filter(|_| new.contains(&Dimension::Resource));
+    let program = program.and_then(|path| of_program(&event.service, path));
     let sensitive = program.map_or(0.0, Sensitivity::weight);
     (is_meant && !new.is_empty() && bits >= *min_bits).then(|| Match {
         peak: bits.min(*max_bits),
@@ -423,7 +425,8 @@ fn dormancy(min_days: u32, bits: f32, subject: Subject<'_>) -> Option<Match> {
     let is_known_well = is_settled || pause_days >= min_days.saturating_mul(YOUNG_PAUSE);
     (is_beyond_habit && is_known_well).then(|| Match {
         peak: 0.0,
-        extra: bits + PAUSE_DOUBLING_BITS * (pause_days as f32 / min_days.max(1) as f32).log2(),
+        extra: (bits + PAUSE_DOUBLING_BITS * (pause_days as f32 / min_days.max(1) as f32).log2())
+            .min(MAX_PAUSE_BITS),
         harmless: 0.0,
         reason: format!("active again after {pause_days} days of silence"),
         expected: match longest_pause_days {

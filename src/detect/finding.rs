@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::activity::{Class, Kind, NetworkClass};
+use crate::activity::{Class, Kind, NetworkClass, Outcome};
 use crate::identity::declared::Criticality;
 use crate::time::{EventTime, ProcessingTime};
 
 use super::chain::Opened;
 use super::detector::{Detector, Rule, Technique};
-use super::sensitivity::{Level, Sensitivity, sensitivity};
+use super::sensitivity::{Category, Level, Sensitivity, sensitivity};
 
 /// One reason to look: something an identity did that its baseline did not lead to expect.
 #[derive(Clone, Debug)]
@@ -48,6 +48,13 @@ impl Signal {
     #[must_use]
     pub fn gives_control(&self) -> bool {
         self.known_action().is_some_and(|known| known.level == Level::High)
+    }
+
+    /// Whether its action looks around, or was refused.
+    #[must_use]
+    pub fn looks_around(&self) -> bool {
+        let is_discovery = |known: &Sensitivity| known.categories.contains(Category::Discovery);
+        self.known_action().is_some_and(is_discovery) || self.evidence.outcome == Outcome::Denied.as_str()
     }
 
     /// The detector's ATT&CK techniques; where it judges sensitive actions, those whose tactic this action serves.

@@ -38,6 +38,11 @@ const MAX_EXTRA_BITS: f32 = 60.0;
 /// easily as three.
 const MAX_HARMLESS_BITS: f32 = 4.0;
 
+/// What each further day on which somebody looks around adds to that limit, and the most that it comes to. A release looks around once;
+/// who takes a week over it is found by the days that it takes.
+const LOOKING_DAY_BITS: f32 = 2.0;
+const MAX_LOOKING_BITS: f32 = 10.0;
+
 /// Quiet after which what comes is another incident: days later, somebody looks anew.
 const SUCCESSOR_MS: i64 = 2 * DAY_MS;
 
@@ -110,6 +115,8 @@ pub struct Incident {
     pub extra: f32,
     /// What adds up of ordinary changes, up to a limit.
     pub harmless: f32,
+    /// Days on which it looked around or was refused something new: the newest, as days since 1970, and how many.
+    pub looked: (u32, u8),
     /// Fingerprints of the signals told apart: first those that it inherited, then its own.
     pub distinct: ThinVec<u64>,
     /// How many of them it inherited from the incident that it follows: known, and none of what it says itself.
@@ -156,6 +163,7 @@ impl Incident {
             peaks: [0.0; Axis::COUNT],
             extra: 0.0,
             harmless: 0.0,
+            looked: (0, 0),
             distinct: ThinVec::new(),
             inherited: 0,
             sequence: 0,
@@ -280,9 +288,22 @@ impl Incident {
         *peak = peak.max(signal.peak);
         let extra = (signal.bits - signal.peak - signal.harmless).max(0.0);
         self.extra = (self.extra + extra).min(MAX_EXTRA_BITS);
-        self.harmless = (self.harmless + signal.harmless).min(MAX_HARMLESS_BITS);
+        self.note_looking(signal);
+        self.harmless = (self.harmless + signal.harmless).min(self.most_harmless());
         self.sum_up();
         self.bits - before
+    }
+
+    fn note_looking(&mut self, signal: &Signal) {
+        let (day, days) = self.looked;
+        if signal.harmless > 0.0 && signal.looks_around() && signal.time.day() > day {
+            self.looked = (signal.time.day(), days.saturating_add(1));
+        }
+    }
+
+    fn most_harmless(&self) -> f32 {
+        let further = f32::from(self.looked.1.saturating_sub(1));
+        (MAX_HARMLESS_BITS + LOOKING_DAY_BITS * further).min(MAX_LOOKING_BITS)
     }
 
     /// A burst goes on: it says the same, and more loudly. An incident that follows another may hear of one for the first time.

@@ -257,12 +257,10 @@ pub fn sensitivity(service: &str, operation: &str) -> Option<&'static Sensitivit
     operations.get(operation).or_else(|| operations.get(undated(operation)?))
 }
 
-/// What the program is good for that an event ran in another account's name (`sudo`, `pkexec`).
+/// What the program at `path` is good for, which `service` (`sudo`, `pkexec`) ran in another account's name.
 #[must_use]
-pub fn of_program(event: &Event<'_>) -> Option<&'static Sensitivity> {
-    let is_run = SWITCHES.contains(&&*event.service) && event.operation == *"exec";
-    let path = event.resource.as_deref().filter(|_| is_run)?;
-    sensitivity("program", path.rsplit('/').next()?)
+pub fn of_program(service: &str, path: &str) -> Option<&'static Sensitivity> {
+    SWITCHES.contains(&service).then(|| sensitivity("program", path.rsplit('/').next()?)).flatten()
 }
 
 /// Services whose resources are programs that they ran in another account's name.
@@ -392,6 +390,16 @@ mod tests {
         ] {
             assert_eq!(bits(action), (false, 6.0), "{action}");
         }
+    }
+
+    #[test]
+    fn a_program_is_known_by_its_name_where_another_account_runs_it() {
+        let run = |service, path| of_program(service, path).map(|known| (known.level, known.weight()));
+        assert_eq!(run("sudo", "/usr/sbin/useradd"), Some((High, 6.0)));
+        assert_eq!(run("pkexec", "bash"), Some((Medium, 3.0)));
+        assert_eq!(run("sudo", "/usr/sbin/auditctl"), Some((High, 9.0)), "it blinds");
+        assert_eq!((run("sudo", "/usr/bin/systemctl"), run("sudo", "useradd/")), (None, None));
+        assert_eq!(run("cron", "/usr/sbin/useradd"), None);
     }
 
     #[test]

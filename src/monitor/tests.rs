@@ -185,6 +185,27 @@ fn a_person_at_the_console_is_seen_though_the_identity_now_looks_human() {
     assert!(alerts[0].signals.iter().any(|signal| signal.detector.id == "human-use"));
 }
 
+/// Guarantees that an engineer at work with a tool, who tells their name, weighs less than somebody in the web console of a machine's role.
+#[test]
+fn a_name_explains_a_tool_and_not_the_console() {
+    use crate::activity::Interactive;
+    let bits = |interactive| {
+        let mut monitor = settled();
+        let from_elsewhere = Sample { ip: "203.0.113.9".into(), ..Sample::default() };
+        let mut event = activity("app", &from_elsewhere, 30 * DAY_MS, "named");
+        event.event.interactive = interactive;
+        monitor.activity(&event, &mut Vec::new());
+        let held = monitor.view().incident("arn:aws:iam::111122223333:role/app").unwrap();
+        let of = |id| {
+            held.signals.iter().filter(|signal| signal.detector == id).map(|signal| signal.bits).sum::<f32>()
+        };
+        (of("human-use"), of("new-origin"))
+    };
+    let (named, console) = (bits(Interactive::NAMED), bits(Interactive::NAMED.union(Interactive::CONSOLE)));
+    assert!(named.0 < console.0 && named.1 < console.1, "{named:?} {console:?}");
+    assert_eq!(bits(Interactive::CONSOLE), console);
+}
+
 /// Guarantees that whoever keeps the machine may log in to it where it stands.
 #[test]
 fn a_person_at_the_console_in_the_usual_network_counts_and_is_no_alert() {

@@ -139,3 +139,24 @@ fn what_says_nothing_new_is_not_accepted_with_the_rest() {
     next.add(hour("Thursday 04:00 UTC", 3), received(3));
     assert!(next.signals.is_empty() && next.accepted_as.is_empty(), "of odd hours it was told before");
 }
+
+/// Weight of what ordinary changes bring, of eight calls that look around or do not, on as many days or on one.
+fn harmless(operation: &str, days_between: i64) -> f32 {
+    let mut incident = Incident::begin("a", (at(0), received(0)), 1);
+    for number in 0..8 {
+        let day = number * days_between;
+        let evidence =
+            EventEvidence { service: "iam".into(), operation: operation.into(), ..EventEvidence::default() };
+        let looked = Signal { bits: 1.4, harmless: 1.4, evidence, ..signal(FACT.clone(), 0.0, ("", day)) };
+        incident.add(Signal { observed: format!("call-{number}"), ..looked }, received(day));
+    }
+    incident.harmless
+}
+
+#[test]
+fn who_looks_around_day_after_day_weighs_more_than_a_release_that_does_so_once() {
+    assert_eq!(harmless("ListUsers", 0), MAX_HARMLESS_BITS);
+    assert_eq!(harmless("TagRole", 1), MAX_HARMLESS_BITS);
+    let slowly = harmless("ListUsers", 1);
+    assert!(slowly > MAX_HARMLESS_BITS + LOOKING_DAY_BITS && slowly <= MAX_LOOKING_BITS, "{slowly}");
+}

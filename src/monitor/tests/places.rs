@@ -6,12 +6,11 @@ use crate::config;
 use crate::detect::detector::Rule;
 use crate::detect::incident::HALF_RISK_BITS;
 
-/// Days of work after which a new network surprises nearly as much as one ever does: three times those after which what is known of
-/// days fades. After a hundred the weight of Tor is enough, after thirty it is not: 11.7 bits in all.
-const SETTLED_DAYS: i64 = 180;
+/// Days of work after which the weight of Tor must be enough, wherever the identity is known from.
+const SETTLED_DAYS: i64 = 30;
 
-/// What a surprise lacks of its most by then, in bits.
-const LACKING_BITS: f32 = 0.2;
+/// What a surprise lacks of its most by then, in bits, at most.
+const LACKING_BITS: f32 = 1.4;
 
 /// What a settled identity's new network of this class weighs at most, as `detectors/new-origin.yaml` has it.
 fn weight(class: NetworkClass) -> f32 {
@@ -46,16 +45,16 @@ fn the_weight_of_tor_and_of_a_new_network_together_reach_the_threshold() {
 }
 
 /// A settled identity's first call from Tor is an alert though nothing else about it is new; a proxy, a home or a hosting provider alone
-/// is one only where its weight says so.
+/// is none.
 #[test]
-fn a_new_network_alone_opens_an_incident_where_its_weight_reaches_the_threshold() {
+fn a_new_network_alone_opens_an_incident_after_a_month_where_it_is_tor() {
     for class in [NetworkClass::Tor, NetworkClass::Proxy, NetworkClass::Residential, NetworkClass::Hosting] {
         let (held, alerts) = elsewhere(class, &Sample::default().ip, SETTLED_DAYS);
         let [signal] = &held.signals[..] else { panic!("not one signal of {class:?}: {held:#?}") };
         assert_eq!(signal.detector, "new-origin");
         let most = weight(class);
         assert!((most - LACKING_BITS..=most).contains(&held.bits), "{class:?}: {} of {most}", held.bits);
-        let opens = most >= HALF_RISK_BITS;
+        let opens = class == NetworkClass::Tor;
         let stages: Vec<Stage> = alerts.iter().map(|alert| alert.stage).collect();
         assert_eq!(stages, if opens { vec![Stage::Create] } else { vec![] }, "{class:?}");
     }

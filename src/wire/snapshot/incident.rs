@@ -48,6 +48,7 @@ pub(super) struct IncidentSnapshot<'a> {
     reminders: u8,
     opened: Vec<Opened>,
     inherited: u16,
+    looked: (u32, u8),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -97,6 +98,7 @@ impl<'a> IncidentSnapshot<'a> {
             reminders: incident.reminders,
             opened: incident.opened.to_vec(),
             inherited: incident.inherited,
+            looked: incident.looked,
         }
     }
 
@@ -131,6 +133,7 @@ impl<'a> IncidentSnapshot<'a> {
             reminders: self.reminders,
             opened: self.opened.into_iter().collect(),
             inherited: self.inherited,
+            looked: self.looked,
         })
     }
 }
