@@ -10,6 +10,7 @@ mod covered;
 mod credentials;
 mod declared;
 mod decommission;
+mod eviction;
 pub mod feedback;
 mod heartbeat;
 mod held;
@@ -17,6 +18,7 @@ pub mod identity;
 mod incidents;
 mod inputs;
 pub mod joints;
+pub mod keys;
 mod loss;
 #[cfg(test)]
 mod order_tests;
@@ -53,7 +55,7 @@ use crate::identity::DeclaredChange;
 use crate::term::{Interner, Lexicon, Term};
 #[cfg(test)]
 use crate::time::DAY_MS;
-use crate::time::{HOUR_MS, ProcessingTime};
+use crate::time::{EventTime, HOUR_MS, ProcessingTime};
 
 pub use changelog::Vocabulary;
 pub use covered::{CompleteHours, CoverageMark, LateMark};
@@ -162,6 +164,7 @@ pub struct Monitor {
     /// Log sources that came further since they were written down.
     newer_scopes: BTreeSet<String>,
     declared_accounts: DeclaredAccounts,
+    forgotten_until: Option<EventTime>,
 }
 
 /// What changed since the changelog was written.
@@ -179,6 +182,8 @@ pub struct Changes {
     pub losses: bool,
     /// Whether an incident counted towards the alert budget.
     pub budget: bool,
+    /// Whether identities went since there are too many.
+    pub forgotten: bool,
 }
 
 /// How often limits are looked after: at whole multiples of it, as of that time, so that it does not matter when a process
@@ -207,6 +212,7 @@ impl Monitor {
             next_sources: ProcessingTime::default(),
             newer_scopes: BTreeSet::new(),
             declared_accounts: DeclaredAccounts::default(),
+            forgotten_until: None,
         }
     }
 
@@ -247,6 +253,9 @@ impl Monitor {
     fn used(&mut self, activity: &Activity<'_>, effects: &mut Vec<Effect>) {
         let shared = Arc::clone(&self.shared);
         let event = &activity.event;
+        if self.is_of_the_forgotten(activity) {
+            return;
+        }
         self.make_room(&activity.identity.id, event.received, effects);
         let mut entry = Self::entry(&shared, &activity.identity.id);
         let (id, state) = entry.pair_mut();
@@ -268,6 +277,7 @@ impl Monitor {
         let (first_seen, last_seen) = (state.usage.first_seen, state.usage.last_seen);
         state.usage.note(event, &terms);
         state.graded.note(event, &state.behaviour.terms, &terms);
+        keys::note_made(id.as_str(), state, event, &terms);
         self.note_run(id.as_str(), state, (event, last_seen), effects);
         outdate(state);
         self.expire_feedback(state, event.time);
@@ -311,6 +321,7 @@ impl Monitor {
             state.usage.note_again(&activity.event, &terms),
             state.graded.note(&activity.event, &state.behaviour.terms, &terms),
             state.behaviour.note_again(&activity.event, &mut words),
+            keys::note_made(id.as_str(), state, &activity.event, &terms),
         ]
         .contains(&true);
         if is_changed {
@@ -440,6 +451,7 @@ impl Monitor {
         self.end_unused(id, state, received, effects);
         self.end_missed(id, state, crate::detect::heartbeat::Ending::Renewed, received, effects);
         self.end_credentials(id, state, crate::detect::credential::Ending::Renewed, received, effects);
+        self.end_keys(id, state, crate::detect::rotation::Ending::Renewed, received, effects);
         self.peers.remove_all(&state.behaviour.terms);
         state.start_over(activity.event.time);
     }

@@ -24,6 +24,9 @@ const DAYS: i64 = 110;
 /// Roles that stopped after a week; the inventory gives one of them to an owner.
 const FORGOTTEN: [&str; 2] = ["forgotten", "left-behind"];
 
+/// A role that stopped with them, and that the inventory has retired.
+const RETIRED: &str = "taken-out";
+
 fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64
 }
@@ -89,7 +92,8 @@ fn examples(topic: &[&str]) -> Vec<Output> {
     outputs
 }
 
-/// The command in all its forms, the Python example and the kcat example name the same identities; the exit codes say what scripts need to know.
+/// The command in all its forms, the Python example and the kcat example name the same identities, and what is retired only where it is asked for;
+/// the exit codes say what scripts need to know.
 #[test]
 fn whoever_reads_the_inventory_is_told_the_same() {
     let Some(scenario) = Scenario::new("decommission") else { return };
@@ -97,18 +101,20 @@ fn whoever_reads_the_inventory_is_told_the_same() {
     let service = scenario.start();
     let empty = nhi_monitor(&settings, &["unused", "--check"]);
     assert_eq!(empty.status.code(), Some(0), "nothing is listed yet");
-    let (busy, forgotten) = (history(&["busy"], DAYS), history(&FORGOTTEN, 7));
+    let (busy, forgotten) = (history(&["busy"], DAYS), history(&[FORGOTTEN[0], FORGOTTEN[1], RETIRED], 7));
     let (first, all) = (busy.len() as u64, (busy.len() + forgotten.len()) as u64);
     let owned = role_id(FORGOTTEN[0]);
     let inventory = &scenario.config.topics.inventory;
     scenario.produce_keyed(inventory, &format!("identity:{owned}"), r#"{"owner":"team-web"}"#);
+    let retired = role_id(RETIRED);
+    scenario.produce_keyed(inventory, &format!("identity:{retired}"), r#"{"status":"retired"}"#);
     // First what shows that the log source is covered until now, so that what is judged then is judged by it. As live records these come months
     // late, and would count hours after the last; so it is stated, as `backfill` does, that they are all.
     scenario.produce_lines(scenario.input(), busy.concat().as_bytes());
     scenario.produce_with_header(scenario.input(), (backfill::STATEMENT_HEADER, "test"), &covered());
-    until_received(&service, first + 2);
+    until_received(&service, first + 3);
     scenario.produce_lines(scenario.input(), forgotten.concat().as_bytes());
-    until_received(&service, all + 2);
+    until_received(&service, all + 3);
     until("all of it is learned", || service.monitor_stats().activities == all);
     service.shutdown().unwrap();
 
@@ -121,6 +127,14 @@ fn whoever_reads_the_inventory_is_told_the_same() {
     let ids: Vec<&str> = records.iter().map(|record| record["identity_id"].as_str().unwrap()).collect();
     assert_eq!(ids, expected);
     assert!(records.iter().all(|record| record["unused_days"].as_u64() >= Some(102)), "{records:?}");
+    let with_retired = json(&nhi_monitor(&settings, &["unused", "--retired", "--format", "jsonl"]));
+    let found: Vec<_> = with_retired
+        .iter()
+        .filter(|record| !ids.contains(&record["identity_id"].as_str().unwrap()))
+        .collect();
+    let [found] = found[..] else { panic!("{with_retired:?}") };
+    assert_eq!((&found["identity_id"], &found["status"]), (&Value::from(retired), &Value::from("retired")));
+    assert_eq!(found["decommission"]["grade"], "safe", "{found}");
     let csv = lines(&nhi_monitor(&settings, &["unused", "--format", "csv"]));
     assert_eq!(named(csv[..2].to_vec(), ','), expected, "the heading is last in order");
 

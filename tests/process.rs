@@ -203,10 +203,10 @@ fn detectors_are_read_again_on_sighup() {
     put("id: own\nnonsense: true\n");
     running.signal("-HUP");
     until("the bad folder is refused", || running.shows("nhi_detectors_reload_failures_total 1\n"));
-    // Two of those built in are in shadow, too.
+    // Three of those built in are in shadow, too.
     assert!(
         running.shows("nhi_detectors_reloads_total 1\n")
-            && running.shows("nhi_detectors{mode=\"shadow\"} 3\n")
+            && running.shows("nhi_detectors{mode=\"shadow\"} 4\n")
     );
     produce(&on_day(16, "CopyObject"));
     until("the set before is in force", || running.shows(&in_shadow(2 * ROLES)));

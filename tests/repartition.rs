@@ -123,7 +123,9 @@ impl Results {
         // Whether silence is found depends on what was read when the time came (ADR 11).
         let is_about_silence = |alert: &Value| {
             let code = alert["metadata"]["event_code"].as_str();
-            matches!(code, Some("source-silent" | "missed-heartbeat" | "unused-credential"))
+            let codes =
+                ["source-silent", "missed-heartbeat", "unused-credential", "old-credential-still-used"];
+            code.is_some_and(|code| codes.contains(&code))
         };
         let read = scenario.read(&topics.alerts);
         let read: Vec<Value> =

@@ -32,5 +32,6 @@ yesterday = (datetime.now(timezone.utc) - timedelta(days=1)).isoformat()
 if records and (newest := max(record["updated_at"] for record in records)) < yesterday:
     sys.exit(f"no record was written since {newest}: is the monitor running?")
 for record in records:
+    # "retired": the inventory took it out already; where unused_days are told, nobody used it for its window either
     if record["status"] in ("unused", "never_seen"):
         print(record["identity_id"], record["status"], record["unused_days"], sep="\t")

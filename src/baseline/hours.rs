@@ -125,6 +125,12 @@ impl HourProfile {
         self.bytes.iter().skip(MARKS).step_by(EACH).map(|weeks| u32::from(*weeks)).sum()
     }
 
+    /// In how many weeks an hour of the week (0 to 167) was active, decayed.
+    #[must_use]
+    pub fn weeks_at(&self, hour_of_week: u8) -> u32 {
+        self.weeks(usize::from(hour_of_week) % HOURS)
+    }
+
     fn weeks(&self, hour: usize) -> u32 {
         u32::from(self.byte(hour, 0))
     }

@@ -42,6 +42,8 @@ pub struct LastSeen {
     pub last_activity: Option<String>,
     /// Each credential with its own first and last use, by kind and id; bounded.
     pub credentials: Vec<CredentialUse>,
+    /// How many of these are long-term and still used.
+    pub active_keys: u32,
     /// Each service with its own last use, by name; bounded.
     pub services: Vec<ServiceUse>,
     /// Services that the inventory allows and of which no use was seen, in text order.
@@ -52,7 +54,7 @@ pub struct LastSeen {
     pub dependants: Dependants,
     /// Status.
     pub status: UseStatus,
-    /// Whole days without use at the coverage's end; `None` unless the status is `unused` or `never_seen`.
+    /// Whole days without use at the coverage's end, where it is proven that there was none for its window; else `None`.
     pub unused_days: Option<u32>,
     /// Whether it may be decommissioned, and why.
     pub decommission: Decommission,
@@ -71,6 +73,8 @@ pub struct CredentialUse {
     pub kind: CredentialKind,
     /// Public identifier.
     pub id: String,
+    /// When it was made, where the inventory or the identity's own log tells.
+    pub created_at: Option<EventTime>,
     /// First use.
     pub first_seen: EventTime,
     /// Last use.
@@ -79,6 +83,14 @@ pub struct CredentialUse {
     pub outcomes: Outcomes,
     /// Whether it is still used.
     pub state: CredentialState,
+}
+
+impl CredentialUse {
+    /// Whether it is long-term and still used.
+    #[must_use]
+    pub fn is_active_key(&self) -> bool {
+        self.kind == CredentialKind::LongTerm && self.state == CredentialState::Active
+    }
 }
 
 /// Use of one service.
@@ -142,11 +154,13 @@ pub enum UseStatus {
     /// Not enough is known to say: the gap is named in the coverage.
     #[default]
     Unknown,
+    /// The inventory calls it retired, whether it is used or not.
+    Retired,
 }
 
 impl UseStatus {
     /// All states.
-    pub const ALL: [Self; 4] = [Self::Active, Self::Unused, Self::NeverSeen, Self::Unknown];
+    pub const ALL: [Self; 5] = [Self::Active, Self::Unused, Self::NeverSeen, Self::Unknown, Self::Retired];
 
     /// The name used in records and metric labels.
     #[must_use]
@@ -156,6 +170,7 @@ impl UseStatus {
             Self::Unused => "unused",
             Self::NeverSeen => "never_seen",
             Self::Unknown => "unknown",
+            Self::Retired => "retired",
         }
     }
 }

@@ -53,6 +53,7 @@ Examples:
   nhi-monitor unused -c nhi-monitor.toml
   nhi-monitor unused -c nhi-monitor.toml --days 180 --kind cloud_role --account 111122223333
   nhi-monitor unused -c nhi-monitor.toml --owner team-web --format csv > unused.csv
+  nhi-monitor unused -c nhi-monitor.toml --retired       also what the inventory has retired already
   nhi-monitor unused -c nhi-monitor.toml --format jsonl | jq -r .identity_id
 
 An identity is listed only where its log sources were covered for the whole window; what cannot be told is counted \

@@ -222,7 +222,8 @@ pub struct Baseline {
     pub learning_days: u32,
     /// Days that a term unused stays known. A yearly job is not new each year.
     pub memory_days: u32,
-    /// Identities held per partition of `nhi.activity`; beyond it, those unseen for longest are dropped, with their last use published.
+    /// Identities held per partition of `nhi.activity`; beyond it, those unseen for longest are dropped, with their last use published: first those
+    /// that the inventory does not declare.
     pub max_identities: usize,
 }
 

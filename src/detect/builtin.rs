@@ -14,6 +14,7 @@ macro_rules! files {
 pub const FILES: &[(&str, &str)] = files![
     "action-burst.yaml",
     "agent-fan-out.yaml",
+    "credential-not-rotated.yaml",
     "cross-account-use.yaml",
     "cross-environment-use.yaml",
     "data-burst.yaml",
@@ -36,6 +37,7 @@ pub const FILES: &[(&str, &str)] = files![
     "new-service.yaml",
     "odd-hour-burst.yaml",
     "off-hours.yaml",
+    "old-credential-still-used.yaml",
     "outside-declared.yaml",
     "retired-identity-used.yaml",
     "sensitive-action-first-use.yaml",

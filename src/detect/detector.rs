@@ -217,7 +217,7 @@ pub enum Rule {
         /// Weight in bits.
         bits: f32,
     },
-    /// A service or network that the inventory does not allow the identity. However many, they count once within an incident.
+    /// A service, network or hour that the inventory does not allow the identity. However many, they count once within an incident.
     OutsideDeclared {
         /// Weight in bits.
         bits: f32,
@@ -268,6 +268,16 @@ pub enum Rule {
     NeverUsed {},
     /// Posture: a long-term credential not used within the window of an identity that is in use, with the log source covered.
     UnusedCredential {},
+    /// Posture: a long-term credential that still works at an age.
+    NotRotated {
+        /// Days for which one may be used. Where it is not known when it was made, since it was first seen.
+        max_age_days: u32,
+    },
+    /// Posture: a long-term credential that is used though a newer one of the identity is there.
+    OldCredential {
+        /// Days for which both may be used. Where it is not known when they were made, the newer one was first seen so many days later.
+        min_days: u32,
+    },
     /// Posture: ran on a clock, and does not any more, with the log source covered.
     MissedHeartbeat {
         /// Fewest runs on the clock before a missed one is told; half of that, but four at least, where they are 20 days apart or more.
@@ -433,6 +443,8 @@ impl Rule {
             | Self::Unused {}
             | Self::NeverUsed {}
             | Self::UnusedCredential {}
+            | Self::NotRotated { .. }
+            | Self::OldCredential { .. }
             | Self::MissedHeartbeat { .. }
             | Self::SourceSilent { .. }
             | Self::Undeclared { .. }
@@ -463,6 +475,8 @@ impl Rule {
             Self::Unused {} => "unused",
             Self::NeverUsed {} => "never_used",
             Self::UnusedCredential {} => "unused_credential",
+            Self::NotRotated { .. } => "not_rotated",
+            Self::OldCredential { .. } => "old_credential",
             Self::MissedHeartbeat { .. } => "missed_heartbeat",
             Self::SourceSilent { .. } => "source_silent",
             Self::Undeclared { .. } => "undeclared",

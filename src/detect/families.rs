@@ -128,6 +128,8 @@ pub fn run(detector: &Arc<Detector>, subject: Subject<'_>) -> Option<Signal> {
         Rule::Unused {}
         | Rule::NeverUsed {}
         | Rule::UnusedCredential {}
+        | Rule::NotRotated { .. }
+        | Rule::OldCredential { .. }
         | Rule::MissedHeartbeat { .. }
         | Rule::SourceSilent { .. }
         | Rule::Undeclared { .. }

@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use wildmatch::WildMatch;
 
-use crate::identity::AllowedNetwork;
+use crate::identity::{AllowedNetwork, AllowedSchedule};
 
 /// A wildcard as IAM policies write them: `*` stands for any text, also an empty one, and `?` for one character. All else
 /// stands for itself, case included.
@@ -72,6 +72,7 @@ pub(super) enum Form {
     Id,
     Network,
     AllowedNetwork,
+    Schedule,
     Date,
     Duration,
     Tactic,
@@ -81,10 +82,11 @@ pub(super) enum Form {
 }
 
 impl Form {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Id,
         Self::Network,
         Self::AllowedNetwork,
+        Self::Schedule,
         Self::Date,
         Self::Duration,
         Self::Tactic,
@@ -103,6 +105,7 @@ impl Form {
             Self::Id => "detector-id",
             Self::Network => "cidr",
             Self::AllowedNetwork => "allowed-network",
+            Self::Schedule => "schedule",
             Self::Date => "date",
             Self::Duration => "humantime",
             Self::Tactic => "attack-tactic",
@@ -120,6 +123,7 @@ impl Form {
             Self::AllowedNetwork => {
                 "a network such as 192.0.2.0/24 or 2001:db8::/32, AS64500, or a country such as DE"
             }
+            Self::Schedule => "days, hours or both, such as Mon-Fri 06:00-20:00 Europe/Berlin",
             Self::Date => "a day such as 2026-12-31",
             Self::Duration => "a length of time such as 30s, 15min, 6h or 30days",
             Self::Tactic => "an ATT&CK tactic such as TA0003",
@@ -138,7 +142,7 @@ impl Form {
             Self::Technique => Some(r"^T\d{4}(\.\d{3})?$"),
             Self::OwaspNhi => Some("^NHI([1-9]|10):2025$"),
             Self::Said => Some(r"\S"),
-            Self::Network | Self::AllowedNetwork | Self::Duration => None,
+            Self::Network | Self::AllowedNetwork | Self::Schedule | Self::Duration => None,
         }
     }
 
@@ -151,6 +155,7 @@ impl Form {
             }
             Self::Network => Network::try_from(text.to_owned()).is_ok(),
             Self::AllowedNetwork => AllowedNetwork::try_from(text.to_owned()).is_ok(),
+            Self::Schedule => AllowedSchedule::try_from(text.to_owned()).is_ok(),
             Self::Date => text.len() == "2026-12-31".len() && text.parse::<NaiveDate>().is_ok(),
             Self::Duration => humantime_serde::re::humantime::parse_duration(text).is_ok(),
             Self::Tactic => text.strip_prefix("TA").is_some_and(|number| is_digits(number, 4)),
@@ -209,6 +214,7 @@ in_schema! {
     IdText = Id,
     NetworkText = Network,
     AllowedNetworkText = AllowedNetwork,
+    ScheduleText = Schedule,
     DateText = Date,
     DurationText = Duration,
     TacticText = Tactic,
@@ -233,6 +239,7 @@ mod tests {
         check(Form::Network, &networks, &["192.0.2.0/33", "2001:db8::/129", "192.0.2", "AS64500", ""]);
         let allowed = ["192.0.2.0/24", "2001:db8::7", "AS64500", "DE"];
         check(Form::AllowedNetwork, &allowed, &["office", "192.0.2.0/33", "D1", ""]);
+        check(Form::Schedule, &["Mon-Fri 06:00-20:00 Europe/Berlin"], &["0 2 * * *", "always", ""]);
         check(Form::Date, &["2026-12-31"], &["2026-02-30", "26-1-1", "+2026-1-1", "tomorrow", ""]);
         check(Form::Duration, &["30s", "15min", "30days"], &["", "soon", "-1h", "5"]);
         check(Form::Tactic, &["TA0003"], &["TA003", "ta0003", "TA00031", "T1098"]);

@@ -52,7 +52,13 @@ pub(super) fn outside(bits: f32, known_days: u32, subject: Subject<'_>) -> Optio
     let service =
         is_service.then(|| (format!("service {}", explain::shortened(&event.service)), services(declared)));
     let network = is_network.then(|| (format!("network {}", network(subject)), networks(declared)));
-    let (seen, allowed): (Vec<String>, Vec<String>) = [service, network].into_iter().flatten().unzip();
+    let hour = declared
+        .allowed_schedule
+        .as_deref()
+        .filter(|_| declared.forbids_time(event) && !is_known_hour(known_days, subject));
+    let hour =
+        hour.map(|schedule| (format!("time {}", schedule.hour_of(event.time)), format!("hours {schedule}")));
+    let (seen, allowed): (Vec<String>, Vec<String>) = [service, network, hour].into_iter().flatten().unzip();
     (!seen.is_empty()).then(|| Match {
         peak: bits,
         extra: 0.0,
@@ -72,6 +78,12 @@ fn is_known(dimension: Dimension, known_days: u32, subject: Subject<'_>) -> bool
     dimension.value_of(event, str::to_owned).is_some_and(|value| {
         behaviour.values(dimension).iter().any(|e| e.term.as_str() == value && is_old(e))
     })
+}
+
+/// Whether the identity was at work at this hour of the week for so many weeks that its declaration is what is wrong.
+fn is_known_hour(known_days: u32, subject: Subject<'_>) -> bool {
+    let hours = &subject.behaviour.volume.rhythm.hours;
+    hours.weeks_at(subject.event.time.hour_of_week()) >= known_days.div_ceil(7)
 }
 
 fn network(subject: Subject<'_>) -> String {

@@ -19,6 +19,7 @@ pub mod message;
 mod posture;
 pub mod problem;
 mod read;
+pub mod rotation;
 pub mod scope;
 pub mod sensitivity;
 mod shape;

@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::activity::{Class, Kind, NetworkClass};
-use crate::identity::AllowedNetwork;
 use crate::identity::declared::Criticality;
+use crate::identity::{AllowedNetwork, AllowedSchedule};
 
-use super::form::{AllowedNetworkText, DurationText};
+use super::form::{AllowedNetworkText, DurationText, ScheduleText};
 
 /// One embedded test.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -87,6 +87,9 @@ pub struct Step {
     pub own: bool,
     /// Declares another identity of its account.
     pub declare_other: bool,
+    /// Declares the credential of this public id, made at this point in time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub declare_key: Option<String>,
     /// Declares what the identity is allowed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow: Option<Allow>,
@@ -102,6 +105,7 @@ impl Step {
             || self.own
             || self.environment.is_some()
             || self.allow.is_some()
+            || self.declare_key.is_some()
     }
 }
 
@@ -114,6 +118,9 @@ pub struct Allow {
     /// Networks: prefixes, addresses, `AS64500`, countries.
     #[schemars(with = "Vec<AllowedNetworkText>")]
     pub networks: Vec<AllowedNetwork>,
+    /// Hours: `Mon-Fri 06:00-20:00 Europe/Berlin`.
+    #[schemars(with = "Option<ScheduleText>")]
+    pub schedule: Option<AllowedSchedule>,
 }
 
 /// An activity, with plain values where nothing is said.

@@ -23,10 +23,12 @@ pub use summary::{Delay, Rate, Requirement, Results, ScenarioResult, Summary};
 pub use tally::{Found, Tally};
 
 /// Detectors that state a fact about an identity or a log source, not an attack.
-pub const POSTURE: [&str; 8] = [
+pub const POSTURE: [&str; 10] = [
     "unused-identity",
     "never-used-identity",
     "unused-credential",
+    "credential-not-rotated",
+    "old-credential-still-used",
     "missed-heartbeat",
     "source-silent",
     "undeclared-identity",

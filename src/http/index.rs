@@ -3,7 +3,7 @@
 use super::backend::Health;
 
 /// Endpoints with what they are for. Links lead to themselves.
-const ENDPOINTS: [(&str, &str); 9] = [
+const ENDPOINTS: [(&str, &str); 10] = [
     ("/metrics", "Prometheus metrics"),
     ("/healthz", "whether the process works"),
     ("/readyz", "whether state is restored and records are consumed, else why not"),
@@ -13,6 +13,7 @@ const ENDPOINTS: [(&str, &str); 9] = [
     ),
     ("/api/v1/identities?status=unused", "what nobody uses"),
     ("/api/v1/identities?status=never_seen", "what was declared and never used"),
+    ("/api/v1/identities?status=retired", "what the inventory calls retired"),
     (
         "/api/v1/alerts",
         "recent alerts, newest first; <code>severity</code> (or worse) <code>identity</code> <code>chain</code> <code>since</code> <code>limit</code>",

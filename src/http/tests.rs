@@ -115,6 +115,7 @@ fn last_seen(id: &str, kind: Kind, status: UseStatus) -> LastSeen {
         last_auth_only: None,
         last_activity: None,
         credentials: Vec::new(),
+        active_keys: 0,
         services: Vec::new(),
         never_used_services: Vec::new(),
         sensitive_actions: Vec::new(),

@@ -99,6 +99,14 @@ impl Declared {
             && !self.allowed_services.iter().any(is_allowed)
     }
 
+    /// Whether an event is at a time at which the identity is not meant to work. What a provider's service does on its behalf is not
+    /// asked, as above.
+    #[must_use]
+    pub fn forbids_time(&self, event: &Event<'_>) -> bool {
+        let schedule = self.allowed_schedule.as_deref();
+        event.via_service.is_none() && schedule.is_some_and(|schedule| !schedule.admits(event.time))
+    }
+
     /// Whether an origin is known to be in none of the allowed networks. The host itself is everywhere at home.
     #[must_use]
     pub fn forbids_origin(&self, origin: &Origin<'_>) -> bool {

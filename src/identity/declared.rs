@@ -1,8 +1,9 @@
 //! What the inventory's owner declares about an identity.
 
 use serde::{Deserialize, Serialize};
+use thin_vec::ThinVec;
 
-use super::AllowedNetwork;
+use super::{AllowedNetwork, AllowedSchedule};
 use crate::activity::{Class, Kind};
 use crate::time::EventTime;
 
@@ -11,7 +12,7 @@ use crate::time::EventTime;
 pub struct DeclaredChange {
     /// The identity it is about.
     pub identity_id: String,
-    /// The declaration; `None` for a tombstone, which retires the identity.
+    /// The declaration; `None` for a tombstone: the identity is not declared any more.
     pub declared: Option<Declared>,
 }
 
@@ -48,6 +49,10 @@ pub struct Declared {
     pub allowed_networks: Vec<AllowedNetwork>,
     /// The declaration as it came, as a JSON object on one line with all its keys, so that unknown ones are passed on.
     pub original: String,
+    /// When it is meant to work; any time where nothing is said.
+    pub allowed_schedule: Option<Box<AllowedSchedule>>,
+    /// When its long-term credentials were made, by their public id.
+    pub key_dates: ThinVec<(String, EventTime)>,
 }
 
 impl Declared {
@@ -55,6 +60,12 @@ impl Declared {
     #[must_use]
     pub fn is_retired_at(&self, time: EventTime) -> bool {
         self.status == DeclaredStatus::Retired && self.retired_at.is_none_or(|since| time > since)
+    }
+
+    /// When a credential of this public id was made.
+    #[must_use]
+    pub fn key_made_at(&self, id: &str) -> Option<EventTime> {
+        self.key_dates.iter().find(|(known, _)| known == id).map(|(_, at)| *at)
     }
 
     /// Whether it says who answers for the identity, and what it is for.

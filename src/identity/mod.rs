@@ -5,9 +5,11 @@ pub mod classify;
 pub mod declared;
 pub mod names;
 mod resolve;
+pub mod schedule;
 mod words;
 
 pub use allowed::AllowedNetwork;
 pub use classify::classify;
 pub use declared::{Declared, DeclaredChange};
 pub use resolve::resolve;
+pub use schedule::AllowedSchedule;

@@ -29,7 +29,7 @@ pub(super) fn is_unused(
     let now = EventTime::from_millis(now.millis());
     // Where the identity as a whole is about to be unused, that is what is told.
     let is_in_use = state.usage.last_seen.is_some_and(|last| !is_older(last, now, judged.window_days));
-    let is_proven = judged.status == UseStatus::Active
+    let is_proven = judged.by_use == UseStatus::Active
         && is_in_use
         && judged.coverage.gaps.is_empty()
         && !state.has_more_scopes
@@ -45,7 +45,7 @@ fn is_older(last_seen: EventTime, now: EventTime, window_days: u32) -> bool {
 /// Whether a look at an identity's credentials can find anything: one was idle for so long, or was found to be.
 pub(super) fn may_change(state: &IdentityState, now: ProcessingTime, window_ms: i64) -> bool {
     let is_idle = |entry: &TermEntry| now.millis() - entry.last_seen().millis() >= window_ms;
-    !state.stale.is_empty() || state.behaviour.values(Dimension::Credential).iter().any(is_idle)
+    !state.stale().is_empty() || state.behaviour.values(Dimension::Credential).iter().any(is_idle)
 }
 
 impl Monitor {
@@ -59,7 +59,7 @@ impl Monitor {
         effects: &mut Vec<Effect>,
     ) -> bool {
         let before: Vec<Term> = stale_values(state);
-        let stale = std::mem::take(&mut state.stale);
+        let stale = state.take_stale();
         for mut one in stale {
             let entry = state.behaviour.values(Dimension::Credential).iter().find(|e| e.term == one.value);
             one.is_proven = entry.is_some_and(|entry| {
@@ -67,7 +67,7 @@ impl Monitor {
             });
             match ending(state, entry, &one, judged, now) {
                 Some(ending) => self.end_credential(id, state, (&one, ending), now, effects),
-                None => state.stale.push(one),
+                None => state.keys.get_or_insert_default().stale.push(one),
             }
         }
         self.find_unused_credentials(id, state, judged, now, effects);
@@ -83,7 +83,7 @@ impl Monitor {
         effects: &mut Vec<Effect>,
     ) {
         let known = state.behaviour.values(Dimension::Credential).iter();
-        let is_new = |entry: &&TermEntry| !state.stale.iter().any(|one| one.value == entry.term);
+        let is_new = |entry: &&TermEntry| !state.stale().iter().any(|one| one.value == entry.term);
         let new: Vec<StaleCredential> = known
             .filter(|entry| is_unused(state, entry, judged, now) && is_new(entry))
             .map(|entry| StaleCredential {
@@ -97,7 +97,7 @@ impl Monitor {
         for mut one in new {
             one.is_raised =
                 posture::is_reported(state) && self.raise_credential(id, state, &one, now, effects);
-            state.stale.push(one);
+            state.keys.get_or_insert_default().stale.push(one);
         }
     }
 
@@ -151,7 +151,7 @@ impl Monitor {
         now: ProcessingTime,
         effects: &mut Vec<Effect>,
     ) {
-        for one in std::mem::take(&mut state.stale) {
+        for one in state.take_stale() {
             self.end_credential(id, state, (&one, ending), now, effects);
         }
     }
@@ -172,7 +172,7 @@ fn ending(
     if !is_older(one.last_seen, EventTime::from_millis(now.millis()), judged.window_days) {
         return Some(Ending::LongerWindow);
     }
-    match judged.status {
+    match judged.by_use {
         UseStatus::Unused => Some(Ending::IdentityUnused),
         _ if one.is_raised && !posture::is_reported(state) => Some(Ending::NotReported),
         _ if !one.is_proven && !one.is_raised => Some(Ending::LongerWindow),
@@ -183,7 +183,7 @@ fn ending(
 /// The values of which it is proven that they are unused.
 fn stale_values(state: &IdentityState) -> Vec<Term> {
     let mut values: Vec<Term> =
-        state.stale.iter().filter(|one| one.is_proven).map(|one| one.value.clone()).collect();
+        state.stale().iter().filter(|one| one.is_proven).map(|one| one.value.clone()).collect();
     values.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
     values
 }

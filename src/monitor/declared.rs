@@ -48,8 +48,10 @@ impl Monitor {
         if change.declared.is_none() && self.forget_unused(&change.identity_id, effects) {
             return;
         }
+        let may_have_past = self.may_have_gone(change);
         let mut entry = Self::entry(&shared, &change.identity_id);
         let (id, state) = entry.pair_mut();
+        state.may_have_past |= may_have_past;
         let was_declared = state.declared.is_some();
         self.declared_accounts.note(id.as_str(), was_declared, change.declared.is_some());
         state.declared = change.declared.clone().map(Box::new);

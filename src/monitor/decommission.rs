@@ -9,7 +9,7 @@ use crate::baseline::last_seen::{ActionUse, UseStatus};
 use crate::baseline::terms::TermEntry;
 use crate::detect::sensitivity::{Level, sensitivity};
 use crate::identity::Declared;
-use crate::identity::declared::{Criticality, DeclaredStatus};
+use crate::identity::declared::Criticality;
 use crate::time::EventTime;
 
 use super::identity::IdentityState;
@@ -28,19 +28,17 @@ const MIN_WINDOW_DAYS: u32 = 32;
 /// Whether the identity may be decommissioned.
 #[must_use]
 pub(super) fn decommission(state: &IdentityState, judged: &Judgement) -> Decommission {
-    let is_proven = matches!(judged.status, UseStatus::Unused | UseStatus::NeverSeen);
     if state.effective_kind() == Kind::ProviderService {
         let reasons = vec!["it is a service of the provider: there is nothing to decommission".to_owned()];
         return Decommission { grade: Grade::No, reasons };
     }
-    if !is_proven {
+    if !judged.is_proven_unused() {
         return Decommission { grade: Grade::No, reasons: objections(state, judged) };
     }
     let doubts = doubts(state, judged.window_days);
-    if doubts.is_empty() {
-        return Decommission { grade: Grade::Safe, reasons: vec![proof(state, judged.window_days)] };
-    }
-    Decommission { grade: Grade::Caution, reasons: doubts }
+    let grade = if doubts.is_empty() { Grade::Safe } else { Grade::Caution };
+    let found = if doubts.is_empty() { vec![proof(state, judged.window_days)] } else { doubts };
+    Decommission { grade, reasons: found.into_iter().chain(retired(state, judged)).collect() }
 }
 
 /// Why an identity is not proven unused.
@@ -48,17 +46,22 @@ fn objections(state: &IdentityState, judged: &Judgement) -> Vec<String> {
     let window = judged.window_days;
     let Some(last) = state.usage.last_seen else {
         let since = declared(state).and_then(|declared| declared.created_at);
-        return vec![match since {
+        let never_seen = match since {
+            _ if state.may_have_past => {
+                "it may have been used: what was known of it is forgotten, since there were more identities than `baseline.max_identities`"
+                    .to_owned()
+            }
             None => "it was never seen, and the inventory does not say since when it exists".to_owned(),
             Some(since) => format!(
                 "it was never seen; that proves something {window} days after it was made on {}, all of them covered by the log sources",
                 day(since)
             ),
-        }];
+        };
+        return std::iter::once(never_seen).chain(retired(state, judged)).collect();
     };
     let mut reasons = vec![if state.has_more_scopes {
         "more log sources reported it than can be followed, so nothing proves that it is not used".to_owned()
-    } else if judged.status == UseStatus::Active {
+    } else if judged.by_use == UseStatus::Active {
         format!("it was used on {}, and its window is {window} days", day(last))
     } else {
         format!(
@@ -66,11 +69,18 @@ fn objections(state: &IdentityState, judged: &Judgement) -> Vec<String> {
             day(last)
         )
     }];
-    if declared(state).is_some_and(|declared| declared.status == DeclaredStatus::Retired) {
-        reasons.push("the inventory calls it retired".to_owned());
-    }
+    reasons.extend(retired(state, judged));
     reasons.extend(refused(state));
     reasons
+}
+
+/// That the inventory has retired it: no proof, and no reason for a second look.
+fn retired(state: &IdentityState, judged: &Judgement) -> Option<String> {
+    let declared = declared(state).filter(|_| judged.status == UseStatus::Retired)?;
+    Some(match declared.retired_at {
+        Some(since) => format!("the inventory calls it retired since {}", day(since)),
+        None => "the inventory calls it retired".to_owned(),
+    })
 }
 
 /// What speaks for a second look at an identity that is proven unused.

@@ -17,6 +17,7 @@ use crate::term::Term;
 use crate::time::{EventTime, ProcessingTime};
 
 use super::feedback::Verdicts;
+use super::keys::{FoundKey, Keys};
 
 /// Log sources remembered per identity. More than that, and its status stays `unknown`: coverage of all cannot be shown.
 pub const MAX_SCOPES: usize = 32;
@@ -61,8 +62,10 @@ pub struct IdentityState {
     pub shortfalls: ThinVec<FoundShortfall>,
     /// What came of the uses of its services and credentials.
     pub graded: Graded,
-    /// Its credentials that are not used, while it is.
-    pub stale: ThinVec<StaleCredential>,
+    /// What is known of its long-term credentials beyond their use; most have none.
+    pub keys: Option<Box<Keys>>,
+    /// Whether it came with a declaration, and may have been used before it was forgotten: only the topic knows.
+    pub may_have_past: bool,
     /// What was published last.
     pub published: Published,
     /// When the schedule is to look at it next; `None` where it is not on the schedule.
@@ -82,6 +85,8 @@ pub struct Published {
     pub status: UseStatus,
     /// Whether it holds everything else.
     pub record: PublishedRecord,
+    /// Whether it says that the identity was not used for its window: of one that is retired the status does not.
+    pub is_proven_unused: bool,
 }
 
 /// Whether the record on the inventory topic says what is known.
@@ -129,6 +134,7 @@ pub struct Standing {
     unused: Option<UnusedFinding>,
     is_run_missed: bool,
     shortfalls: ThinVec<FoundShortfall>,
+    found_keys: ThinVec<FoundKey>,
     published: Published,
 }
 
@@ -170,6 +176,17 @@ pub struct StaleCredential {
 }
 
 impl IdentityState {
+    /// Its credentials that are not used, while it is.
+    #[must_use]
+    pub fn stale(&self) -> &[StaleCredential] {
+        self.keys.as_deref().map_or(&[], |keys| &keys.stale)
+    }
+
+    /// The same, taken out.
+    pub fn take_stale(&mut self) -> ThinVec<StaleCredential> {
+        self.keys.as_deref_mut().map(|keys| std::mem::take(&mut keys.stale)).unwrap_or_default()
+    }
+
     /// Kind, after the inventory's word.
     #[must_use]
     pub fn effective_kind(&self) -> Kind {
@@ -230,6 +247,7 @@ impl IdentityState {
             unused: self.unused.as_deref().copied(),
             is_run_missed: self.missed.is_some(),
             shortfalls: self.shortfalls.clone(),
+            found_keys: self.keys.as_deref().map(|keys| keys.found.clone()).unwrap_or_default(),
             published: self.published,
         }
     }

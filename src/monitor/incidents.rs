@@ -23,6 +23,7 @@ fn is_against_inventory(state: &IdentityState, event: &Event<'_>) -> bool {
             || declared.is_expired_at(event.time)
             || declared.forbids_service(event)
             || declared.forbids_origin(&event.origin)
+            || declared.forbids_time(event)
     })
 }
 

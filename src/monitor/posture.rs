@@ -18,12 +18,22 @@ pub(super) const DELIVERY_MS: i64 = 6 * HOUR_MS;
 pub struct Judgement {
     /// The status.
     pub status: UseStatus,
+    /// What its use alone says, whatever the inventory calls it.
+    pub by_use: UseStatus,
     /// Whole days without use, where that is proven.
     pub unused_days: Option<u32>,
     /// How well the log sources were covered over the window.
     pub coverage: Coverage,
     /// The identity's window, in days.
     pub window_days: u32,
+}
+
+impl Judgement {
+    /// Whether it is proven that the identity was not used for its window, whatever the inventory calls it.
+    #[must_use]
+    pub const fn is_proven_unused(&self) -> bool {
+        self.unused_days.is_some()
+    }
 }
 
 /// Time without use after which this identity counts as unused, in milliseconds.
@@ -55,10 +65,18 @@ pub fn is_expected(state: &IdentityState, now: ProcessingTime) -> bool {
     is_reported(state) && expires_at.is_none_or(|expires_at| expires_at.millis() > now.millis())
 }
 
+/// Whether the inventory calls it retired by `now`.
+#[must_use]
+pub fn is_retired(state: &IdentityState, now: ProcessingTime) -> bool {
+    let now = EventTime::from_millis(now.millis());
+    state.declared.as_ref().is_some_and(|declared| declared.is_retired_at(now))
+}
+
 /// Judges one identity at `now`.
 ///
 /// `unused` and `never_seen` take proof: every log source that reported the identity (or could have) was
-/// covered for the whole window up to now. Without it the status is `unknown`, and the coverage names the gap.
+/// covered for the whole window up to now. Without it the status is `unknown`, and the coverage names the gap. What the inventory
+/// calls retired is `retired`, with the days without use where they are proven.
 #[must_use]
 pub fn judge(
     identity_id: &str,
@@ -67,9 +85,21 @@ pub fn judge(
     now: ProcessingTime,
     window_ms: i64,
 ) -> Judgement {
+    let judged = judge_use(identity_id, state, coverage, now, window_ms);
+    if is_retired(state, now) { Judgement { status: UseStatus::Retired, ..judged } } else { judged }
+}
+
+fn judge_use(
+    identity_id: &str,
+    state: &IdentityState,
+    coverage: &CoverageMap,
+    now: ProcessingTime,
+    window_ms: i64,
+) -> Judgement {
     let end = EventTime::from_millis(now.millis());
     let window_days = (window_ms / DAY_MS) as u32;
-    let without_days = |status, coverage| Judgement { status, unused_days: None, coverage, window_days };
+    let without_days =
+        |status, coverage| Judgement { status, by_use: status, unused_days: None, coverage, window_days };
     let over = |span_ms| match state.usage.last_seen {
         Some(_) => coverage.over(state.scopes.iter().map(crate::term::Term::as_str), end, span_ms),
         None => declared_coverage(identity_id, coverage, end, span_ms),
@@ -80,7 +110,8 @@ pub fn judge(
     }
     let idle_since = state.usage.last_seen.or_else(|| state.declared.as_ref().and_then(|d| d.created_at));
     let idle = idle_since.zip(proof.until.map(|until| until.min(end)));
-    let is_proven = proof.gaps.is_empty() && !state.has_more_scopes;
+    let is_known = !state.may_have_past || state.usage.last_seen.is_some();
+    let is_proven = proof.gaps.is_empty() && !state.has_more_scopes && is_known;
     match idle {
         Some((since, until)) if is_proven && until.millis_since(since) >= window_ms + DELIVERY_MS => {
             let status =

@@ -30,8 +30,12 @@ impl Monitor {
             .zip(state.published.last_seen)
             .map_or(i64::MAX, |(last, published)| last.millis_since(published));
         let window_ms = posture::window_ms(state, self.shared.settings.unused_after_days);
-        let is_wakened =
-            state.published.status != UseStatus::Active && posture::is_in_use(state, now, window_ms);
+        let is_idle_as_published = match state.published.status {
+            UseStatus::Active => false,
+            UseStatus::Retired => state.published.is_proven_unused,
+            UseStatus::Unused | UseStatus::NeverSeen | UseStatus::Unknown => true,
+        };
+        let is_wakened = is_idle_as_published && posture::is_in_use(state, now, window_ms);
         if sighting.has_new_credential || is_wakened || moved_ms > self.shared.settings.publish_every_ms {
             self.judge_and_publish_at_once(id, state, now, effects);
         }
@@ -63,12 +67,15 @@ impl Monitor {
         }
         self.note_silence(id, state, now, effects);
         self.note_shortfalls(id, state, now, effects);
+        self.note_keys(id, state, now, effects);
         let Some(judged) = judged else { return };
         let is_other_credential = self.note_credentials(id, state, &judged, now, effects);
         let is_quiet = quiet_since(state)
             .is_some_and(|since| now.millis_since(since) >= self.shared.settings.publish_every_ms);
         let is_missing = state.published.record == PublishedRecord::Missing;
-        if judged.status != state.published.status || is_missing || is_quiet || is_other_credential {
+        let is_other = (judged.status, judged.is_proven_unused())
+            != (state.published.status, state.published.is_proven_unused);
+        if is_other || is_missing || is_quiet || is_other_credential {
             self.publish(id, state, judged, now, effects);
         }
     }
@@ -78,7 +85,8 @@ impl Monitor {
         let window_ms = posture::window_ms(state, self.shared.settings.unused_after_days);
         let is_published = state.published.status == UseStatus::Active && !is_outdated(state);
         let is_settled = state.unused.is_none() && !credentials::may_change(state, now, window_ms);
-        is_published && is_settled && posture::is_in_use(state, now, window_ms)
+        let is_in_use = posture::is_in_use(state, now, window_ms) && !posture::is_retired(state, now);
+        is_published && is_settled && is_in_use
     }
 
     pub(super) fn judge(&self, id: &str, state: &IdentityState, now: ProcessingTime) -> Judgement {
@@ -97,6 +105,11 @@ impl Monitor {
         state.published.record = PublishedRecord::Current;
         state.published.last_seen = state.usage.last_seen;
         state.published.status = judged.status;
+        state.published.is_proven_unused = judged.is_proven_unused();
+        if state.may_have_past && state.usage.last_seen.is_none() {
+            // The topic may hold its last use, which is more than is known here.
+            return;
+        }
         effects.push(Effect::LastSeen(Box::new(publish::last_seen(id, state, judged, now))));
     }
 

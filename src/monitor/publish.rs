@@ -2,7 +2,7 @@
 
 use crate::activity::CredentialKind;
 use crate::baseline::dimension::credential_of;
-use crate::baseline::last_seen::{CredentialState, CredentialUse, ServiceUse, UseStatus};
+use crate::baseline::last_seen::{CredentialState, CredentialUse, ServiceUse};
 use crate::baseline::profile::{Profile, Runs, TermList, TermUse};
 use crate::baseline::terms::{TermEntry, TermSet};
 use crate::baseline::{Dimension, LastSeen};
@@ -13,6 +13,7 @@ use crate::time::{DAY_MS, ProcessingTime};
 use super::credentials::is_unused;
 use super::decommission;
 use super::identity::IdentityState;
+use super::keys;
 use super::posture::Judgement;
 
 /// The last-seen facts of one identity.
@@ -24,6 +25,7 @@ pub fn last_seen(
     now: ProcessingTime,
 ) -> LastSeen {
     let usage = &state.usage;
+    let credentials = credentials(state, &judged, now);
     LastSeen {
         identity_id: identity_id.to_owned(),
         kind: state.effective_kind(),
@@ -39,7 +41,8 @@ pub fn last_seen(
         last_via_service: usage.last_via_service,
         last_auth_only: usage.last_auth_only,
         last_activity: usage.last_action.as_ref().map(ToString::to_string),
-        credentials: credentials(state, &judged, now),
+        active_keys: credentials.iter().filter(|one| one.is_active_key()).count() as u32,
+        credentials,
         services: services(state),
         never_used_services: decommission::never_used_services(state),
         sensitive_actions: decommission::sensitive_actions(state),
@@ -126,12 +129,14 @@ fn credentials(state: &IdentityState, judged: &Judgement, now: ProcessingTime) -
                 id: id.to_owned(),
                 first_seen: entry.first_seen(),
                 last_seen: entry.last_seen(),
+                created_at: keys::created_at(state, id),
                 outcomes: state.graded.of(Dimension::Credential, entry),
-                state: match judged.status {
-                    UseStatus::Unused => CredentialState::Unused,
-                    _ if is_unused(state, entry, judged, now) => CredentialState::Unused,
-                    _ if is_superseded(entry, known) => CredentialState::Superseded,
-                    _ => CredentialState::Active,
+                state: if judged.is_proven_unused() || is_unused(state, entry, judged, now) {
+                    CredentialState::Unused
+                } else if is_superseded(entry, known) {
+                    CredentialState::Superseded
+                } else {
+                    CredentialState::Active
                 },
             }
         })

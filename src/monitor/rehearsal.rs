@@ -136,6 +136,12 @@ impl Rehearsal {
             purpose: is_owned.then(|| "rehearsal".to_owned()),
             allowed_services: allow.services,
             allowed_networks: allow.networks,
+            allowed_schedule: allow.schedule.map(Box::new),
+            key_dates: step
+                .and_then(|step| step.declare_key.clone())
+                .map(|key| (key, now))
+                .into_iter()
+                .collect(),
             ..Declared::default()
         };
         self.tell(self.identity().to_owned(), declared);

@@ -1,15 +1,11 @@
 //! Looking after limits.
 
 use crate::detect::unused::Ending;
-use crate::detect::{credential, heartbeat};
 use crate::term::Term;
 use crate::time::{DAY_MS, EventTime, ProcessingTime};
 
 use super::identity::IdentityState;
-use super::{Effect, Monitor, is_open, is_outdated, publish};
-
-/// Share of the identities that goes when there are too many: enough that it is rare, too few to hurt.
-const EVICTED_SHARE: usize = 100;
+use super::{Effect, Monitor, is_open, publish};
 
 /// Log sources silent for this long are dropped: longer than any window in which their identities could be judged.
 const SCOPE_MEMORY_DAYS: i64 = 400;
@@ -40,46 +36,6 @@ impl Monitor {
         }
     }
 
-    /// Makes room for an identity that is not known yet, where there are as many as may be: those unseen for longest go.
-    ///
-    /// What is said of them last is exact: their last use is published, and an open incident or missed run is closed.
-    pub(super) fn make_room(&mut self, id: &str, now: ProcessingTime, effects: &mut Vec<Effect>) {
-        let most = self.shared.settings.max_identities;
-        if self.shared.identities.len() < most || self.shared.identities.contains_key(id) {
-            return;
-        }
-        let shared = std::sync::Arc::clone(&self.shared);
-        let used =
-            shared.identities.iter().filter_map(|state| Some((state.usage.last_seen?, state.key().clone())));
-        let mut oldest: Vec<(EventTime, Term)> = used.collect();
-        let by_age = |a: &(EventTime, Term), b: &(EventTime, Term)| {
-            a.0.cmp(&b.0).then_with(|| a.1.as_str().cmp(b.1.as_str()))
-        };
-        let going = most / EVICTED_SHARE + 1;
-        if going < oldest.len() {
-            oldest.select_nth_unstable_by(going, by_age);
-            oldest.truncate(going);
-        }
-        oldest.sort_unstable_by(by_age);
-        for (_, id) in oldest {
-            self.evict(&id, now, effects);
-        }
-    }
-
-    fn evict(&mut self, id: &Term, now: ProcessingTime, effects: &mut Vec<Effect>) {
-        let Some((id, mut state)) = self.shared.identities.remove(id) else { return };
-        self.leave(&id, &mut state, effects);
-        self.end_missed(id.as_str(), &mut state, heartbeat::Ending::Forgotten, now, effects);
-        self.end_credentials(id.as_str(), &mut state, credential::Ending::Forgotten, now, effects);
-        let ended = self.ending(id.as_str(), &mut state, Ending::Forgotten, now);
-        effects.extend(ended.map(Effect::Alert));
-        if is_outdated(&state) {
-            let judged = self.judge(id.as_str(), &state, now);
-            self.publish(id.as_str(), &mut state, judged, now, effects);
-        }
-        self.stats.count_evictions("identities", 1);
-    }
-
     /// Forgets an identity that only the inventory knew of, with all that was said of it; `false` where it was ever used.
     pub(super) fn forget_unused(&mut self, id: &str, effects: &mut Vec<Effect>) -> bool {
         let removed = self.shared.identities.remove_if(id, |_, state| state.usage.last_seen.is_none());
@@ -89,12 +45,14 @@ impl Monitor {
         self.leave(&id, &mut state, effects);
         let ended = self.ending(id.as_str(), &mut state, Ending::Withdrawn, self.shared.now());
         effects.extend(ended.map(Effect::Alert));
-        effects.push(Effect::Withdrawn(id.to_string()));
+        if !state.may_have_past {
+            effects.push(Effect::Withdrawn(id.to_string()));
+        }
         true
     }
 
     /// Closes the incident of an identity that is gone and what the inventory lacked about it, and books that.
-    fn leave(&mut self, id: &Term, state: &mut IdentityState, effects: &mut Vec<Effect>) {
+    pub(super) fn leave(&mut self, id: &Term, state: &mut IdentityState, effects: &mut Vec<Effect>) {
         self.stats.open_incidents -= u64::from(is_open(state));
         self.declared_accounts.note(id.as_str(), state.declared.is_some(), false);
         self.end_shortfalls(id.as_str(), state, effects);

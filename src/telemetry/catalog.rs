@@ -147,7 +147,7 @@ impl Label {
             Self::Mode => "`enabled`, `shadow`, `disabled`",
             Self::Report => "`create`, `update`, `close`",
             Self::Verdict => "`accept`, `mute`, `reopen`",
-            Self::Status => "`active`, `unused`, `never_seen`, `unknown`",
+            Self::Status => "`active`, `unused`, `never_seen`, `unknown`, `retired`",
             Self::Limit => "fixed in the program, one per limit",
             Self::Percentile => "`50`, `99`, `99.9`",
             Self::Output => "`frame`, `dead_letter`, `state`, `alert`, `last_seen`",

@@ -17,7 +17,8 @@ use super::detectors::InForce;
 use super::families::Families;
 
 /// Limits that exist from the start with 0, so that the first eviction shows as an increase.
-const KNOWN_LIMITS: [&str; 4] = ["feedback", "identities", "scopes", "terms"];
+const KNOWN_LIMITS: [&str; 6] =
+    ["declared_identities", "feedback", "identities", "late_activities", "scopes", "terms"];
 /// Likewise, why signals led to no alert.
 const KNOWN_SUPPRESSIONS: [&str; 4] = ["accepted", "below_threshold", "muted", "over_budget"];
 

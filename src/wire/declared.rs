@@ -7,11 +7,13 @@ mod tests;
 use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use thin_vec::ThinVec;
 
 use crate::activity::{Class, Kind};
-use crate::identity::AllowedNetwork;
 use crate::identity::allowed::{self, NotANetwork};
 use crate::identity::declared::{Criticality, Declared, DeclaredChange, DeclaredStatus};
+use crate::identity::schedule::NotASchedule;
+use crate::identity::{AllowedNetwork, AllowedSchedule};
 use crate::time::EventTime;
 
 use super::clip_to;
@@ -31,6 +33,9 @@ const MAX_TEXT_CHARS: usize = 512;
 
 /// Allowed services or networks of one identity: above this, it is no allow list any more.
 const MAX_ALLOWED: usize = 256;
+
+/// Credentials of one identity: an IAM user has two, a host's account a key for each machine that logs in.
+const MAX_CREDENTIALS: usize = 64;
 
 /// Nesting of one declaration, of which readers of last-seen records must make sense too. JSON libraries give up
 /// somewhere between 100 and 1,000 levels.
@@ -88,6 +93,19 @@ pub struct DeclaredRecord {
     /// What it is meant to do.
     #[serde(default)]
     pub allowed: Option<Allowed>,
+    /// Its long-term credentials.
+    #[serde(default)]
+    pub credentials: Vec<DeclaredCredential>,
+}
+
+/// A long-term credential of an identity.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+pub struct DeclaredCredential {
+    /// Public identifier: access key id, fingerprint. Never the secret.
+    pub id: String,
+    /// When it was made: RFC 3339, or a date.
+    #[serde(default)]
+    pub created_at: Option<String>,
 }
 
 /// What an identity is meant to do.
@@ -100,6 +118,10 @@ pub struct Allowed {
     /// (`DE`). Empty means any.
     #[serde(default)]
     pub networks: Vec<String>,
+    /// When it is meant to work: `Mon-Fri 06:00-20:00; Sat 08:00-12:00 Europe/Berlin`. Days, hours or both; several windows with semicolons; at the
+    /// end a time zone of the IANA database, UTC where there is none. Absent means any time.
+    #[serde(default)]
+    pub schedule: Option<String>,
 }
 
 /// What a record of the inventory topic turned out to be.
@@ -165,6 +187,9 @@ pub enum Error {
     /// A network that is not understood.
     #[error("`allowed.networks` has `{0}`: {NotANetwork}")]
     BadNetwork(String),
+    /// Hours that are not understood.
+    #[error("`allowed.schedule` is `{0}`: {NotASchedule}")]
+    BadSchedule(String),
     /// A number outside of its range.
     #[error("`unused_after_days` is {0}; it must be 1 to {MAX_UNUSED_AFTER_DAYS}")]
     BadDays(u32),
@@ -184,6 +209,7 @@ impl Error {
             Self::UnknownWord { .. } => "unknown_word",
             Self::BadTime { .. } => "bad_time",
             Self::BadNetwork(_) => "bad_network",
+            Self::BadSchedule(_) => "bad_schedule",
             Self::BadDays(_) => "bad_number",
         }
     }
@@ -305,6 +331,8 @@ fn declared(record: DeclaredRecord, original: String) -> Result<Declared, Error>
         allowed_services: services(allowed.services)?,
         allowed_networks: networks(allowed.networks)?,
         original,
+        allowed_schedule: schedule(allowed.schedule)?,
+        key_dates: key_dates(record.credentials)?,
     })
 }
 
@@ -362,6 +390,25 @@ fn networks(entries: Vec<String>) -> Result<Vec<AllowedNetwork>, Error> {
     let bad = |entry: &str| Error::BadNetwork(clip_to(entry, 64));
     let entries = list("allowed.networks", entries)?.into_iter();
     entries.map(|entry| AllowedNetwork::try_from(entry.clone()).map_err(|_| bad(&entry))).collect()
+}
+
+fn key_dates(credentials: Vec<DeclaredCredential>) -> Result<ThinVec<(String, EventTime)>, Error> {
+    check_size("credentials", credentials.len(), MAX_CREDENTIALS)?;
+    let mut dates = ThinVec::new();
+    for DeclaredCredential { id, created_at } in credentials {
+        if let (Some(id), Some(at)) =
+            (text("credentials.id", Some(id))?, time("credentials.created_at", created_at)?)
+        {
+            dates.push((id, at));
+        }
+    }
+    Ok(dates)
+}
+
+fn schedule(found: Option<String>) -> Result<Option<Box<AllowedSchedule>>, Error> {
+    let Some(text) = text("allowed.schedule", found)? else { return Ok(None) };
+    let read = AllowedSchedule::try_from(text.clone());
+    read.map(|schedule| Some(Box::new(schedule))).map_err(|_| Error::BadSchedule(clip_to(&text, 64)))
 }
 
 /// Valid JSON without the space between its parts, so that it fits on one line. Numbers and key order stay as they are.

@@ -72,10 +72,14 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// What a digest of this moment needs to know of a record; `None` where the identity is in use.
+    /// What a digest of this moment needs to know of a record; `None` where the identity is in use, or retired already.
     #[must_use]
     pub fn of(record: &LastSeenRecord, now: ProcessingTime) -> Option<Self> {
-        (record.status != UseStatus::Active).then(|| Self {
+        let is_told = match record.status {
+            UseStatus::Unused | UseStatus::NeverSeen | UseStatus::Unknown => true,
+            UseStatus::Active | UseStatus::Retired => false,
+        };
+        is_told.then(|| Self {
             owner: record.owner(),
             listed: Listed {
                 identity_id: record.identity_id.clone(),
@@ -176,9 +180,11 @@ mod tests {
             record("d", Some("ana"), "unknown", None),
             record("e", None, "unused", Some(100)),
             record("f", Some("bob"), "active", None),
+            record("g", Some("bob"), "retired", Some(91)),
+            record("h", Some("ana"), "retired", None),
         ]);
         let whose: Vec<_> = made.iter().map(|digest| digest.owner.as_deref()).collect();
-        assert_eq!(whose, [None, Some("ana")], "nothing of bob's is unused");
+        assert_eq!(whose, [None, Some("ana")], "nothing of bob's is unused but what is retired");
         assert_eq!((made[1].total, made[1].unknown, made[1].uid.as_str()), (2, 1, "2026-05-03:ana"));
         assert_eq!(
             made[1].message,

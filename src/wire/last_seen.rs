@@ -75,6 +75,9 @@ pub struct LastSeenRecord {
     /// Each credential with its own first and last use; bounded.
     #[serde(default)]
     pub credentials: Vec<CredentialRecord>,
+    /// How many of these are long-term and `active`: more than one is a rotation under way, or a key too many.
+    #[serde(default)]
+    pub active_keys: u32,
     /// Each service with its own last use; bounded.
     #[serde(default)]
     pub services: Vec<ServiceRecord>,
@@ -87,9 +90,10 @@ pub struct LastSeenRecord {
     /// Who assumed it, and which roles it assumed; bounded.
     #[serde(default)]
     pub dependants: DependantsRecord,
-    /// Whether it is in use. Only `unused` and `never_seen` are candidates for decommissioning.
+    /// Whether it is in use. `unused` and `never_seen` are candidates for decommissioning, and `retired` where `unused_days` are told.
     pub status: UseStatus,
-    /// Whole days without use at the end of the coverage; `null` unless the status is `unused` or `never_seen`.
+    /// Whole days without use at the end of the coverage, where it is proven that there was none for its window; `null` for every status
+    /// but `unused`, `never_seen` and `retired`.
     #[serde(default)]
     pub unused_days: Option<u32>,
     /// Whether it may be decommissioned, and why.
@@ -111,6 +115,9 @@ pub struct CredentialRecord {
     pub kind: CredentialKind,
     /// Public identifier: access key id, fingerprint, serial. Never the secret.
     pub id: String,
+    /// When it was made, where the inventory or the identity's own `CreateAccessKey` tells.
+    #[serde(default)]
+    pub created_at: Option<String>,
     /// First use.
     pub first_seen: String,
     /// Last use, whatever came of it.
@@ -294,6 +301,7 @@ impl From<&LastSeen> for LastSeenRecord {
             last_auth_only: text(facts.last_auth_only),
             last_activity: facts.last_activity.clone(),
             credentials: facts.credentials.iter().map(CredentialRecord::from).collect(),
+            active_keys: facts.active_keys,
             services: facts.services.iter().map(ServiceRecord::from).collect(),
             never_used_services: facts.never_used_services.clone(),
             sensitive_actions: facts.sensitive_actions.iter().map(ActionRecord::from).collect(),
@@ -316,6 +324,7 @@ impl From<&CredentialUse> for CredentialRecord {
         Self {
             kind: credential.kind,
             id: credential.id.clone(),
+            created_at: text(credential.created_at),
             first_seen: credential.first_seen.to_rfc3339(),
             last_seen: credential.last_seen.to_rfc3339(),
             last_success: text(credential.outcomes.last_success),

@@ -1,7 +1,7 @@
 //! The monitor's state as changelog records: one per identity and one per log source.
 //!
 //! Keys are `identity:<identity id>`, `scope:<log source>`, `inputs` (how far each input partition was read),
-//! `losses` (hours of which records were lost) and `budget` (how far incidents reached). Values begin with one version byte; the rest is
+//! `losses` (hours of which records were lost), `budget` (how far incidents reached) and `forgotten` (up to when identities that went were used). Values begin with one version byte; the rest is
 //! postcard (<https://postcard.jamesmunns.com/wire-format>). A version that is newer than this program is refused,
 //! so that a roll-back never overwrites what it cannot read.
 
@@ -30,6 +30,7 @@ const SCOPE_PREFIX: &str = "scope:";
 const INPUTS_KEY: &str = "inputs";
 const LOSSES_KEY: &str = "losses";
 const BUDGET_KEY: &str = "budget";
+const FORGOTTEN_KEY: &str = "forgotten";
 
 /// One changelog record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,6 +109,10 @@ pub fn take_changes(monitor: &mut Monitor) -> Result<Vec<Change>, Error> {
     if changes.budget {
         out.push(Change { key: BUDGET_KEY.into(), value: Some(encode(monitor.budget())?) });
     }
+    if changes.forgotten {
+        let value = Some(encode(&monitor.forgotten_until())?);
+        out.push(Change { key: FORGOTTEN_KEY.into(), value });
+    }
     Ok(out)
 }
 
@@ -134,6 +139,10 @@ pub fn restore(monitor: &mut Monitor, key: &[u8], value: Option<&[u8]>) -> Resul
     }
     if key == BUDGET_KEY {
         monitor.restore_budget(value.map(decode).transpose()?.unwrap_or_default());
+        return Ok(());
+    }
+    if key == FORGOTTEN_KEY {
+        monitor.restore_forgotten_until(value.map(decode).transpose()?.unwrap_or_default());
         return Ok(());
     }
     let Some(scope) = key.strip_prefix(SCOPE_PREFIX) else {

@@ -19,6 +19,9 @@ TOLD_BY_THE_CLOCK = ("updated_at", "coverage")
 ABOUT_SILENCE = (
     "source-silent",
     "missed-heartbeat",
+    "unused-credential",
+    "credential-not-rotated",
+    "old-credential-still-used",
     "undeclared-identity",
     "unowned-identity",
     "expired-identity",

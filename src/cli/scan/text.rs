@@ -171,7 +171,7 @@ fn identities(out: &mut impl Write, report: &Report) -> io::Result<()> {
         let group = report.identities.iter().find(|group| group.kind == kind && group.status == status);
         group.map_or(0, |group| group.count)
     };
-    let mut table = table(&["kind", "active", "unused", "never seen", "unknown"]);
+    let mut table = table(&["kind", "active", "unused", "never seen", "unknown", "retired"]);
     for kind in Kind::ALL {
         let counts = UseStatus::ALL.map(|status| count(kind, status));
         if counts.iter().any(|count| *count > 0) {

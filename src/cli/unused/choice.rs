@@ -23,6 +23,9 @@ pub(super) struct Choice {
     /// Only what belongs to these providers: aws, linux, …
     #[arg(long, value_delimiter = ',')]
     provider: Vec<String>,
+    /// Also what the inventory calls retired, and nobody used for its window either.
+    #[arg(long)]
+    retired: bool,
 }
 
 fn kind(text: &str) -> Result<Kind, String> {
@@ -39,7 +42,12 @@ impl Choice {
         let is_in = |list: &[String], value: Option<&str>| {
             list.is_empty() || list.iter().any(|wanted| Some(wanted.as_str()) == value)
         };
-        matches!(record.status, UseStatus::Unused | UseStatus::NeverSeen)
+        let is_candidate = match record.status {
+            UseStatus::Unused | UseStatus::NeverSeen => true,
+            UseStatus::Retired => self.retired && record.unused_days.is_some(),
+            UseStatus::Active | UseStatus::Unknown => false,
+        };
+        is_candidate
             && self.days.is_none_or(|days| record.days_unused(now) >= Some(days))
             && (self.kind.is_empty() || self.kind.contains(&record.kind))
             && is_in(&self.owner, record.owner().as_deref())
@@ -75,7 +83,21 @@ mod tests {
     #[test]
     fn only_what_is_proven_unused_is_ever_taken() {
         let takes = |status| Choice::default().takes(&record(status, Some(91)), day(0));
-        assert_eq!(["unused", "never_seen", "active", "unknown"].map(takes), [true, true, false, false]);
+        assert_eq!(
+            ["unused", "never_seen", "active", "unknown", "retired"].map(takes),
+            [true, true, false, false, false]
+        );
+    }
+
+    #[test]
+    fn what_is_retired_is_taken_where_it_is_asked_for_and_proven_unused() {
+        let choice = Choice { retired: true, ..Choice::default() };
+        let takes = |days| choice.takes(&record("retired", days), day(0));
+        assert_eq!([Some(91), None].map(takes), [true, false]);
+        assert!(
+            choice.takes(&record("unused", Some(91)), day(0))
+                && !choice.takes(&record("active", None), day(0))
+        );
     }
 
     #[test]
@@ -88,6 +110,7 @@ mod tests {
             owner: text("ana"),
             account: text("111122223333"),
             provider: text("aws"),
+            retired: false,
         }));
         assert!(!takes(Choice { days: Some(92), ..Choice::default() }));
         assert!(!takes(Choice { kind: vec![Kind::Workload], ..Choice::default() }));

@@ -58,9 +58,9 @@ impl<T> Inventory<T> {
         self.statuses.len()
     }
 
-    /// Of how many it cannot be told whether they are used.
-    pub(super) fn unknown(&self) -> usize {
-        self.statuses.values().filter(|status| **status == UseStatus::Unknown).count()
+    /// How many of them have this status.
+    pub(super) fn count(&self, status: UseStatus) -> usize {
+        self.statuses.values().filter(|one| **one == status).count()
     }
 
     /// When the newest record was written.
@@ -141,7 +141,7 @@ mod tests {
 
     fn counts(inventory: &Inventory<u32>) -> (Vec<u32>, usize, usize, u64) {
         let kept = inventory.kept.values().copied().collect();
-        (kept, inventory.identities(), inventory.unknown(), inventory.unreadable)
+        (kept, inventory.identities(), inventory.count(UseStatus::Unknown), inventory.unreadable)
     }
 
     #[test]

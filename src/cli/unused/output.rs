@@ -5,6 +5,7 @@ use std::io::Write;
 use anyhow::Context;
 
 use super::inventory::Inventory;
+use crate::baseline::last_seen::UseStatus;
 use crate::cli::table::{grouped, minute, printable, table};
 use crate::time::{EventTime, ProcessingTime};
 use crate::wire::LastSeenRecord;
@@ -135,10 +136,11 @@ fn text(
     }
     writeln!(
         out,
-        "{} of {} identities; of {} it cannot be told, since their logs are not covered.",
+        "{} of {} identities; of {} it cannot be told, since their logs are not covered; {} retired in the inventory.",
         grouped(chosen.len() as u64),
         grouped(inventory.identities() as u64),
-        grouped(inventory.unknown() as u64)
+        grouped(inventory.count(UseStatus::Unknown) as u64),
+        grouped(inventory.count(UseStatus::Retired) as u64)
     )?;
     writeln!(out, "The inventory as of {}: {}.", now.to_rfc3339(), inventory.watermark())?;
     Ok(())

@@ -1,13 +1,14 @@
 //! What the inventory's word brings about, and when.
 
 use super::*;
+use crate::baseline::last_seen::UseStatus;
 use crate::detect::Detectors;
 use crate::detect::finding::Stage;
 use crate::detect::testing::Sample;
 use crate::identity::declared::{Criticality, DeclaredStatus};
 use crate::identity::{AllowedNetwork, Declared};
 use crate::monitor::Record;
-use crate::monitor::fixture::{activity, empty_monitor};
+use crate::monitor::fixture::{activity, covered, empty_monitor};
 use crate::monitor::rehearsal::START_MS;
 use crate::time::{DAY_MS, HOUR_MS};
 use crate::wire::snapshot;
@@ -228,4 +229,56 @@ fn uses_outside_of_what_is_declared_weigh_once_and_open_nothing_alone() {
     live(&mut monitor, 13..40, true, &mut effects);
     assert_eq!(signals(&monitor), Some(14 * 4), "after two weeks it is the inventory that is wrong");
     assert_eq!(uids(&effects), Vec::<&str>::new());
+}
+
+/// Status and proven days of the newest record on the topic.
+fn standing(effects: &[Effect]) -> Option<(UseStatus, bool)> {
+    effects.iter().rev().find_map(|effect| match effect {
+        Effect::LastSeen(record) if record.identity_id == APP => {
+            Some((record.status, record.unused_days.is_some()))
+        }
+        _ => None,
+    })
+}
+
+#[test]
+fn what_is_retired_says_so_whenever_that_is_told_and_to_whoever_takes_over() {
+    let retired = || Some(Declared { status: DeclaredStatus::Retired, ..owned() });
+    let check = |told_on: i64| {
+        let (mut monitor, mut effects) = (empty_monitor(), Vec::new());
+        monitor.process(&Record::Coverage(vec![covered(0, 140 * 24)]), &mut effects);
+        for day in 0..20 {
+            if day == told_on {
+                tell(&mut monitor, APP, retired(), &mut effects);
+            }
+            live(&mut monitor, day..day + 1, true, &mut effects);
+        }
+        assert_eq!(standing(&effects), Some((UseStatus::Retired, false)), "told on day {told_on}");
+        let mut heir = empty_monitor();
+        for change in snapshot::take_changes(&mut monitor).unwrap() {
+            snapshot::restore(&mut heir, &change.key, change.value.as_deref()).unwrap();
+        }
+        effects.clear();
+        live(&mut heir, 20..100, false, &mut effects);
+        assert_eq!(standing(&effects), None, "nothing is new, told on day {told_on}");
+        live(&mut heir, 100..130, false, &mut effects);
+        assert_eq!(standing(&effects), Some((UseStatus::Retired, true)), "told on day {told_on}");
+        assert_eq!(stages(&effects, "unused-identity"), []);
+        let counted: u64 = heir
+            .stats()
+            .identities
+            .iter()
+            .filter(|(at, _)| at.1 == UseStatus::Retired)
+            .map(|(_, n)| *n)
+            .sum();
+        assert_eq!(counted, 1);
+        effects.clear();
+        live(&mut heir, 130..131, true, &mut effects);
+        assert_eq!(standing(&effects), Some((UseStatus::Retired, false)));
+        assert!(stages(&effects, "retired-identity-used").contains(&Stage::Create), "told on day {told_on}");
+        tell(&mut heir, APP, Some(owned()), &mut effects);
+        live(&mut heir, 131..132, false, &mut effects);
+        assert_eq!(standing(&effects), Some((UseStatus::Active, false)));
+    };
+    [0, 10, 19].into_iter().for_each(check);
 }

@@ -4,6 +4,7 @@ use crate::baseline::LastSeen;
 use crate::baseline::last_seen::CredentialState;
 use crate::detect::testing::Sample;
 use crate::identity::DeclaredChange;
+use crate::identity::declared::DeclaredStatus;
 use crate::monitor::fixture::{activity, covered, empty_monitor};
 use crate::monitor::rehearsal::START_MS;
 use crate::monitor::{Effect, Monitor, Record};
@@ -203,4 +204,23 @@ fn a_session_start_with_nothing_behind_it_is_told_apart() {
     let record = on(&mut monitor, 7);
     assert_eq!(record.last_auth_only, Some(EventTime::from_millis(START_MS + 5 * DAY_MS + HOUR_MS)));
     assert!(record.last_auth_only < record.last_seen);
+}
+
+#[test]
+fn what_is_retired_is_graded_by_its_use_and_says_so() {
+    let since = EventTime::from_millis(START_MS + 35 * DAY_MS);
+    let retired =
+        Declared { status: DeclaredStatus::Retired, retired_at: Some(since), ..Declared::default() };
+    let mut monitor = used_until(30, &Sample::default());
+    declare(&mut monitor, retired);
+    assert_eq!(on(&mut monitor, 34).status, UseStatus::Active, "not yet");
+    let record = on(&mut monitor, 40);
+    let word = "the inventory calls it retired since 2026-02-09";
+    assert_eq!((record.status, record.unused_days), (UseStatus::Retired, None));
+    let in_use = "it was used on 2026-02-04, and its window is 90 days";
+    assert_eq!(said(&record), (Grade::No, vec![in_use, word]));
+    let record = on(&mut monitor, 125);
+    assert_eq!((record.status, record.unused_days), (UseStatus::Retired, Some(95)));
+    let proof = "no attempt, not even a denied one, since 2026-02-04, and its log sources were covered for all of its window of 90 days";
+    assert_eq!(said(&record), (Grade::Safe, vec![proof, word]));
 }

@@ -6,9 +6,11 @@ use serde_json::Value;
 use super::super::fixture::activity;
 use super::super::rehearsal;
 use crate::activity::{
-    Activity, Class, Classification, Credential, CredentialKind, Evidence, Interactive, Kind, Outcome, Usage,
+    Activity, Class, Classification, Credential, CredentialKind, Evidence, Interactive, Issued, Kind,
+    Outcome, Usage,
 };
 use crate::detect::testing::Sample;
+use crate::identity::declared::DeclaredStatus;
 use crate::identity::{AllowedNetwork, Declared, DeclaredChange};
 use crate::monitor::{CoverageMark, InputProgress, Record};
 use crate::text::Text;
@@ -208,6 +210,11 @@ impl Draft {
         event.time = EventTime::from_millis(if self.who == 3 { time } else { shown });
         event.service = format!("svc{}", self.value).into();
         event.operation = format!("Do{}", self.value % 5).into();
+        if self.seldom(2) {
+            event.service = "iam".into();
+            event.operation = "CreateAccessKey".into();
+            event.issued = Some(Issued { id: format!("AKIA{}", self.value).into(), session: None });
+        }
         event.outcome = [Outcome::Success, Outcome::Denied, Outcome::Failed][usize::from(self.outcome)];
         event.credential = self
             .has(10)
@@ -243,11 +250,17 @@ impl Draft {
 fn declaration(who: u8, what: Option<u8>) -> Record<'static> {
     let declared = what.map(|what| Declared {
         kind: (what == 1).then_some(Kind::Automation),
+        status: if what == 1 { DeclaredStatus::Retired } else { DeclaredStatus::Active },
+        retired_at: Some(EventTime::from_millis(START_MS + DAYS / 3 * DAY_MS)),
         unused_after_days: (what == 2).then_some(20),
         created_at: Some(EventTime::from_millis(START_MS - 200 * DAY_MS)),
         expires_at: (what == 0).then(|| EventTime::from_millis(START_MS + DAYS / 2 * DAY_MS)),
         allowed_services: (what == 0).then(|| "svc1".to_owned()).into_iter().collect(),
         allowed_networks: AllowedNetwork::try_from("198.51.100.0/24".to_owned()).into_iter().collect(),
+        key_dates: (what == 2)
+            .then(|| ("AKIA1".to_owned(), EventTime::from_millis(START_MS)))
+            .into_iter()
+            .collect(),
         original: format!(r#"{{"what":{what}}}"#),
         ..Declared::default()
     });
@@ -337,6 +350,7 @@ fn delivered_again(record: &Record<'static>, random: &mut Dice) -> Record<'stati
 /// A record without what depends on which values had to go: first uses, and what came of earlier ones.
 pub(super) fn without_first_uses(json: &str) -> String {
     let mut value: Value = serde_json::from_str(json).unwrap();
+    value.as_object_mut().unwrap().remove("active_keys");
     for list in ["credentials", "services"] {
         for used in value[list].as_array_mut().unwrap() {
             let used = used.as_object_mut().unwrap();

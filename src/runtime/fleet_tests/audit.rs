@@ -79,12 +79,15 @@ fn expected(identity: &Identity, now: i64) -> Expected {
     let last = identity.known(now).map(|used| used.at).max();
     let word = identity.declared.filter(|word| word.arrives < now);
     let window = identity.window_ms(now);
+    if word.is_some_and(|word| word.is_retired) {
+        return Expected::Status(UseStatus::Retired);
+    }
     if last.is_some_and(|last| now - last < window) {
         return Expected::Status(UseStatus::Active);
     }
     let sources = sources_of(identity, now);
     let is_office = sources.iter().any(|source| SOURCES[*source].pace == Pace::Office);
-    if word.is_some_and(|word| word.is_retired) || (is_office && now < OFFICE_KNOWN_MS) {
+    if is_office && now < OFFICE_KNOWN_MS {
         return Expected::Open;
     }
     let from = now - window;
@@ -157,7 +160,7 @@ impl<'f> Audit<'f> {
         if last.is_some_and(|last| identity.uses.iter().all(|used| used.at != last)) {
             self.fault("a last use that never was", now, facts);
         }
-        if matches!(facts.status, UseStatus::Unused | UseStatus::NeverSeen) {
+        if facts.unused_days.is_some() {
             self.claimed(index, facts, now);
         }
     }

@@ -90,6 +90,8 @@ const fn analytic_type(rule: &Rule) -> (u8, &'static str) {
         Rule::Unused {}
         | Rule::NeverUsed {}
         | Rule::UnusedCredential {}
+        | Rule::NotRotated { .. }
+        | Rule::OldCredential { .. }
         | Rule::Retired { .. }
         | Rule::ExpiredUse { .. }
         | Rule::OutsideDeclared { .. }

@@ -22,6 +22,7 @@ fn every_key_is_read() {
         "owner":"team-pay","business_owner":"finance","purpose":"nightly settlement","environment":"prod",
         "criticality":"high","status":"retired","created_at":"2025-03-01","expires_at":"2027-03-01T12:00:00+02:00",
         "retired_at":"2026-01-31T09:30:00.250Z","unused_after_days":45,
+        "credentials":[{"id":"AKIAEXAMPLE","created_at":"2025-03-02","rotated_by":"ops"},{"id":"AKIAOTHER"}],
         "allowed":{"services":["S3"," kms.amazonaws.com "],"networks":["203.0.113.0/24"],"schedule":"02:00-04:00"}}"#;
     let found = declared(value).unwrap();
     assert_eq!((found.kind, found.class), (Some(Kind::Automation), Some(Class::NonHuman)));
@@ -36,9 +37,12 @@ fn every_key_is_read() {
     assert_eq!(found.expires_at, EventTime::parse_rfc3339("2027-03-01T10:00:00Z"));
     assert_eq!(found.retired_at, EventTime::parse_rfc3339("2026-01-31T09:30:00.250Z"));
     assert_eq!(found.unused_after_days, Some(45));
+    assert_eq!(found.key_made_at("AKIAEXAMPLE"), EventTime::parse_rfc3339("2025-03-02T00:00:00Z"));
+    assert_eq!(found.key_made_at("AKIAOTHER"), None);
     assert_eq!(found.allowed_services, ["s3", "kms"]);
     assert_eq!(found.allowed_networks.len(), 1);
     assert_eq!(found.allowed_networks[0].to_string(), "203.0.113.0/24");
+    assert_eq!(found.allowed_schedule.unwrap().to_string(), "02:00-04:00 UTC");
 }
 
 #[test]
@@ -96,6 +100,19 @@ fn a_bad_network_is_named_with_the_forms_that_are_read() {
 }
 
 #[test]
+fn a_bad_schedule_is_named_with_how_to_write_one_and_an_empty_one_says_nothing() {
+    let error = declared(r#"{"allowed":{"schedule":"0 2 * * *"}}"#).unwrap_err();
+    assert_eq!(error.kind(), "bad_schedule");
+    assert!(
+        error.to_string().starts_with("`allowed.schedule` is `0 2 * * *`: not a schedule; write days"),
+        "{error}"
+    );
+    assert_eq!(declared(r#"{"allowed":{"schedule":" "}}"#).unwrap().allowed_schedule, None);
+    assert_eq!(kind_of(r#"{"allowed":{"schedule":["Mon"]}}"#), "bad_json");
+    assert_eq!(kind_of(&format!(r#"{{"allowed":{{"schedule":"{}"}}}}"#, "Mon;".repeat(200))), "too_large");
+}
+
+#[test]
 fn what_is_no_declaration_is_refused() {
     assert_eq!(kind_of("[]"), "bad_json");
     assert_eq!(kind_of("null"), "bad_json");
@@ -104,6 +121,12 @@ fn what_is_no_declaration_is_refused() {
     assert_eq!(kind_of(r#"{"owner":"a","owner":"b"}"#), "bad_json");
     assert_eq!(kind_of(r#"{"unused_after_days":-1}"#), "bad_json");
     assert_eq!(kind_of(r#"{"unused_after_days":0}"#), "bad_number");
+    assert_eq!(kind_of(r#"{"credentials":[{"created_at":"2025-03-02"}]}"#), "bad_json");
+    assert_eq!(kind_of(r#"{"credentials":[{"id":"a","created_at":"yesterday"}]}"#), "bad_time");
+    assert_eq!(
+        kind_of(&format!(r#"{{"credentials":[{}]}}"#, vec![r#"{"id":"a"}"#; 65].join(","))),
+        "too_large"
+    );
     assert_eq!(kind_of(&format!("{}{}", "{\"x\":".repeat(5_000), "}".repeat(5_000))), "too_large");
     assert_eq!(parse(b"identity:a", Some(b"{\"owner\":\"\xff\"}")).unwrap_err().kind(), "bad_json");
     assert_eq!(parse(b"identity:\xff", None).unwrap_err().kind(), "bad_key");

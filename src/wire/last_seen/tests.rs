@@ -29,11 +29,13 @@ fn facts() -> LastSeen {
         credentials: vec![CredentialUse {
             kind: CredentialKind::LongTerm,
             id: "AKIAEXAMPLE".into(),
+            created_at: Some(day(301)),
             first_seen: day(300),
             last_seen: day(120),
             outcomes: Outcomes { last_success: Some(day(121)), last_denied: Some(day(120)) },
             state: CredentialState::Unused,
         }],
+        active_keys: 1,
         services: vec![ServiceUse {
             service: "s3".into(),
             last_seen: day(120),
@@ -71,9 +73,10 @@ fn every_key_stands_in_its_place() {
         r#""last_denied":"2025-10-03T12:00:00.000Z","last_human_use":null,"last_via_service":null,"#,
         r#""last_auth_only":"2025-04-07T12:00:00.000Z","#,
         r#""last_activity":"s3:PutObject","credentials":[{"kind":"long_term","id":"AKIAEXAMPLE","#,
+        r#""created_at":"2025-04-05T12:00:00.000Z","#,
         r#""first_seen":"2025-04-06T12:00:00.000Z","last_seen":"2025-10-03T12:00:00.000Z","#,
         r#""last_success":"2025-10-02T12:00:00.000Z","last_denied":"2025-10-03T12:00:00.000Z","#,
-        r#""state":"unused"}],"services":[{"service":"s3","last_seen":"2025-10-03T12:00:00.000Z","#,
+        r#""state":"unused"}],"active_keys":1,"services":[{"service":"s3","last_seen":"2025-10-03T12:00:00.000Z","#,
         r#""last_success":"2025-10-03T12:00:00.000Z","last_denied":null}],"never_used_services":["sqs"],"#,
         r#""sensitive_actions":[{"action":"iam:CreateUser","last_seen":"2025-10-02T12:00:00.000Z"}],"#,
         r#""dependants":{"callers":[{"id":"aws-service:ec2.amazonaws.com","#,
@@ -95,6 +98,7 @@ fn an_identity_that_was_never_seen_keeps_all_keys() {
         last_denied: None,
         last_activity: None,
         credentials: vec![],
+        active_keys: 0,
         services: vec![],
         status: UseStatus::NeverSeen,
         declared: None,
@@ -104,7 +108,9 @@ fn an_identity_that_was_never_seen_keeps_all_keys() {
     for key in ["first_seen", "last_seen", "last_success", "last_denied", "last_activity", "declared"] {
         assert!(text.contains(&format!("\"{key}\":null")), "{key} in {text}");
     }
-    assert!(text.contains(r#""credentials":[],"services":[],"never_used_services":["sqs"],"#));
+    assert!(
+        text.contains(r#""credentials":[],"active_keys":0,"services":[],"never_used_services":["sqs"],"#)
+    );
 }
 
 #[test]

@@ -7,10 +7,11 @@ use crate::baseline::coverage::losses::Losses;
 use crate::baseline::coverage::source::ScopeCoverage;
 use crate::monitor::Inputs;
 use crate::term::partition_of;
+use crate::time::EventTime;
 
 use super::{
-    BUDGET_KEY, Change, Error, IDENTITY_PREFIX, INPUTS_KEY, LOSSES_KEY, SCOPE_PREFIX, damaged, decode,
-    encode, key, versioned,
+    BUDGET_KEY, Change, Error, FORGOTTEN_KEY, IDENTITY_PREFIX, INPUTS_KEY, LOSSES_KEY, SCOPE_PREFIX, damaged,
+    decode, encode, key, versioned,
 };
 
 /// What a state record is about.
@@ -18,7 +19,7 @@ use super::{
 pub enum Subject<'a> {
     /// The identity of this id.
     Identity(&'a str),
-    /// A log source, the inputs or what was lost: the same in every partition.
+    /// A log source, the inputs, what was lost or forgotten: the same in every partition, or merged so that it holds for each.
     Shared,
     /// The alert budget of a partition, which starts anew.
     Budget,
@@ -37,7 +38,8 @@ impl<'a> Subject<'a> {
         if text == BUDGET_KEY {
             return Ok(Self::Budget);
         }
-        if text == INPUTS_KEY || text == LOSSES_KEY || text.starts_with(SCOPE_PREFIX) {
+        let is_shared = [INPUTS_KEY, LOSSES_KEY, FORGOTTEN_KEY].contains(&text);
+        if is_shared || text.starts_with(SCOPE_PREFIX) {
             return Ok(Self::Shared);
         }
         Err(Error::Damaged(format!("unknown key `{}`", text.chars().take(80).collect::<String>())))
@@ -58,6 +60,7 @@ pub struct Facts {
     scopes: BTreeMap<String, ScopeCoverage>,
     inputs: Option<Inputs>,
     losses: Losses,
+    forgotten_until: Option<EventTime>,
 }
 
 impl Facts {
@@ -72,6 +75,9 @@ impl Facts {
             (Some(scope), None) => drop(self.scopes.remove(scope)),
             (None, value) if key == LOSSES_KEY => {
                 self.losses = value.map(decode).transpose()?.unwrap_or_default();
+            }
+            (None, value) if key == FORGOTTEN_KEY => {
+                self.forgotten_until = value.map(decode).transpose()?.unwrap_or_default();
             }
             (None, value) => self.inputs = value.map(decode).transpose()?,
         }
@@ -106,6 +112,9 @@ impl Facts {
         if !self.losses.is_empty() {
             changes.push(Change { key: LOSSES_KEY.into(), value: Some(encode(&self.losses)?) });
         }
+        if self.forgotten_until.is_some() {
+            changes.push(Change { key: FORGOTTEN_KEY.into(), value: Some(encode(&self.forgotten_until)?) });
+        }
         Ok(changes)
     }
 }
@@ -136,7 +145,9 @@ impl Merged {
         };
         // What only one of them lost may have been any identity's.
         let losses = common.losses.and(&facts.losses);
-        self.common = Some(Facts { scopes, inputs, losses });
+        // Its identities may come to any partition.
+        let forgotten_until = common.forgotten_until.max(facts.forgotten_until);
+        self.common = Some(Facts { scopes, inputs, losses, forgotten_until });
     }
 
     /// The merged facts, and how many log sources some partition knows and another does not.
@@ -152,7 +163,7 @@ mod tests {
     use crate::baseline::coverage::cadence::Limits;
     use crate::baseline::coverage::{CoverageMap, Settings};
     use crate::monitor::{InputProgress, fixture};
-    use crate::time::{EventTime, HOUR_MS, ProcessingTime};
+    use crate::time::{HOUR_MS, ProcessingTime};
     use crate::wire::snapshot::{self, VERSION};
 
     const SETTINGS: Settings =
@@ -205,6 +216,20 @@ mod tests {
         let other = losing(facts(&[("linux:a", &[1])], 900), &[(3, 5)]);
         let expected = losing(facts(&[("linux:a", &[1])], 900), &[(1, 5), (20, 21)]);
         assert_eq!(merged(&[one, other, facts(&[("linux:a", &[1])], 900)]), (expected, 0));
+    }
+
+    #[test]
+    fn what_one_partition_forgot_may_be_of_each() {
+        let until = |day: i64| Some(EventTime::from_millis(day * 24 * HOUR_MS));
+        let forgetting = |day| Facts { forgotten_until: until(day), ..facts(&[("linux:a", &[1])], 900) };
+        let (all, _) = merged(&[forgetting(3), forgetting(5), facts(&[("linux:a", &[1])], 900)]);
+        assert_eq!(all, forgetting(5));
+        let mut read = Facts::default();
+        all.changes()
+            .unwrap()
+            .iter()
+            .for_each(|change| read.take(&change.key, change.value.as_deref()).unwrap());
+        assert_eq!(read, all);
     }
 
     #[test]

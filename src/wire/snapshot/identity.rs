@@ -25,12 +25,14 @@ use crate::baseline::transfer::Transfer;
 use crate::baseline::usage::Usage;
 use crate::baseline::volume::Volume;
 use crate::baseline::{Behaviour, Dimension};
+use crate::detect::rotation::Trouble;
 use crate::identity::Declared;
 use crate::monitor::Vocabulary;
 use crate::monitor::feedback::Verdicts;
 use crate::monitor::identity::{
-    FoundShortfall, IdentityState, MAX_SCOPES, MissedRun, Published, StaleCredential, UnusedFinding,
+    FoundShortfall, IdentityState, MAX_SCOPES, MissedRun, Published, StaleCredential, Told, UnusedFinding,
 };
+use crate::monitor::keys::{FoundKey, Keys};
 use crate::term::Term;
 use crate::time::{EventTime, ProcessingTime};
 
@@ -69,6 +71,21 @@ struct Head<'a> {
     graded: Vec<FailedSnapshot<'a>>,
     #[serde(borrow)]
     stale: Vec<StaleSnapshot<'a>>,
+    may_have_past: bool,
+    #[serde(borrow)]
+    made: Vec<(&'a str, EventTime)>,
+    #[serde(borrow)]
+    found_keys: Vec<FoundKeySnapshot<'a>>,
+}
+
+/// A credential that should have been rotated.
+#[derive(Serialize, Deserialize)]
+struct FoundKeySnapshot<'a> {
+    what: Trouble,
+    value: &'a str,
+    since: EventTime,
+    told: Told,
+    returns: u8,
 }
 
 /// A long-term credential that is not used.
@@ -165,7 +182,7 @@ pub(super) fn read(bytes: &[u8], words: Vocabulary<'_>) -> Result<Box<IdentitySt
     }
     let graded: Vec<Failed> =
         head.graded.iter().map(|failed| failed.restore(&mut term)).collect::<Result<_, _>>()?;
-    let stale = head.stale.iter().map(|one| one.restore(&mut term)).collect::<Result<_, _>>()?;
+    let keys = read_keys(&head, &mut term)?;
     let values = read_values(&head.values, &mut rest, &mut term)?;
     let incident = head.incident.map(|incident| incident.restore(detectors, &mut term)).transpose()?;
     let recent = rest.bytes(usize::from(head.recent.0) * recent::KEY_BYTES)?;
@@ -192,12 +209,27 @@ pub(super) fn read(bytes: &[u8], words: Vocabulary<'_>) -> Result<Box<IdentitySt
         missed: head.missed.map(Box::new),
         shortfalls: head.shortfalls.into_iter().collect(),
         graded: Graded::restored(graded.into_iter()),
-        stale,
+        keys,
+        may_have_past: head.may_have_past,
         published: head.published,
         due: head.due,
         is_dirty: false,
         counted: None,
     }))
+}
+
+fn read_keys(
+    head: &Head<'_>,
+    mut term: impl FnMut(&[u8]) -> Result<(Term, u64), Error>,
+) -> Result<Option<Box<Keys>>, Error> {
+    if head.made.is_empty() && head.found_keys.is_empty() && head.stale.is_empty() {
+        return Ok(None);
+    }
+    let made = head.made.iter().map(|(key, at)| Ok((term(key.as_bytes())?.0, *at)));
+    let made = made.collect::<Result<_, Error>>()?;
+    let found = head.found_keys.iter().map(|one| one.restore(&mut term)).collect::<Result<_, Error>>()?;
+    let stale = head.stale.iter().map(|one| one.restore(&mut term)).collect::<Result<_, Error>>()?;
+    Ok(Some(Box::new(Keys { made, found, stale })))
 }
 
 fn read_values(
@@ -265,7 +297,15 @@ impl<'a> Head<'a> {
             missed: state.missed.as_deref().copied(),
             shortfalls: state.shortfalls.to_vec(),
             graded: state.graded.iter().map(FailedSnapshot::of).collect(),
-            stale: state.stale.iter().map(StaleSnapshot::of).collect(),
+            stale: state.stale().iter().map(StaleSnapshot::of).collect(),
+            may_have_past: state.may_have_past,
+            made: state
+                .keys
+                .iter()
+                .flat_map(|keys| &keys.made)
+                .map(|(key, at)| (key.as_str(), *at))
+                .collect(),
+            found_keys: state.keys.iter().flat_map(|keys| &keys.found).map(FoundKeySnapshot::of).collect(),
         }
     }
 }
@@ -369,6 +409,19 @@ impl<'a> StaleSnapshot<'a> {
         let Self { last_seen, window_days, is_proven, is_raised, .. } = *self;
         let (value, _) = term(self.value.as_bytes())?;
         Ok(StaleCredential { value, last_seen, window_days, is_proven, is_raised })
+    }
+}
+
+impl<'a> FoundKeySnapshot<'a> {
+    fn of(one: &'a FoundKey) -> Self {
+        let FoundKey { what, value, since, told, returns } = one;
+        Self { what: *what, value: value.as_str(), since: *since, told: *told, returns: *returns }
+    }
+
+    fn restore(&self, term: impl FnOnce(&[u8]) -> Result<(Term, u64), Error>) -> Result<FoundKey, Error> {
+        let Self { what, since, told, returns, .. } = *self;
+        let (value, _) = term(self.value.as_bytes())?;
+        Ok(FoundKey { what, value, since, told, returns })
     }
 }
 
