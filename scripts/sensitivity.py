@@ -65,15 +65,21 @@ ssm: ModifyDocumentPermission ResumeSession SendCommand StartSession
 sso: CreateAccountAssignment
 """
 
-# Worth a look when new: discovery that lists who may do what, or where secrets lie; machine-made changes that reach far.
+# Worth a look when new: discovery that lists who may do what, where secrets lie, who watches, or what an account is worth to a thief
+# (its quotas, its right to send, its models), which software has no use for; machine-made changes that reach far.
 MEDIUM = """
 acm-pca: IssueCertificate
+bedrock: GetFoundationModelAvailability GetModelInvocationLoggingConfiguration
 cloudtrail: LookupEvents
 ec2: DescribeInstanceAttribute GetConsoleScreenshot
-iam: GetAccountAuthorizationDetails GetLoginProfile ListAccessKeys ListRoles ListSSHPublicKeys ListServiceSpecificCredentials
-iam: ListUsers SimulatePrincipalPolicy
+guardduty: ListDetectors
+iam: GetAccountAuthorizationDetails GetLoginProfile ListAccessKeys ListAccountAliases ListRoles ListSSHPublicKeys
+iam: ListServiceSpecificCredentials ListUsers SimulatePrincipalPolicy
 organizations: ListAccounts
 secretsmanager: ListSecrets
+ses: GetAccount GetAccountSendingEnabled GetSendQuota
+servicequotas: ListServiceQuotas
+sns: GetSMSAttributes
 ssm: GetParameter GetParameterHistory GetParameters GetParametersByPath
 """
 
@@ -113,6 +119,7 @@ backup DeleteBackupPlan medium TA0040 T1490
 backup DeleteBackupVault high TA0040 T1490
 backup DeleteRecoveryPoint high TA0040 T1490
 cloudtrail DeleteEventDataStore high TA0005 T1562.008
+cloudtrail DescribeTrails low TA0007 T1526
 cloudtrail PutInsightSelectors medium TA0005 T1562.008
 dynamodb DeleteBackup medium TA0040 T1490
 dynamodb DeleteTable medium TA0040 T1485
@@ -123,6 +130,7 @@ ec2 DisableSnapshotBlockPublicAccess high TA0005,TA0010 T1537
 ec2 ModifyInstanceMetadataOptions medium TA0006 T1552.005
 elasticfilesystem DeleteFileSystem medium TA0040 T1485
 iam DeleteVirtualMFADevice high TA0003,TA0005 T1556.006
+iam GetAccountSummary medium TA0007 T1087.004
 iam UpdateAccountPasswordPolicy medium TA0003,TA0005 T1556
 kms Decrypt low TA0009 T1530
 kms DeleteImportedKeyMaterial high TA0040 T1485
