@@ -95,11 +95,13 @@ impl Source {
         Self { cadence: Cadence::learned(&coverage.reported, limits), coverage }
     }
 
-    /// The hours of the window in which it was silent for longer than usual.
+    /// The hours of the window in which it was silent for longer than usual, or of which more may be on its way.
     ///
-    /// Silence at the window's end counts as covered for as long as it is as usual.
+    /// Silence at the window's end counts as covered for as long as it is as usual. An hour that may be incomplete is a gap however short: what
+    /// happened in it is on its way, and not missing.
     fn silent(&self, window: (u32, u32), limits: Limits) -> Runs {
-        let settled = self.coverage.settled(window.1.saturating_add(1), limits);
+        let open = self.coverage.open(window.1.saturating_add(1), limits);
+        let settled = self.coverage.settled(&open);
         let mut silent = Runs::default();
         let mut add = |from: u32, to: u32| {
             let (from, to) = (from.max(window.0), to.min(window.1));
@@ -121,6 +123,7 @@ impl Source {
         if window.1 > last.saturating_add(self.cadence.allowed_after(last)) {
             add(last.saturating_add(1), window.1);
         }
+        open.iter().for_each(|(from, to)| add(from, to));
         silent
     }
 }

@@ -75,11 +75,15 @@ impl ScopeCoverage {
         is_new
     }
 
-    /// The hours in which it reported, but for those of which more may be on its way at `now` (an hour since 1970).
-    pub(super) fn settled(&self, now: u32, limits: Limits) -> Cow<'_, Runs> {
-        let open = self.late.open(now, limits.always_allowed());
+    /// The hours of which more may be on its way at `now` (an hour since 1970).
+    pub(super) fn open(&self, now: u32, limits: Limits) -> Runs {
+        self.late.open(now, limits.always_allowed())
+    }
+
+    /// The hours in which it reported, but for those that are open.
+    pub(super) fn settled(&self, open: &Runs) -> Cow<'_, Runs> {
         // Most sources never are late.
-        if open.is_empty() { Cow::Borrowed(&self.reported) } else { Cow::Owned(self.reported.without(&open)) }
+        if open.is_empty() { Cow::Borrowed(&self.reported) } else { Cow::Owned(self.reported.without(open)) }
     }
 
     /// Newest event time of the source.

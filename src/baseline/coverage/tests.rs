@@ -151,6 +151,31 @@ fn a_backlog_of_long_ago_closes_its_gap_once_it_is_over_like_any_other() {
     assert_eq!(over(&map, 14_004, 165).gaps, []);
 }
 
+/// What is said while a backlog comes: the source was silent from hour 12,000 on, and delivers all it held back in the hour `received`.
+/// Hours that are not over for long are told in time.
+fn after_outage(before: impl Iterator<Item = u32>, received: u32) -> CoverageMap {
+    let mut map = map_of(&before.collect::<Vec<_>>());
+    for hour in 12_000..=received {
+        let (scope, until) = ("aws:111122223333:eu-west-1", hour_start(hour));
+        if late::is_late(hour, received) {
+            map.note_late(scope, hour, received, until);
+        } else {
+            map.note(scope, &[hour], until);
+        }
+    }
+    map
+}
+
+#[test]
+fn hours_of_a_backlog_are_a_gap_while_it_comes_however_short_a_silence_they_would_leave() {
+    let hourly = after_outage(11_000..12_000, 12_010);
+    assert_eq!(over(&hourly, 12_011, 30).gaps, [silence(12_000, 12_004)], "of six hours that are usual");
+    assert_eq!(over(&hourly, 12_014, 30).gaps, [], "nothing more came");
+    let daily = after_outage((0..90).map(|day| 11_995 - (89 - day) * 24), 12_020);
+    assert_eq!(over(&daily, 12_021, 30).gaps, [silence(12_000, 12_014)], "of a day that is usual");
+    assert_eq!(over(&daily, 12_024, 30).gaps, []);
+}
+
 #[test]
 fn what_the_operator_lets_pass_is_no_gap() {
     let accepted = Settings { accepted_before: 10_605, ..SETTINGS };
