@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::runs::Runs;
 
-/// How long after its hour a record may be received to be in time, in hours. For so long, records are waited for before anything is called
-/// unused.
+/// How many hours after its own a record may be received to be in time. So an event at the start of an hour may be that many hours late, and
+/// nearly one more: for so long, records are waited for before anything is called unused.
 pub const TIMELY_HOURS: u32 = 6;
 
 /// How long a source must have delivered nothing late until what came late counts, in hours: longer than forwarders pause before they try
