@@ -14,7 +14,7 @@ use super::runs::Runs;
 ///
 /// Of the last 60 days there are at most 720, of a source that reports every second hour; further back rests that are no gap of any
 /// source are taken in, so that 560 are more than a year of one that works by day. Beyond that the oldest run goes, and what lies before
-/// counts as not covered.
+/// counts as not covered. Of hours told late only there are as many at most ([`super::late`]).
 pub const MAX_RUNS: usize = 1_280;
 
 /// What one log source covered.
@@ -55,7 +55,8 @@ impl ScopeCoverage {
             return false;
         }
         self.report(hour, limits);
-        self.late.note(hour, received)
+        // It may be older than all that is kept.
+        self.reported.holds(hour) && self.late.note(hour, received)
     }
 
     fn report(&mut self, hour: u32, limits: Limits) -> bool {
@@ -64,6 +65,7 @@ impl ScopeCoverage {
             let newest = self.reported.last().unwrap_or(hour);
             self.reported.close(newest.saturating_sub(MEMORY_HOURS), limits.always_allowed());
             self.reported.keep_newest(MAX_RUNS);
+            self.late.keep_from(self.reported.first().unwrap_or(hour));
         }
         is_new
     }
@@ -117,5 +119,27 @@ impl ScopeCoverage {
             is_live: self.is_live || other.is_live,
             late,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits { silence: 24, weekly: 96 };
+
+    #[test]
+    fn however_old_what_a_host_ships_its_record_has_a_bound() {
+        for (step, pace) in [(2, u32::MAX), (2, 40), (8, u32::MAX), (8, 40)] {
+            let mut coverage = ScopeCoverage::default();
+            for at in 0..20_000 {
+                coverage.note_late(at * step, 500_000 + at / pace, LIMITS);
+            }
+            let bytes = serde_json::to_vec(&coverage).unwrap().len();
+            assert!(bytes < 64 << 10, "{bytes} bytes, a step of {step} hours");
+            let late = coverage.open(500_000, LIMITS);
+            assert!(coverage.reported.without(&late).is_empty(), "all of it waits");
+            assert!(late.first() >= coverage.reported.first(), "no more is kept than was reported");
+        }
     }
 }
