@@ -97,7 +97,7 @@ struct Stream {
     /// Time and format of the newest record that told them: what is not understood is taken to have the same.
     time: EventTime,
     format: Option<Format>,
-    /// The log source that its name tells: what is not understood is taken to be of it.
+    /// The log source that its name tells: what is not understood is taken to be of it, unless records belie the name.
     scope: Option<String>,
     /// What was read, and why it is not all.
     part: Part,
@@ -246,15 +246,19 @@ impl Stream {
     ) -> Result<Option<usize>, String> {
         let chunk = self.chunks.next_chunk().map_err(|error| explain(&error))?;
         let Some(payload) = chunk.ok_or_else(String::new)?.bytes else {
+            self.part.note_unread();
             self.flaw.get_or_insert(TOO_LARGE);
             return Ok(None);
         };
         let mut bytes = 0;
         splitter.split(payload, |mut record| {
             match record.hidden {
-                Hidden::Payload => drop(self.flaw.get_or_insert(NOT_APART)),
+                Hidden::Payload => {
+                    self.part.note_unread();
+                    self.flaw.get_or_insert(NOT_APART);
+                }
                 Hidden::Record if self.time == EventTime::default() => {
-                    self.part.begins_unread = true;
+                    self.part.note_unread();
                     self.flaw.get_or_insert(NO_TIME);
                 }
                 Hidden::Record | Hidden::Nothing => {}
@@ -267,7 +271,7 @@ impl Stream {
             self.format = record.format.or(self.format);
             record.format = self.format;
             if !record.is_understood {
-                record.scope.clone_from(&self.scope);
+                record.scope = self.scope.clone().filter(|_| !self.part.has_others);
             } else if record.scope.is_some() {
                 self.part.has_others |= record.scope != self.scope;
             }
