@@ -16,7 +16,7 @@ use super::last_seen::{Coverage, Gap, GapCause};
 use cadence::{Cadence, Limits};
 use losses::Losses;
 use runs::Runs;
-use source::ScopeCoverage;
+use source::{News, ScopeCoverage};
 
 /// Log sources known to one partition: accounts × regions, hosts, clusters.
 ///
@@ -161,11 +161,11 @@ impl CoverageMap {
         &mut self,
         scope: &str,
         until: EventTime,
-        note: impl FnOnce(&mut ScopeCoverage, Limits) -> bool,
+        note: impl FnOnce(&mut ScopeCoverage, Limits) -> News,
     ) -> Told {
         self.note_told(scope, until, |coverage, limits| {
             let is_revived = !std::mem::replace(&mut coverage.is_live, true);
-            note(coverage, limits) || is_revived
+            note(coverage, limits).max(if is_revived { News::Rest } else { News::Nothing })
         })
     }
 
@@ -173,17 +173,21 @@ impl CoverageMap {
         &mut self,
         scope: &str,
         until: EventTime,
-        note: impl FnOnce(&mut ScopeCoverage, Limits) -> bool,
+        note: impl FnOnce(&mut ScopeCoverage, Limits) -> News,
     ) -> Told {
         let limits = self.settings.limits;
         let Some(source) = self.source_mut(scope) else { return Told::TooMany };
         let is_newer = source.coverage.until < until;
         source.coverage.until = source.coverage.until.max(until);
-        if note(&mut source.coverage, limits) {
-            source.cadence = Cadence::learned(&source.coverage.reported, limits);
-            return Told::New;
+        match note(&mut source.coverage, limits) {
+            News::Report => {
+                source.cadence = Cadence::learned(&source.coverage.reported, limits);
+                Told::New
+            }
+            News::Rest => Told::New,
+            News::Nothing if is_newer => Told::Newer,
+            News::Nothing => Told::Known,
         }
-        if is_newer { Told::Newer } else { Told::Known }
     }
 
     fn source_mut(&mut self, scope: &str) -> Option<&mut Source> {

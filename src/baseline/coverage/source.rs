@@ -34,29 +34,49 @@ pub struct ScopeCoverage {
     pub(super) late: Late,
 }
 
+/// What was not known of what was told of a source, from the least to the most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum News {
+    /// Nothing.
+    Nothing,
+    /// Anything but its hours, which is all that a cadence is learned from.
+    Rest,
+    /// That it reported in an hour.
+    Report,
+}
+
 impl ScopeCoverage {
-    /// Notes that the source reported in these hours, told in time. Order and repetition do not matter. Says whether that was not known.
-    pub(super) fn note_hours(&mut self, hours: &[u32], limits: Limits) -> bool {
-        let mut is_new = false;
-        for hour in hours {
-            is_new |= self.note_hour(*hour, limits);
-        }
-        is_new
+    /// Notes that the source reported in these hours, told in time. Order and repetition do not matter.
+    pub(super) fn note_hours(&mut self, hours: &[u32], limits: Limits) -> News {
+        hours.iter().fold(News::Nothing, |news, hour| news.max(self.note_hour(*hour, limits)))
     }
 
-    fn note_hour(&mut self, hour: u32, limits: Limits) -> bool {
+    fn note_hour(&mut self, hour: u32, limits: Limits) -> News {
         let was_late = self.late.forget(hour, hour);
-        self.report(hour, limits) || was_late
+        if self.report(hour, limits) {
+            News::Report
+        } else if was_late {
+            News::Rest
+        } else {
+            News::Nothing
+        }
     }
 
     /// The same of one hour, of a record that was received late, in hour `received`. What was told in time needs no more.
-    pub(super) fn note_late(&mut self, hour: u32, received: u32, limits: Limits) -> bool {
+    pub(super) fn note_late(&mut self, hour: u32, received: u32, limits: Limits) -> News {
         if self.reported.holds(hour) && !self.late.holds(hour) {
-            return false;
+            return News::Nothing;
         }
-        self.report(hour, limits);
-        // It may be older than all that is kept.
-        self.reported.holds(hour) && self.late.note(hour, received)
+        let is_new = self.report(hour, limits);
+        if !self.reported.holds(hour) {
+            // It is older than all that is kept.
+            return News::Nothing;
+        }
+        match (is_new, self.late.note(hour, received)) {
+            (true, _) => News::Report,
+            (false, true) => News::Rest,
+            (false, false) => News::Nothing,
+        }
     }
 
     fn report(&mut self, hour: u32, limits: Limits) -> bool {

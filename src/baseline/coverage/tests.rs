@@ -177,6 +177,22 @@ fn hours_of_a_backlog_are_a_gap_while_it_comes_however_short_a_silence_they_woul
 }
 
 #[test]
+fn a_newer_reception_is_written_down_and_teaches_no_cadence() {
+    let mut map = map_of(&(10_000..10_400).collect::<Vec<_>>());
+    let (scope, until) = ("aws:111122223333:eu-west-1", hour_start(10_500));
+    assert_eq!(map.note_late(scope, 10_500, 10_510, until), Told::New);
+    // Were it learned again, it would not stay as it is here.
+    let unlearned = Cadence::learned(&Runs::default(), SETTINGS.limits);
+    map.sources.get_mut(scope).unwrap().cadence = unlearned;
+    assert_eq!(map.note_late(scope, 10_500, 10_511, until), Told::New);
+    assert_eq!(map.note_late(scope, 10_500, 10_510, until), Told::Known);
+    assert_eq!(map.note(scope, &[10_500], until), Told::New, "it is in time after all");
+    assert_eq!(map.sources[scope].cadence, unlearned);
+    map.note(scope, &[10_501], until);
+    assert_ne!(map.sources[scope].cadence, unlearned);
+}
+
+#[test]
 fn what_the_operator_lets_pass_is_no_gap() {
     let accepted = Settings { accepted_before: 10_605, ..SETTINGS };
     let mut map = CoverageMap::new(accepted);
