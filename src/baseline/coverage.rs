@@ -151,10 +151,10 @@ impl CoverageMap {
         self.note_told(scope, until, |coverage, limits| coverage.note_hours(hours, limits))
     }
 
-    /// Notes that nothing is missing of these hours (inclusive) of a source, whatever it reported and whatever was lost.
-    pub fn note_proven(&mut self, scope: &str, (first, last): (u32, u32)) -> Told {
-        let Some(source) = self.source_mut(scope) else { return Told::TooMany };
-        if source.coverage.note_proven(first, last) { Told::New } else { Told::Known }
+    /// Notes that nothing is missing of these hours (inclusive) of a source, whatever it reported and whatever was lost, and up to when it is
+    /// known.
+    pub fn note_proven(&mut self, scope: &str, (first, last): (u32, u32), until: EventTime) -> Told {
+        self.note_told(scope, until, |coverage, _| coverage.note_proven(first, last))
     }
 
     fn note_live(

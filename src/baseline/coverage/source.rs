@@ -90,11 +90,11 @@ impl ScopeCoverage {
         is_new
     }
 
-    /// Notes that nothing of these hours (inclusive) is missing. Says whether that was not known.
-    pub(super) fn note_proven(&mut self, first: u32, last: u32) -> bool {
+    /// Notes that nothing of these hours (inclusive) is missing.
+    pub(super) fn note_proven(&mut self, first: u32, last: u32) -> News {
         let is_new = self.proven.insert(first, last);
         self.proven.keep_newest(MAX_RUNS);
-        is_new
+        if is_new { News::Rest } else { News::Nothing }
     }
 
     /// The hours of which more may be on its way at `now` (an hour since 1970).

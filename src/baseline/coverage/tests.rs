@@ -129,8 +129,19 @@ fn what_is_proven_complete_is_no_gap_whatever_was_lost_of_other_sources() {
         ],
         "the window cuts the silence"
     );
-    map.note_proven("aws:111122223333:eu-west-1", (10_500, 10_790));
+    map.note_proven("aws:111122223333:eu-west-1", (10_500, 10_790), hour_start(10_791));
     assert_eq!(over(&map, 11_000, 20).gaps, [gap(GapCause::Unreadable, 10_791, 10_801)]);
+}
+
+#[test]
+fn a_source_that_is_known_from_digests_alone_is_known_up_to_where_they_end() {
+    let mut map = CoverageMap::new(SETTINGS);
+    let scope = "aws:111122223333:eu-west-1";
+    assert_eq!(map.note_proven(scope, (10_000, 10_719), hour_start(10_720)), Told::New);
+    assert_eq!(map.note_proven(scope, (10_000, 10_100), hour_start(10_101)), Told::Known);
+    let coverage = over(&map, 10_720, 30);
+    assert_eq!((coverage.until, coverage.gaps), (Some(hour_start(10_720)), vec![]));
+    assert_eq!(map.drop_silent(hour_start(10_700)), []);
 }
 
 #[test]
