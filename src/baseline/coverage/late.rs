@@ -203,5 +203,17 @@ mod tests {
                 prop_assert!(!is_fresh || forth.open(now, 1).holds(hour));
             }
         }
+
+        #[test]
+        fn of_more_receptions_than_are_kept_none_counts_before_its_time(
+            told in prop::collection::vec((0..400_u32, 1_000..3_000_u32), 100..300), now in 900..3_100_u32,
+        ) {
+            let late = late(&told);
+            prop_assert!(late.0.len() <= MAX_RECEPTIONS);
+            for (hour, received) in &told {
+                prop_assert!(late.holds(*hour));
+                prop_assert!(received + CALM_HOURS < now || late.open(now, 1).holds(*hour));
+            }
+        }
     }
 }
