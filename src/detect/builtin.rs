@@ -32,6 +32,7 @@ pub const FILES: &[(&str, &str)] = files![
     "new-caller.yaml",
     "new-client.yaml",
     "new-origin.yaml",
+    "new-program.yaml",
     "new-resource.yaml",
     "new-role-assumed.yaml",
     "new-service.yaml",

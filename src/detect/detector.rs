@@ -176,6 +176,18 @@ pub enum Rule {
         #[serde(default)]
         denied_bits: f32,
     },
+    /// Runs a program in another account's name (sudo, pkexec) that it never ran so. What the program is good for in an attack adds up,
+    /// by the table of sensitive actions.
+    NewProgram {
+        /// Least weight that is a signal, in bits.
+        min_bits: f32,
+        /// Most that the novelty weighs.
+        max_bits: f32,
+        /// Weight of each further program.
+        each_bits: f32,
+        /// Weight of each that is refused.
+        denied_bits: f32,
+    },
     /// One credential at work in two places: a new network, and then a usual one again.
     TwoOrigins {
         /// Weight in bits.
@@ -259,7 +271,7 @@ pub enum Rule {
     Dormancy {
         /// Shortest pause in days.
         min_days: u32,
-        /// Weight in bits; each doubling of the pause adds one.
+        /// Weight in bits; each doubling of the pause adds two, up to 12 or to this where it is more.
         bits: f32,
     },
     /// Posture: not used within its window, with the log source covered for all of it.
@@ -412,7 +424,7 @@ impl Rule {
     pub fn axis(&self) -> Axis {
         match self {
             Self::NewOrigin { .. } => Axis::Origin,
-            Self::NewAction { .. } => Axis::Action,
+            Self::NewAction { .. } | Self::NewProgram { .. } => Axis::Action,
             Self::Burst { .. } => Axis::Volume,
             Self::Novelty { dimensions, .. } => match dimensions.first() {
                 Some(Dimension::Client | Dimension::Credential) => Axis::Means,
@@ -460,6 +472,7 @@ impl Rule {
             Self::NewOrigin { .. } => "new_origin",
             Self::NewAction { .. } => "new_action",
             Self::Novelty { .. } => "novelty",
+            Self::NewProgram { .. } => "new_program",
             Self::TwoOrigins { .. } => "two_origins",
             Self::SharedCredential { .. } => "shared_credential",
             Self::ForeignEndpoint { .. } => "foreign_endpoint",

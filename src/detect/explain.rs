@@ -61,6 +61,20 @@ pub fn action_reason(event: &Event<'_>, level: Option<Level>, is_new_service: bo
     }
 }
 
+/// What a first run of a program in another account's name means, in a sentence.
+#[must_use]
+pub fn program_reason(event: &Event<'_>, level: Option<Level>) -> String {
+    let program = shortened(event.resource.as_deref().unwrap_or_default());
+    let (service, refused) =
+        (&*event.service, if event.outcome == Outcome::Denied { ", and was refused" } else { "" });
+    let meaning = match level {
+        Some(Level::High) => ", which can give away control",
+        Some(_) => ", a sensitive program",
+        None => "",
+    };
+    format!("first use ever of {service} to run {program}{meaning}{refused}")
+}
+
 /// What is new, in a sentence.
 #[must_use]
 pub fn novelty_reason(dimensions: &[Dimension], event: &Event<'_>) -> String {

@@ -1,24 +1,25 @@
 //! The families that run detectors: from an event and what is surprising in it to signals.
 
 mod burst;
+mod program;
 mod sharing;
 
 use std::sync::Arc;
 
 use crate::activity::{Event, Interactive, NetworkClass, Outcome, Usage};
 use crate::baseline::place::Place;
-use crate::baseline::terms::TermEntry;
+use crate::baseline::terms::{TermEntry, TermSet};
 use crate::baseline::{Behaviour, Dimension, Sighting};
 use crate::identity::Declared;
 use crate::identity::declared::DeclaredStatus;
-use crate::time::DAY_MS;
+use crate::time::{DAY_MS, EventTime};
 
 use super::bound;
 use super::detector::{Detector, Rule};
 use super::explain;
 use super::finding::Signal;
 use super::inventory;
-use super::sensitivity::{Level, Sensitivity, of_program, sensitivity};
+use super::sensitivity::{Level, Sensitivity, runs_programs, sensitivity};
 
 /// Most bits that one signal weighs: a one-in-65,000 event. More would be a claim that a month of data cannot back.
 pub const MAX_SIGNAL_BITS: f32 = 16.0;
@@ -113,6 +114,7 @@ pub fn run(detector: &Arc<Detector>, subject: Subject<'_>) -> Option<Signal> {
         Rule::NewOrigin { .. } => new_origin(&detector.rule, subject),
         Rule::NewAction { .. } => new_action(&detector.rule, subject),
         Rule::Novelty { .. } => novelty(&detector.rule, subject),
+        Rule::NewProgram { .. } => program::new_program(&detector.rule, subject),
         Rule::Burst { .. } => burst::burst(&detector.rule, subject),
         Rule::TwoOrigins { bits } => two_origins(*bits, subject),
         Rule::SharedCredential { .. } => sharing::shared_credential(&detector.rule, subject),
@@ -239,13 +241,17 @@ fn sensitive_bits(known: &Sensitivity, settled: f32, event: &Event<'_>, behaviou
         });
         action != own && alike.is_some_and(|alike| alike.level >= known.level.min(Level::Medium))
     };
-    let actions = behaviour.values(Dimension::Action);
-    let is_habit =
-        |entry: &TermEntry| entry.is_learned() && event.time.millis_since(entry.first_seen()) >= HABIT_MS;
-    let habit = actions.iter().filter(|entry| is_habit(entry) && is_alike(entry.term.as_str())).count();
-    let habitual = 1.0 + 0.5 * habit as f32;
     let restless = if known.is_blinding() { 1.0 } else { RESTLESS_SHARE + (1.0 - RESTLESS_SHARE) * settled };
+    let habitual = habitual(behaviour.values(Dimension::Action), event.time, is_alike);
     known.bits(&event.service, &event.operation) * restless / habitual
+}
+
+/// By how much less something weighs for an identity whose habits are of that kind: half as much again for each.
+fn habitual(known: TermSet<'_>, time: EventTime, is_alike: impl Fn(&str) -> bool) -> f32 {
+    let is_habit =
+        |entry: &TermEntry| entry.is_learned() && time.millis_since(entry.first_seen()) >= HABIT_MS;
+    let habits = known.iter().filter(|entry| is_habit(entry) && is_alike(entry.term.as_str())).count();
+    1.0 + 0.5 * habits as f32
 }
 
 fn novelty(rule: &Rule, subject: Subject<'_>) -> Option<Match> {
@@ -254,18 +260,17 @@ fn novelty(rule: &Rule, subject: Subject<'_>) -> Option<Match> {
     };
     let Subject { event, sighting, behaviour, .. } = settled(subject)?;
     let is_meant = actions.is_empty() || actions.iter().any(|action| is_action(action, event));
+    // A program is judged by what it is good for.
+    let is_other = |of: &Dimension| *of != Dimension::Resource || !runs_programs(&event.service);
     let new: Vec<Dimension> =
-        dimensions.iter().copied().filter(|dimension| sighting.is_new(*dimension)).collect();
+        dimensions.iter().copied().filter(|of| sighting.is_new(*of) && is_other(of)).collect();
     let bits = new.iter().filter_map(|dimension| sighting.bits(*dimension)).fold(0.0, f32::max);
     let denied = if event.outcome == Outcome::Denied { *denied_bits } else { 0.0 };
     let is_ordinary = |of: &Dimension| matches!(of, Dimension::Resource | Dimension::Service);
     let harmless = if dimensions.iter().all(is_ordinary) { *each_bits } else { 0.0 };
-    let program = event.resource.as_deref().filter(|_| new.contains(&Dimension::Resource));
-    let program = program.and_then(|path| of_program(&event.service, path));
-    let sensitive = program.map_or(0.0, Sensitivity::weight);
     (is_meant && !new.is_empty() && bits >= *min_bits).then(|| Match {
         peak: bits.min(*max_bits),
-        extra: (sensitive + denied + each_bits - harmless) * (bits / max_bits).min(1.0) * maturity(subject),
+        extra: (denied + each_bits - harmless) * (bits / max_bits).min(1.0) * maturity(subject),
         harmless: harmless * (bits / max_bits).min(1.0) * maturity(subject),
         reason: explain::novelty_reason(&new, event),
         expected: explain::usual(&new, event, behaviour),
@@ -325,7 +330,7 @@ fn cross_environment(bits: f32, subject: Subject<'_>) -> Option<Match> {
     let Subject { event, sighting, behaviour, declared, .. } = settled(subject)?;
     let new =
         [Dimension::Resource, Dimension::Role].into_iter().find(|dimension| sighting.is_new(*dimension))?;
-    let resource = event.resource.as_deref()?;
+    let resource = event.resource.as_deref().filter(|_| !runs_programs(&event.service))?;
     let own = declared.and_then(|declared| declared.environment.as_deref());
     let is_lower = match own {
         Some(own) => has_word(own, &LOWER_ENVIRONMENTS),
@@ -426,7 +431,7 @@ fn dormancy(min_days: u32, bits: f32, subject: Subject<'_>) -> Option<Match> {
     (is_beyond_habit && is_known_well).then(|| Match {
         peak: 0.0,
         extra: (bits + PAUSE_DOUBLING_BITS * (pause_days as f32 / min_days.max(1) as f32).log2())
-            .min(MAX_PAUSE_BITS),
+            .min(bits.max(MAX_PAUSE_BITS)),
         harmless: 0.0,
         reason: format!("active again after {pause_days} days of silence"),
         expected: match longest_pause_days {

@@ -10,7 +10,7 @@ use crate::time::{EventTime, ProcessingTime};
 
 use super::chain::Opened;
 use super::detector::{Detector, Rule, Technique};
-use super::sensitivity::{Category, Level, Sensitivity, sensitivity};
+use super::sensitivity::{Category, Level, Sensitivity, of_program, sensitivity};
 
 /// One reason to look: something an identity did that its baseline did not lead to expect.
 #[derive(Clone, Debug)]
@@ -74,8 +74,11 @@ impl Signal {
         goes_by_actions(&self.detector).then(|| self.known_action()).flatten()
     }
 
+    /// What is known of the action, or of the program that it ran in another account's name.
     fn known_action(&self) -> Option<&'static Sensitivity> {
-        sensitivity(&self.evidence.service, &self.evidence.operation)
+        let EventEvidence { service, operation, resource, .. } = &self.evidence;
+        let program = resource.as_deref().and_then(|path| of_program(service, path));
+        program.or_else(|| sensitivity(service, operation))
     }
 }
 
@@ -87,7 +90,7 @@ pub fn severity(detector: &Detector, gives_control: bool) -> Severity {
 }
 
 const fn goes_by_actions(detector: &Detector) -> bool {
-    matches!(detector.rule, Rule::NewAction { at_least: Some(_), .. })
+    matches!(detector.rule, Rule::NewAction { at_least: Some(_), .. } | Rule::NewProgram { .. })
 }
 
 /// The event behind a signal, as far as an analyst needs it to find the original.

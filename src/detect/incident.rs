@@ -43,6 +43,9 @@ const MAX_HARMLESS_BITS: f32 = 4.0;
 const LOOKING_DAY_BITS: f32 = 2.0;
 const MAX_LOOKING_BITS: f32 = 10.0;
 
+/// Days from one look around to the next after which it is another: what weekly releases bring is counted anew each time.
+const LOOKING_PAUSE_DAYS: u32 = 4;
+
 /// Quiet after which what comes is another incident: days later, somebody looks anew.
 const SUCCESSOR_MS: i64 = 2 * DAY_MS;
 
@@ -207,7 +210,6 @@ impl Incident {
         self.first_seen = self.first_seen.min(signal.time);
         self.last_seen = self.last_seen.max(signal.time);
         self.received = self.received.max(received);
-        self.note_gravity(&signal);
         let fingerprint = fingerprint(&signal);
         if let Some(place) = self.distinct.iter().position(|known| *known == fingerprint) {
             if fingerprint & LASTING != 0 {
@@ -217,11 +219,13 @@ impl Incident {
                 self.make_own(place);
             }
             if self.own().contains(&fingerprint) {
+                self.note_gravity(&signal);
                 self.note_bound(&signal);
             }
             return;
         }
         self.note_distinct(fingerprint);
+        self.note_gravity(&signal);
         self.note_bound(&signal);
         signal.bits = self.weigh(&signal);
         self.keep(&signal);
@@ -295,9 +299,10 @@ impl Incident {
     }
 
     fn note_looking(&mut self, signal: &Signal) {
-        let (day, days) = self.looked;
-        if signal.harmless > 0.0 && signal.looks_around() && signal.time.day() > day {
-            self.looked = (signal.time.day(), days.saturating_add(1));
+        let ((newest, days), day) = (self.looked, signal.time.day());
+        if signal.harmless > 0.0 && signal.looks_around() && day > newest {
+            let goes_on = day - newest <= LOOKING_PAUSE_DAYS;
+            self.looked = (day, if goes_on { days.saturating_add(1) } else { 1 });
         }
     }
 

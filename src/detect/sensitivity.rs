@@ -260,11 +260,14 @@ pub fn sensitivity(service: &str, operation: &str) -> Option<&'static Sensitivit
 /// What the program at `path` is good for, which `service` (`sudo`, `pkexec`) ran in another account's name.
 #[must_use]
 pub fn of_program(service: &str, path: &str) -> Option<&'static Sensitivity> {
-    SWITCHES.contains(&service).then(|| sensitivity("program", path.rsplit('/').next()?)).flatten()
+    runs_programs(service).then(|| sensitivity("program", path.rsplit('/').next()?)).flatten()
 }
 
-/// Services whose resources are programs that they ran in another account's name.
-const SWITCHES: [&str; 2] = ["sudo", "pkexec"];
+/// Whether a service's resources are programs that it ran in another account's name.
+#[must_use]
+pub fn runs_programs(service: &str) -> bool {
+    ["sudo", "pkexec"].contains(&service)
+}
 
 /// Whether a call serves an attack beyond looking around, and is nothing that ordinary releases bring all the time.
 #[must_use]

@@ -172,10 +172,14 @@ const READERS: [&str; 20] = [
 ];
 
 /// What deploys and administrators add to accounts on hosts.
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 14] = [
     "sudo /usr/bin/systemctl reload nginx",
     "sudo /usr/bin/systemctl restart worker",
     "sudo /usr/bin/journalctl -u app",
+    "sudo /usr/bin/bash /srv/app/migrate.sh",
+    "sudo /usr/bin/tee /etc/app/app.conf",
+    "sudo /usr/bin/curl -fsS http://localhost:8080/healthz",
+    "sudo /usr/sbin/useradd --system worker",
     "sudo /usr/bin/tar -czf /srv/release.tgz /srv/app",
     "sudo /usr/bin/find /var/spool -mtime +7",
     "sudo /usr/bin/docker pull registry/app",

@@ -206,6 +206,22 @@ fn a_name_explains_a_tool_and_not_the_console() {
     assert_eq!(bits(Interactive::CONSOLE), console);
 }
 
+#[test]
+fn a_program_run_as_root_weighs_what_it_is_good_for() {
+    let signal = |program: &str| {
+        let mut monitor = settled();
+        let sample =
+            Sample { action: "sudo:exec".into(), resource: Some(program.into()), ..Sample::default() };
+        monitor.activity(&activity("app", &sample, 30 * DAY_MS, "run"), &mut Vec::new());
+        let held = monitor.view().incident("arn:aws:iam::111122223333:role/app").unwrap();
+        assert!(held.signals.iter().all(|signal| signal.detector != "new-resource"), "{held:?}");
+        held.signals.into_iter().find(|signal| signal.detector == "new-program").unwrap()
+    };
+    let (rsync, useradd) = (signal("/usr/bin/rsync"), signal("/usr/sbin/useradd"));
+    assert!(useradd.bits > rsync.bits + 5.0, "{useradd:?} {rsync:?}");
+    assert!(useradd.reason.ends_with("/usr/sbin/useradd, which can give away control"), "{useradd:?}");
+}
+
 /// Guarantees that whoever keeps the machine may log in to it where it stands.
 #[test]
 fn a_person_at_the_console_in_the_usual_network_counts_and_is_no_alert() {

@@ -16,7 +16,7 @@ use crate::generator::{
     Company, Emission, Emissions, Mix, Mixer, Payload, Plan, Topic, Truth, inventory, whereabouts,
 };
 use crate::ingest::{self, Ingest, Rejected, Sink};
-use crate::monitor::{Effect, HeldIncident, IncidentState};
+use crate::monitor::{Effect, HeldIncident};
 use crate::time::{DAY_MS, EventTime, ProcessingTime};
 use crate::wire::declared;
 
@@ -39,7 +39,7 @@ pub(super) struct Outcome {
     pub(super) product: Tally,
     /// Its alerts.
     pub(super) alerts: Vec<Judged>,
-    /// What came closest to an alert, for each attack by its index that raised a signal and was not found at once.
+    /// The incident of each attack's identity, by the attack's index, as it weighed most while the attack was on.
     pub(super) closest: BTreeMap<usize, HeldIncident>,
     /// What a first-seen detector made of it.
     pub(super) naive: Tally,
@@ -167,11 +167,11 @@ impl Stream {
 }
 
 impl Taker {
-    /// Remembers how far an attack's identity came, at the highest, while nothing was alerted.
+    /// Remembers how far an attack's identity came, at the highest.
     fn look_at(&mut self, attack: usize, identity: &str) {
         let Some(incident) = self.replay.incident(identity) else { return };
         let highest = self.closest.get(&attack).map_or(0.0, |closest| closest.bits);
-        if incident.state == IncidentState::Pending && incident.bits > highest {
+        if incident.bits > highest {
             self.closest.insert(attack, incident);
         }
     }

@@ -10,7 +10,8 @@ use super::stream::Outcome;
 use crate::cli::scan::text::incident;
 use crate::cli::table::{grouped, printable, table};
 use crate::evaluation::{Delay, Judged, Rate, Results, Summary};
-use crate::monitor::{HeldIncident, HeldSignal};
+use crate::monitor::{HeldIncident, HeldSignal, IncidentState};
+use crate::time::EventTime;
 
 /// Events shown of a missed attack.
 const SHOWN_EVENTS: usize = 12;
@@ -135,19 +136,28 @@ fn misses(out: &mut impl Write, outcomes: &[Outcome]) -> io::Result<()> {
             if rest > 0 {
                 writeln!(out, "  … and {rest} more events")?;
             }
-            closest(out, outcome.closest.get(&index))?;
+            closest(out, outcome.closest.get(&index), attack.times.first().copied())?;
         }
     }
     Ok(())
 }
 
-/// How far a missed attack came: the risk, and what weighed most.
-fn closest(out: &mut impl Write, incident: Option<&HeldIncident>) -> io::Result<()> {
+/// How far a missed attack came: the risk, and what weighed most since it began. What weighed before is somebody else's.
+fn closest(
+    out: &mut impl Write,
+    incident: Option<&HeldIncident>,
+    began: Option<EventTime>,
+) -> io::Result<()> {
     let Some(incident) = incident else { return writeln!(out, "  Nothing spoke up.") };
-    writeln!(out, "  Came to a risk of {} ({:.1} bits):", incident.risk, incident.bits)?;
-    for signal in &incident.signals {
+    let (risk, bits) = (incident.risk, incident.bits);
+    let standing = match incident.state {
+        IncidentState::Pending => "below the threshold",
+        IncidentState::Open | IncidentState::Closed => "within an incident that was open for something else",
+    };
+    writeln!(out, "  Came to a risk of {risk} ({bits:.1} bits), {standing}. What spoke up since it began:")?;
+    for signal in incident.signals.iter().filter(|signal| Some(signal.time) >= began) {
         let HeldSignal { detector, bits, reason, time } = signal;
-        writeln!(out, "  {:>6.1}  {}  {detector}: {}", bits, time.to_rfc3339(), printable(reason))?;
+        writeln!(out, "  {bits:>6.1}  {}  {detector}: {}", time.to_rfc3339(), printable(reason))?;
     }
     Ok(())
 }

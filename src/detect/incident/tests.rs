@@ -157,6 +157,10 @@ fn harmless(operation: &str, days_between: i64) -> f32 {
 fn who_looks_around_day_after_day_weighs_more_than_a_release_that_does_so_once() {
     assert_eq!(harmless("ListUsers", 0), MAX_HARMLESS_BITS);
     assert_eq!(harmless("TagRole", 1), MAX_HARMLESS_BITS);
+    assert!(
+        harmless("ListUsers", 1 + i64::from(LOOKING_PAUSE_DAYS)) <= MAX_HARMLESS_BITS,
+        "a release a week"
+    );
     let slowly = harmless("ListUsers", 1);
     assert!(slowly > MAX_HARMLESS_BITS + LOOKING_DAY_BITS && slowly <= MAX_LOOKING_BITS, "{slowly}");
 }

@@ -102,6 +102,7 @@ const fn analytic_type(rule: &Rule) -> (u8, &'static str) {
         Rule::NewOrigin { .. }
         | Rule::NewAction { .. }
         | Rule::Novelty { .. }
+        | Rule::NewProgram { .. }
         | Rule::TwoOrigins { .. }
         | Rule::SharedCredential { .. }
         | Rule::ForeignEndpoint { .. }

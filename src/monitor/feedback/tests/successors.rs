@@ -7,11 +7,7 @@ const NEXT_MS: i64 = ATTACK_MS + 3 * DAY_MS;
 
 /// Another theft than the first, from elsewhere.
 fn other() -> Sample {
-    Sample {
-        ip: "203.0.113.9".into(),
-        client: "python-requests".into(),
-        ..theft("secretsmanager:GetSecretValue")
-    }
+    Sample { ip: "203.0.113.9".into(), client: "python-requests".into(), ..theft("ec2:CreateKeyPair") }
 }
 
 /// A monitor with an incident that follows another, in which both thieves are at work, and its report.
