@@ -251,6 +251,7 @@ impl Stream {
             return Ok(None);
         };
         let mut bytes = 0;
+        let had_others = self.part.has_others;
         splitter.split(payload, |mut record| {
             match record.hidden {
                 Hidden::Payload => {
@@ -280,6 +281,9 @@ impl Stream {
             self.records += 1;
             self.in_heap += 1;
         });
+        if self.scope.is_some() && self.part.has_others && !had_others {
+            forget_name(heap, number);
+        }
         Ok(Some(bytes))
     }
 
@@ -292,6 +296,15 @@ impl Stream {
         };
         self.flaw.or(is_cut_off.then_some(CUT_OFF))
     }
+}
+
+/// Takes what is not understood in a file to be of any log source, as records belie its name. A file with such a name is read whole, so that
+/// what came before these records is here still.
+fn forget_name(heap: &mut BinaryHeap<Reverse<Entry>>, number: u32) {
+    let mut entries = std::mem::take(heap).into_vec();
+    let of_file = entries.iter_mut().map(|Reverse(entry)| entry).filter(|entry| entry.order.1 == number);
+    of_file.filter(|entry| !entry.record.is_understood).for_each(|entry| entry.record.scope = None);
+    *heap = entries.into();
 }
 
 impl PartialEq for Entry {

@@ -195,12 +195,14 @@ fn records_that_cannot_be_read_count_from_the_first_on_and_in_all_sources() {
 fn records_that_cannot_be_read_are_of_any_source_where_others_belie_the_name_of_their_file() {
     let name = "111122223333_CloudTrail_eu-west-1_20260104T0100Z_x.json";
     let content = |region: &str| line(region, 4, 0) + &BROKEN.repeat(11);
+    let belied_at_its_end = line("eu-west-1", 4, 0) + &BROKEN.repeat(11) + &line("us-west-2", 4, 0);
     // Hour 72, and 48 on each side.
     let left = vec![(0, 23), (121, 239)];
     let mut of_one = both(&[(0, 239)]);
     of_one[0].1.clone_from(&left);
     assert_eq!(told(&archive(&[(name, content("eu-west-1").as_bytes())])), of_one);
     assert_eq!(told(&archive(&[(name, content("us-west-2").as_bytes())])), both(&left));
+    assert_eq!(told(&archive(&[(name, belied_at_its_end.as_bytes())])), both(&left));
 }
 
 #[test]
