@@ -16,7 +16,7 @@ use super::last_seen::{Coverage, Gap, GapCause};
 use cadence::{Cadence, Limits};
 use losses::Losses;
 use runs::Runs;
-use source::ScopeCoverage;
+use source::{News, ScopeCoverage};
 
 /// Log sources known to one partition: accounts × regions, hosts, clusters.
 ///
@@ -95,11 +95,13 @@ impl Source {
         Self { cadence: Cadence::learned(&coverage.reported, limits), coverage }
     }
 
-    /// The hours of the window in which it was silent for longer than usual.
+    /// The hours of the window in which it was silent for longer than usual, or of which more may be on its way.
     ///
-    /// Silence at the window's end counts as covered for as long as it is as usual.
+    /// Silence at the window's end counts as covered for as long as it is as usual. An hour that may be incomplete is a gap however short: what
+    /// happened in it is on its way, and not missing.
     fn silent(&self, window: (u32, u32), limits: Limits) -> Runs {
-        let settled = self.coverage.settled(window.1.saturating_add(1), limits);
+        let open = self.coverage.open(window.1.saturating_add(1), limits);
+        let settled = self.coverage.settled(&open);
         let mut silent = Runs::default();
         let mut add = |from: u32, to: u32| {
             let (from, to) = (from.max(window.0), to.min(window.1));
@@ -121,6 +123,7 @@ impl Source {
         if window.1 > last.saturating_add(self.cadence.allowed_after(last)) {
             add(last.saturating_add(1), window.1);
         }
+        open.iter().for_each(|(from, to)| add(from, to));
         silent
     }
 }
@@ -148,21 +151,21 @@ impl CoverageMap {
         self.note_told(scope, until, |coverage, limits| coverage.note_hours(hours, limits))
     }
 
-    /// Notes that nothing is missing of these hours (inclusive) of a source, whatever it reported and whatever was lost.
-    pub fn note_proven(&mut self, scope: &str, (first, last): (u32, u32)) -> Told {
-        let Some(source) = self.source_mut(scope) else { return Told::TooMany };
-        if source.coverage.note_proven(first, last) { Told::New } else { Told::Known }
+    /// Notes that nothing is missing of these hours (inclusive) of a source, whatever it reported and whatever was lost, and up to when it is
+    /// known.
+    pub fn note_proven(&mut self, scope: &str, (first, last): (u32, u32), until: EventTime) -> Told {
+        self.note_told(scope, until, |coverage, _| coverage.note_proven(first, last))
     }
 
     fn note_live(
         &mut self,
         scope: &str,
         until: EventTime,
-        note: impl FnOnce(&mut ScopeCoverage, Limits) -> bool,
+        note: impl FnOnce(&mut ScopeCoverage, Limits) -> News,
     ) -> Told {
         self.note_told(scope, until, |coverage, limits| {
             let is_revived = !std::mem::replace(&mut coverage.is_live, true);
-            note(coverage, limits) || is_revived
+            note(coverage, limits).max(if is_revived { News::Rest } else { News::Nothing })
         })
     }
 
@@ -170,17 +173,21 @@ impl CoverageMap {
         &mut self,
         scope: &str,
         until: EventTime,
-        note: impl FnOnce(&mut ScopeCoverage, Limits) -> bool,
+        note: impl FnOnce(&mut ScopeCoverage, Limits) -> News,
     ) -> Told {
         let limits = self.settings.limits;
         let Some(source) = self.source_mut(scope) else { return Told::TooMany };
         let is_newer = source.coverage.until < until;
         source.coverage.until = source.coverage.until.max(until);
-        if note(&mut source.coverage, limits) {
-            source.cadence = Cadence::learned(&source.coverage.reported, limits);
-            return Told::New;
+        match note(&mut source.coverage, limits) {
+            News::Report => {
+                source.cadence = Cadence::learned(&source.coverage.reported, limits);
+                Told::New
+            }
+            News::Rest => Told::New,
+            News::Nothing if is_newer => Told::Newer,
+            News::Nothing => Told::Known,
         }
-        if is_newer { Told::Newer } else { Told::Known }
     }
 
     fn source_mut(&mut self, scope: &str) -> Option<&mut Source> {

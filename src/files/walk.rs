@@ -11,6 +11,9 @@ use crate::time::EventTime;
 const MAX_DEPTH: usize = 32;
 /// Name endings of log files in folders; a file that is named on the command line is read whatever its name.
 const ENDINGS: [&str; 4] = ["json", "jsonl", "ndjson", "log"];
+/// Name endings of what is packed in ways that are not read, and may hold logs.
+const PACKED: [&str; 14] =
+    ["7z", "avro", "br", "bz2", "lz4", "lzma", "orc", "parquet", "snappy", "tar", "tgz", "xz", "zip", "zst"];
 /// Linux auth logs as distributions name them, without an ending.
 const AUTH_LOGS: [&str; 3] = ["secure", "auth", "messages"];
 /// CloudTrail puts its digest files, which hold hashes and no events, below a folder of this name.
@@ -138,6 +141,15 @@ fn is_log_name(path: &Path) -> bool {
     name.ends_with(".gz")
         || ending.is_some_and(|ending| ENDINGS.contains(&ending))
         || AUTH_LOGS.contains(&stem)
+}
+
+/// Whether a file is packed in a way that is not read, by its name.
+#[must_use]
+pub fn is_packed(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    let (stem, _) = rotation(&name);
+    let ending = stem.strip_suffix(".gz").unwrap_or(stem).rsplit_once('.').map(|(_, ending)| ending);
+    ending.is_some_and(|ending| PACKED.contains(&ending))
 }
 
 /// Parts `auth.log.2` into `auth.log` and how many times it was rotated; 0 for what was not.

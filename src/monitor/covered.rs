@@ -28,6 +28,8 @@ pub struct CompleteHours {
     pub scope: String,
     /// First and last hour (inclusive, since 1970) of each run.
     pub hours: Vec<(u32, u32)>,
+    /// Up to when the source is known, in milliseconds.
+    pub until_ms: i64,
 }
 
 /// One log source told late of one hour: the record reached its topic when the hour was over for longer than is waited for.
@@ -66,9 +68,12 @@ impl Monitor {
 
     /// Takes in that nothing of these hours is missing.
     pub(super) fn complete<'c>(&mut self, complete: &'c [CompleteHours]) {
-        let runs = |told: &'c CompleteHours| told.hours.iter().map(|run| (&told.scope, *run));
-        let runs: Vec<(&String, (u32, u32))> = complete.iter().flat_map(runs).collect();
-        self.cover(&runs, |(scope, _)| scope, |map, (scope, run)| map.note_proven(scope, *run));
+        let runs = |told: &'c CompleteHours| told.hours.iter().map(move |run| (told, *run));
+        let runs: Vec<(&CompleteHours, (u32, u32))> = complete.iter().flat_map(runs).collect();
+        let told = |map: &mut CoverageMap, (told, run): &(&CompleteHours, (u32, u32))| {
+            map.note_proven(&told.scope, *run, EventTime::from_millis(told.until_ms))
+        };
+        self.cover(&runs, |(told, _)| &told.scope, told);
     }
 
     /// Takes marks in. A source is written down for what is new of its hours; how far it came within an hour is written with the next

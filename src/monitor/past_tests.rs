@@ -129,8 +129,11 @@ fn what_an_archive_proves_closes_what_was_lost() {
     };
     assert_eq!(status(&effects), Some(UseStatus::Unknown), "{effects:?}");
     let first = (START_MS / HOUR_MS) as u32;
-    let complete =
-        CompleteHours { scope: super::rehearsal::SCOPE.into(), hours: vec![(first, first + 100 * 24)] };
+    let complete = CompleteHours {
+        scope: super::rehearsal::SCOPE.into(),
+        hours: vec![(first, first + 100 * 24)],
+        until_ms: START_MS + 100 * DAY_MS,
+    };
     monitor.process(&Record::Complete(vec![complete]), &mut effects);
     monitor.tick(at(101 * DAY_MS), &mut effects);
     assert_eq!(status(&effects), Some(UseStatus::Unused), "{effects:?}");

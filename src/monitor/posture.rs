@@ -2,6 +2,7 @@
 
 use crate::activity::{Class, Kind};
 use crate::baseline::CoverageMap;
+use crate::baseline::coverage::late::TIMELY_HOURS;
 use crate::baseline::last_seen::{Coverage, UseStatus};
 use crate::identity::declared::DeclaredStatus;
 use crate::identity::names;
@@ -9,9 +10,9 @@ use crate::time::{DAY_MS, EventTime, HOUR_MS, ProcessingTime};
 
 use super::identity::IdentityState;
 
-/// How late records may be while others of their source are there already: as long as silence is always allowed. What happened at the end of
-/// a window may be on its way for so long.
-pub(super) const DELIVERY_MS: i64 = 6 * HOUR_MS;
+/// How late records may be while others of their source are there already: what happened at the end of a window may be on its way for so
+/// long. Whole hours are compared, so that what happened at the start of one is in time for an hour longer.
+pub(super) const DELIVERY_MS: i64 = (TIMELY_HOURS as i64 + 1) * HOUR_MS;
 
 /// A judgement with its grounds.
 #[derive(Clone, Debug, PartialEq)]
@@ -133,4 +134,18 @@ fn declared_coverage(identity_id: &str, coverage: &CoverageMap, now: EventTime, 
     names::scope_prefix(identity_id)
         .map(|prefix| coverage.over(coverage.scopes_of(&prefix), now, window_ms))
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::baseline::coverage::late::is_late;
+
+    #[test]
+    fn whatever_is_in_time_is_waited_for() {
+        let hour = |ms: i64| EventTime::from_millis(ms).hour();
+        let latest = DELIVERY_MS - 1;
+        assert!(!is_late(hour(0), hour(latest)) && is_late(hour(0), hour(latest + 1)));
+        assert!((0..HOUR_MS).step_by(60_000).all(|at| is_late(hour(at), hour(at + DELIVERY_MS))));
+    }
 }

@@ -142,7 +142,7 @@ impl Statement {
     pub fn into_record(self) -> Record<'static> {
         let Self { scope, hours, until_ms, is_proven, .. } = self;
         if is_proven {
-            return Record::Complete(vec![CompleteHours { scope, hours }]);
+            return Record::Complete(vec![CompleteHours { scope, hours, until_ms }]);
         }
         let hours = hours.into_iter().flat_map(|(first, last)| first..=last).collect();
         Record::PastCoverage(vec![CoverageMark { scope, hours, until_ms }])

@@ -10,9 +10,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::runs::Runs;
+use super::source::MAX_RUNS;
 
-/// How long after its hour a record may be received to be in time, in hours. For so long, records are waited for before anything is called
-/// unused.
+/// How many hours after its own a record may be received to be in time. So an event at the start of an hour may be that many hours late, and
+/// nearly one more: for so long, records are waited for before anything is called unused.
 pub const TIMELY_HOURS: u32 = 6;
 
 /// How long a source must have delivered nothing late until what came late counts, in hours: longer than forwarders pause before they try
@@ -42,7 +43,7 @@ impl Late {
         }
         self.forget(hour, hour);
         self.0.entry(received).or_default().insert(hour, hour);
-        self.join_oldest();
+        self.bound();
         true
     }
 
@@ -95,16 +96,32 @@ impl Late {
     pub(super) fn keep(&mut self, reported: &Runs) {
         self.0.values_mut().for_each(|hours| *hours = hours.common(reported));
         self.0.retain(|_, hours| !hours.is_empty());
+        self.bound();
     }
 
-    fn join_oldest(&mut self) {
-        while self.0.len() > MAX_RECEPTIONS
-            && let Some((_, oldest)) = self.0.pop_first()
-            && let Some(mut next) = self.0.first_entry()
-        {
+    /// Leaves out hours before this one.
+    pub(super) fn keep_from(&mut self, first: u32) {
+        if self.0.values().any(|hours| hours.first().is_some_and(|hour| hour < first)) {
+            self.keep(&Runs::of(first, u32::MAX));
+        }
+    }
+
+    /// Joins what is too much, so that nothing counts before its time: the oldest receptions as of the newer, and of the last one left its
+    /// oldest runs with all that lies between.
+    fn bound(&mut self) {
+        while self.0.len() > MAX_RECEPTIONS || (self.runs() > MAX_RUNS && self.0.len() > 1) {
+            let Some((_, oldest)) = self.0.pop_first() else { break };
+            let Some(mut next) = self.0.first_entry() else { break };
             let joined = std::mem::take(next.get_mut()).and(&oldest);
             next.insert(joined);
         }
+        if self.runs() > MAX_RUNS {
+            self.0.values_mut().for_each(|hours| hours.join_oldest(MAX_RUNS));
+        }
+    }
+
+    fn runs(&self) -> usize {
+        self.0.values().map(Runs::len).sum()
     }
 }
 
@@ -154,6 +171,23 @@ mod tests {
         assert_eq!(open(&late, 3_013).first(), Some(&(2_000, 2_000)), "as if it had come with the next");
     }
 
+    #[test]
+    fn of_too_many_runs_none_counts_before_its_time_and_the_rest_between_the_oldest_counts_as_late() {
+        let told: Vec<_> = (0..2 * MAX_RUNS as u32).map(|at| (at * 2, 9_000 + at % 2 * 10)).collect();
+        let late = late(&told);
+        assert_eq!(late.runs(), MAX_RUNS);
+        assert!(told.iter().all(|(hour, _)| late.open(9_013, 1).holds(*hour)));
+    }
+
+    #[test]
+    fn what_is_left_out_up_to_an_hour_is_not_kept() {
+        let mut late = late(&[(100, 200), (101, 200), (120, 202)]);
+        late.keep_from(101);
+        assert_eq!(open(&late, 200), [(101, 101), (120, 120)]);
+        late.keep_from(121);
+        assert_eq!(late, Late::default());
+    }
+
     proptest! {
         #[test]
         fn order_and_repetition_do_not_matter(told in prop::collection::vec((0..40_u32, 100..140_u32), 0..60), now in 90..150_u32) {
@@ -167,6 +201,18 @@ mod tests {
                 prop_assert_eq!(forth.holds(hour), newest(hour).is_some());
                 let is_fresh = newest(hour).is_some_and(|received| received + CALM_HOURS >= now);
                 prop_assert!(!is_fresh || forth.open(now, 1).holds(hour));
+            }
+        }
+
+        #[test]
+        fn of_more_receptions_than_are_kept_none_counts_before_its_time(
+            told in prop::collection::vec((0..400_u32, 1_000..3_000_u32), 100..300), now in 900..3_100_u32,
+        ) {
+            let late = late(&told);
+            prop_assert!(late.0.len() <= MAX_RECEPTIONS);
+            for (hour, received) in &told {
+                prop_assert!(late.holds(*hour));
+                prop_assert!(received + CALM_HOURS < now || late.open(now, 1).holds(*hour));
             }
         }
     }

@@ -14,7 +14,7 @@ use super::runs::Runs;
 ///
 /// Of the last 60 days there are at most 720, of a source that reports every second hour; further back rests that are no gap of any
 /// source are taken in, so that 560 are more than a year of one that works by day. Beyond that the oldest run goes, and what lies before
-/// counts as not covered.
+/// counts as not covered. Of hours told late only there are as many at most ([`super::late`]).
 pub const MAX_RUNS: usize = 1_280;
 
 /// What one log source covered.
@@ -34,28 +34,49 @@ pub struct ScopeCoverage {
     pub(super) late: Late,
 }
 
+/// What was not known of what was told of a source, from the least to the most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum News {
+    /// Nothing.
+    Nothing,
+    /// Anything but its hours, which is all that a cadence is learned from.
+    Rest,
+    /// That it reported in an hour.
+    Report,
+}
+
 impl ScopeCoverage {
-    /// Notes that the source reported in these hours, told in time. Order and repetition do not matter. Says whether that was not known.
-    pub(super) fn note_hours(&mut self, hours: &[u32], limits: Limits) -> bool {
-        let mut is_new = false;
-        for hour in hours {
-            is_new |= self.note_hour(*hour, limits);
-        }
-        is_new
+    /// Notes that the source reported in these hours, told in time. Order and repetition do not matter.
+    pub(super) fn note_hours(&mut self, hours: &[u32], limits: Limits) -> News {
+        hours.iter().fold(News::Nothing, |news, hour| news.max(self.note_hour(*hour, limits)))
     }
 
-    fn note_hour(&mut self, hour: u32, limits: Limits) -> bool {
+    fn note_hour(&mut self, hour: u32, limits: Limits) -> News {
         let was_late = self.late.forget(hour, hour);
-        self.report(hour, limits) || was_late
+        if self.report(hour, limits) {
+            News::Report
+        } else if was_late {
+            News::Rest
+        } else {
+            News::Nothing
+        }
     }
 
     /// The same of one hour, of a record that was received late, in hour `received`. What was told in time needs no more.
-    pub(super) fn note_late(&mut self, hour: u32, received: u32, limits: Limits) -> bool {
+    pub(super) fn note_late(&mut self, hour: u32, received: u32, limits: Limits) -> News {
         if self.reported.holds(hour) && !self.late.holds(hour) {
-            return false;
+            return News::Nothing;
         }
-        self.report(hour, limits);
-        self.late.note(hour, received)
+        let is_new = self.report(hour, limits);
+        if !self.reported.holds(hour) {
+            // It is older than all that is kept.
+            return News::Nothing;
+        }
+        match (is_new, self.late.note(hour, received)) {
+            (true, _) => News::Report,
+            (false, true) => News::Rest,
+            (false, false) => News::Nothing,
+        }
     }
 
     fn report(&mut self, hour: u32, limits: Limits) -> bool {
@@ -64,22 +85,27 @@ impl ScopeCoverage {
             let newest = self.reported.last().unwrap_or(hour);
             self.reported.close(newest.saturating_sub(MEMORY_HOURS), limits.always_allowed());
             self.reported.keep_newest(MAX_RUNS);
+            self.late.keep_from(self.reported.first().unwrap_or(hour));
         }
         is_new
     }
 
-    /// Notes that nothing of these hours (inclusive) is missing. Says whether that was not known.
-    pub(super) fn note_proven(&mut self, first: u32, last: u32) -> bool {
+    /// Notes that nothing of these hours (inclusive) is missing.
+    pub(super) fn note_proven(&mut self, first: u32, last: u32) -> News {
         let is_new = self.proven.insert(first, last);
         self.proven.keep_newest(MAX_RUNS);
-        is_new
+        if is_new { News::Rest } else { News::Nothing }
     }
 
-    /// The hours in which it reported, but for those of which more may be on its way at `now` (an hour since 1970).
-    pub(super) fn settled(&self, now: u32, limits: Limits) -> Cow<'_, Runs> {
-        let open = self.late.open(now, limits.always_allowed());
+    /// The hours of which more may be on its way at `now` (an hour since 1970).
+    pub(super) fn open(&self, now: u32, limits: Limits) -> Runs {
+        self.late.open(now, limits.always_allowed())
+    }
+
+    /// The hours in which it reported, but for those that are open.
+    pub(super) fn settled(&self, open: &Runs) -> Cow<'_, Runs> {
         // Most sources never are late.
-        if open.is_empty() { Cow::Borrowed(&self.reported) } else { Cow::Owned(self.reported.without(&open)) }
+        if open.is_empty() { Cow::Borrowed(&self.reported) } else { Cow::Owned(self.reported.without(open)) }
     }
 
     /// Newest event time of the source.
@@ -113,5 +139,27 @@ impl ScopeCoverage {
             is_live: self.is_live || other.is_live,
             late,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits { silence: 24, weekly: 96 };
+
+    #[test]
+    fn however_old_what_a_host_ships_its_record_has_a_bound() {
+        for (step, pace) in [(2, u32::MAX), (2, 40), (8, u32::MAX), (8, 40)] {
+            let mut coverage = ScopeCoverage::default();
+            for at in 0..20_000 {
+                coverage.note_late(at * step, 500_000 + at / pace, LIMITS);
+            }
+            let bytes = serde_json::to_vec(&coverage).unwrap().len();
+            assert!(bytes < 64 << 10, "{bytes} bytes, a step of {step} hours");
+            let late = coverage.open(500_000, LIMITS);
+            assert!(coverage.reported.without(&late).is_empty(), "all of it waits");
+            assert!(late.first() >= coverage.reported.first(), "no more is kept than was reported");
+        }
     }
 }

@@ -129,8 +129,19 @@ fn what_is_proven_complete_is_no_gap_whatever_was_lost_of_other_sources() {
         ],
         "the window cuts the silence"
     );
-    map.note_proven("aws:111122223333:eu-west-1", (10_500, 10_790));
+    map.note_proven("aws:111122223333:eu-west-1", (10_500, 10_790), hour_start(10_791));
     assert_eq!(over(&map, 11_000, 20).gaps, [gap(GapCause::Unreadable, 10_791, 10_801)]);
+}
+
+#[test]
+fn a_source_that_is_known_from_digests_alone_is_known_up_to_where_they_end() {
+    let mut map = CoverageMap::new(SETTINGS);
+    let scope = "aws:111122223333:eu-west-1";
+    assert_eq!(map.note_proven(scope, (10_000, 10_719), hour_start(10_720)), Told::New);
+    assert_eq!(map.note_proven(scope, (10_000, 10_100), hour_start(10_101)), Told::Known);
+    let coverage = over(&map, 10_720, 30);
+    assert_eq!((coverage.until, coverage.gaps), (Some(hour_start(10_720)), vec![]));
+    assert_eq!(map.drop_silent(hour_start(10_700)), []);
 }
 
 #[test]
@@ -149,6 +160,47 @@ fn a_backlog_of_long_ago_closes_its_gap_once_it_is_over_like_any_other() {
     }
     assert_eq!(over(&map, 14_003, 165).gaps, [silence(10_100, 12_000)]);
     assert_eq!(over(&map, 14_004, 165).gaps, []);
+}
+
+/// What is said while a backlog comes: the source was silent from hour 12,000 on, and delivers all it held back in the hour `received`.
+/// Hours that are not over for long are told in time.
+fn after_outage(before: impl Iterator<Item = u32>, received: u32) -> CoverageMap {
+    let mut map = map_of(&before.collect::<Vec<_>>());
+    for hour in 12_000..=received {
+        let (scope, until) = ("aws:111122223333:eu-west-1", hour_start(hour));
+        if late::is_late(hour, received) {
+            map.note_late(scope, hour, received, until);
+        } else {
+            map.note(scope, &[hour], until);
+        }
+    }
+    map
+}
+
+#[test]
+fn hours_of_a_backlog_are_a_gap_while_it_comes_however_short_a_silence_they_would_leave() {
+    let hourly = after_outage(11_000..12_000, 12_010);
+    assert_eq!(over(&hourly, 12_011, 30).gaps, [silence(12_000, 12_004)], "of six hours that are usual");
+    assert_eq!(over(&hourly, 12_014, 30).gaps, [], "nothing more came");
+    let daily = after_outage((0..90).map(|day| 11_995 - (89 - day) * 24), 12_020);
+    assert_eq!(over(&daily, 12_021, 30).gaps, [silence(12_000, 12_014)], "of a day that is usual");
+    assert_eq!(over(&daily, 12_024, 30).gaps, []);
+}
+
+#[test]
+fn a_newer_reception_is_written_down_and_teaches_no_cadence() {
+    let mut map = map_of(&(10_000..10_400).collect::<Vec<_>>());
+    let (scope, until) = ("aws:111122223333:eu-west-1", hour_start(10_500));
+    assert_eq!(map.note_late(scope, 10_500, 10_510, until), Told::New);
+    // Were it learned again, it would not stay as it is here.
+    let unlearned = Cadence::learned(&Runs::default(), SETTINGS.limits);
+    map.sources.get_mut(scope).unwrap().cadence = unlearned;
+    assert_eq!(map.note_late(scope, 10_500, 10_511, until), Told::New);
+    assert_eq!(map.note_late(scope, 10_500, 10_510, until), Told::Known);
+    assert_eq!(map.note(scope, &[10_500], until), Told::New, "it is in time after all");
+    assert_eq!(map.sources[scope].cadence, unlearned);
+    map.note(scope, &[10_501], until);
+    assert_ne!(map.sources[scope].cadence, unlearned);
 }
 
 #[test]

@@ -97,7 +97,7 @@ struct Stream {
     /// Time and format of the newest record that told them: what is not understood is taken to have the same.
     time: EventTime,
     format: Option<Format>,
-    /// The log source that its name tells: what is not understood is taken to be of it.
+    /// The log source that its name tells: what is not understood is taken to be of it, unless records belie the name.
     scope: Option<String>,
     /// What was read, and why it is not all.
     part: Part,
@@ -246,15 +246,20 @@ impl Stream {
     ) -> Result<Option<usize>, String> {
         let chunk = self.chunks.next_chunk().map_err(|error| explain(&error))?;
         let Some(payload) = chunk.ok_or_else(String::new)?.bytes else {
+            self.part.note_unread();
             self.flaw.get_or_insert(TOO_LARGE);
             return Ok(None);
         };
         let mut bytes = 0;
+        let had_others = self.part.has_others;
         splitter.split(payload, |mut record| {
             match record.hidden {
-                Hidden::Payload => drop(self.flaw.get_or_insert(NOT_APART)),
+                Hidden::Payload => {
+                    self.part.note_unread();
+                    self.flaw.get_or_insert(NOT_APART);
+                }
                 Hidden::Record if self.time == EventTime::default() => {
-                    self.part.begins_unread = true;
+                    self.part.note_unread();
                     self.flaw.get_or_insert(NO_TIME);
                 }
                 Hidden::Record | Hidden::Nothing => {}
@@ -267,7 +272,7 @@ impl Stream {
             self.format = record.format.or(self.format);
             record.format = self.format;
             if !record.is_understood {
-                record.scope.clone_from(&self.scope);
+                record.scope = self.scope.clone().filter(|_| !self.part.has_others);
             } else if record.scope.is_some() {
                 self.part.has_others |= record.scope != self.scope;
             }
@@ -276,6 +281,9 @@ impl Stream {
             self.records += 1;
             self.in_heap += 1;
         });
+        if self.scope.is_some() && self.part.has_others && !had_others {
+            forget_name(heap, number);
+        }
         Ok(Some(bytes))
     }
 
@@ -288,6 +296,15 @@ impl Stream {
         };
         self.flaw.or(is_cut_off.then_some(CUT_OFF))
     }
+}
+
+/// Takes what is not understood in a file to be of any log source, as records belie its name. A file with such a name is read whole, so that
+/// what came before these records is here still.
+fn forget_name(heap: &mut BinaryHeap<Reverse<Entry>>, number: u32) {
+    let mut entries = std::mem::take(heap).into_vec();
+    let of_file = entries.iter_mut().map(|Reverse(entry)| entry).filter(|entry| entry.order.1 == number);
+    of_file.filter(|entry| !entry.record.is_understood).for_each(|entry| entry.record.scope = None);
+    *heap = entries.into();
 }
 
 impl PartialEq for Entry {

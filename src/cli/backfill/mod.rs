@@ -209,18 +209,17 @@ fn silence_hours(config: &Config) -> u32 {
 
 /// Waits until all was taken in, and then tells what is covered: before that, records of these hours may be on their way still.
 fn finish(args: &Args, config: &Config, report: &Report<'_>, sender: &mut Sender) -> Result<Ending, Failure> {
-    let is_left = sender.finish()?;
+    let is_on_its_way = sender.finish()?;
     let (done, sent) = (sender.done(), sender.sent());
     let ending = |coverage| Ending { done, sent, coverage };
-    if !is_left {
-        return Ok(ending(Coverage::ToldBefore));
-    }
-    if args.no_wait {
-        return Ok(ending(Coverage::NotWaited));
-    }
     let topics: Vec<String> = report.plan.targets.names().map(str::to_owned).collect();
-    if !wait::wait(config, &topics)? {
-        return Ok(ending(Coverage::NotRead));
+    if is_on_its_way {
+        if args.no_wait {
+            return Ok(ending(Coverage::NotWaited));
+        }
+        if !wait::wait(config, &topics)? {
+            return Ok(ending(Coverage::NotRead));
+        }
     }
     sender.tell(report.covered, topics.first().map_or("", String::as_str))?;
     Ok(ending(Coverage::Told))

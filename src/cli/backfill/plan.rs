@@ -11,9 +11,12 @@ use super::digest;
 use crate::cli::exit::Failure;
 use crate::config::{Config, FormatHint, Input};
 use crate::decode::Format;
-use crate::files::walk::{DIGEST_FOLDER, NOT_A_LOG, delivered_at};
+use crate::files::walk::{DIGEST_FOLDER, NOT_A_LOG, delivered_at, is_packed};
 use crate::files::{self, LogFile, NotRead};
 use crate::time::{EventTime, HOUR_MS, MINUTE_MS};
+
+/// Why a file that may hold logs is not read.
+const PACKED: &str = "packed in a way that is not read: unpack it, or pack it with gzip";
 
 /// What a run feeds in.
 pub(super) struct Plan {
@@ -107,9 +110,15 @@ impl Plan {
         let found = files::walk(&args.paths);
         let (digests, rest): (Vec<_>, Vec<_>) =
             found.not_read.into_iter().partition(|left| is_digests(&left.path));
-        let (others, not_read): (Vec<_>, Vec<_>) =
-            rest.into_iter().partition(|left| left.reason == NOT_A_LOG);
-        if found.files.is_empty() {
+        let (others, mut not_read): (Vec<_>, Vec<_>) =
+            rest.into_iter().partition(|left| left.reason == NOT_A_LOG && !is_packed(&left.path));
+        let (packed, files): (Vec<_>, Vec<_>) =
+            found.files.into_iter().partition(|file| is_packed(&file.path));
+        let left_out = not_read.iter_mut().filter(|left| left.reason == NOT_A_LOG);
+        left_out.for_each(|left| PACKED.clone_into(&mut left.reason));
+        not_read
+            .extend(packed.into_iter().map(|file| NotRead { path: file.path, reason: PACKED.to_owned() }));
+        if files.is_empty() {
             return Err(Failure::Usage(anyhow!(
                 "there is no log file at or below the paths: {}",
                 named(&not_read)
@@ -121,7 +130,7 @@ impl Plan {
         Ok(Self {
             run: name(config, args, &paths),
             paths,
-            files: found.files,
+            files,
             digests: if args.no_digests { Vec::new() } else { digest::find(&folders) },
             not_read,
             others: others.len(),

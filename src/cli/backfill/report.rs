@@ -66,8 +66,6 @@ pub(super) struct Ending {
 pub(super) enum Coverage {
     /// Every monitor is told.
     Told,
-    /// It was told by a former process.
-    ToldBefore,
     /// It was not waited for.
     NotWaited,
     /// Nobody read the records in time.
@@ -136,9 +134,6 @@ impl Report<'_> {
                     )?;
                 }
                 Ok(())
-            }
-            Coverage::ToldBefore => {
-                writeln!(out, "All of it was sent and told before: nothing was left to do.")
             }
             Coverage::NotWaited => {
                 writeln!(out, "Which hours are covered is not told yet: run this again without --no-wait.")

@@ -82,7 +82,8 @@ impl Sender {
         Ok(())
     }
 
-    /// Commits the end of the archive; says whether anything is left to be told.
+    /// Commits the end of the archive; says whether it must be waited for until all is taken in. What was told of it before was waited for: it
+    /// is told anew at once, since what could not be read then may be gone from the archive now.
     pub(super) fn finish(&mut self) -> anyhow::Result<bool> {
         if self.records < self.done() {
             return self.differs();

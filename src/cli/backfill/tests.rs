@@ -108,10 +108,56 @@ fn what_is_torn_may_be_of_any_log_source_up_to_when_it_was_written() {
 }
 
 #[test]
+fn a_torn_file_that_goes_back_in_time_may_hold_anything_before_too() {
+    let day = hourly("eu-west-1", 4..5);
+    let newest_first: String = day.lines().rev().map(|line| format!("{line}\n")).collect();
+    let hours = told(&archive(&[("torn.jsonl", &newest_first.as_bytes()[..newest_first.len() - 40])]));
+    assert_eq!(hours, both(&[(109, 239)]), "up to when it was written");
+}
+
+#[test]
+fn archives_that_are_not_unpacked_may_have_held_anything() {
+    for name in [
+        "host.tar.gz",
+        "host.tgz",
+        "auth.log.1.xz",
+        "events.avro.gz",
+        "AUTH.LOG.2.ZST",
+        "trail.json.bz2",
+        "trail.parquet",
+    ] {
+        let folder = archive(&[(name, b"packed")]);
+        assert_eq!(told(&folder), [], "{name}");
+        let named = ["ireland.jsonl", name].map(|file| folder.path().join(file));
+        assert_eq!(told_of(named.into(), (None, None)), [], "{name} by its own path");
+    }
+    let named = "111122223333_CloudTrail_eu-west-1_20260105T0005Z_x.json.zst";
+    let mut expected = both(&[(0, 239)]);
+    expected[0].1 = vec![(0, 47), (145, 239)];
+    assert_eq!(told(&archive(&[(named, b"packed")])), expected, "its name tells of whom and when");
+    for name in ["notes.txt", "settings.toml", ".hidden"] {
+        assert_eq!(told(&archive(&[(name, b"no log")])), both(&[(0, 239)]), "{name}");
+    }
+}
+
+#[test]
 fn what_is_too_large_is_as_good_as_torn() {
     let day = hourly("eu-west-1", 4..5);
     let large = line("eu-west-1", 4, 12).replace("Boto3", &"x".repeat(5_000));
     check_part("large.jsonl", format!("{day}{large}").as_bytes());
+}
+
+#[test]
+fn what_comes_before_anything_that_tells_a_time_may_be_of_any_time_before() {
+    let day = hourly("eu-west-1", 4..5);
+    let large = line("eu-west-1", 4, 12).replace("Boto3", &"x".repeat(5_000));
+    let packed = "{\"awslogs\":{\"data\":\"H4sIAAAA\"}}\n";
+    let before = [large.as_str(), packed];
+    for unread in before {
+        let content = format!("{unread}{day}");
+        let hours = told(&archive(&[("begins-unread.jsonl", content.as_bytes())]));
+        assert_eq!(hours, both(&[(109, 239)]), "up to when it was written");
+    }
 }
 
 #[test]
@@ -143,6 +189,20 @@ fn records_that_cannot_be_read_count_from_the_first_on_and_in_all_sources() {
     // Hour 72, and 48 on each side.
     let many = both(&[(0, 23), (121, 239)]);
     assert_eq!(told(&archive(&[("many.jsonl", content(11).as_bytes())])), many);
+}
+
+#[test]
+fn records_that_cannot_be_read_are_of_any_source_where_others_belie_the_name_of_their_file() {
+    let name = "111122223333_CloudTrail_eu-west-1_20260104T0100Z_x.json";
+    let content = |region: &str| line(region, 4, 0) + &BROKEN.repeat(11);
+    let belied_at_its_end = line("eu-west-1", 4, 0) + &BROKEN.repeat(11) + &line("us-west-2", 4, 0);
+    // Hour 72, and 48 on each side.
+    let left = vec![(0, 23), (121, 239)];
+    let mut of_one = both(&[(0, 239)]);
+    of_one[0].1.clone_from(&left);
+    assert_eq!(told(&archive(&[(name, content("eu-west-1").as_bytes())])), of_one);
+    assert_eq!(told(&archive(&[(name, content("us-west-2").as_bytes())])), both(&left));
+    assert_eq!(told(&archive(&[(name, belied_at_its_end.as_bytes())])), both(&left));
 }
 
 #[test]

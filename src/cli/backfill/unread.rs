@@ -46,6 +46,8 @@ pub(super) struct Part {
     pub(super) span: Option<(EventTime, EventTime)>,
     /// Whether a record is of another log source than its name says.
     pub(super) has_others: bool,
+    /// Whether its times go back by more than a delivery takes: what is missing of it may be older than all that was read.
+    pub(super) goes_back: bool,
     /// Whether something that could not be read comes before all that tells a time.
     pub(super) begins_unread: bool,
 }
@@ -54,7 +56,13 @@ impl Part {
     /// Notes the time of a record.
     pub(super) fn note(&mut self, time: EventTime) {
         let (first, last) = self.span.unwrap_or((time, time));
+        self.goes_back |= last.millis_since(time) > DELIVERY_MS;
         self.span = Some((first.min(time), last.max(time)));
+    }
+
+    /// Notes something that could not be read.
+    pub(super) fn note_unread(&mut self) {
+        self.begins_unread |= self.span.is_none();
     }
 }
 
@@ -72,7 +80,8 @@ impl Unread {
             let hours = (before(first.min(delivered)), last.max(delivered).hour());
             return Self { scope: Some(scope).filter(|_| !part.has_others), hours };
         }
-        let since = part.span.filter(|_| !part.begins_unread).map_or(0, |(first, _)| before(first));
+        let grows = !part.begins_unread && !part.goes_back;
+        let since = part.span.filter(|_| grows).map_or(0, |(first, _)| before(first));
         let until = part.span.and_then(|(_, last)| written_until(path, last));
         Self { scope: None, hours: (since, until.map_or(u32::MAX, EventTime::hour)) }
     }
@@ -144,6 +153,18 @@ mod tests {
         written("2026-02-01T06:10:00Z");
         assert_eq!(rest(&read), hours("2026-01-31T08:00:00Z", "2026-02-01T06:00:00Z"));
         assert_eq!(rest(&Part { begins_unread: true, ..read.clone() }).0, 0);
+        let backward = ["2026-01-31T11:00:00Z", "2026-01-31T10:00:00Z", "2026-01-31T09:59:59Z"].map(at);
+        let rest_after = |times: &[EventTime]| {
+            let mut part = Part::default();
+            times.iter().for_each(|time| part.note(*time));
+            rest(&part).0
+        };
+        assert_eq!(
+            rest_after(&backward[..2]),
+            at("2026-01-31T09:00:00Z").hour(),
+            "no delivery is that orderly"
+        );
+        assert_eq!(rest_after(&backward), 0, "it may be sorted newest first");
         written("1980-01-01T00:00:00Z");
         assert_eq!(rest(&read), (at("2026-01-31T08:00:00Z").hour(), u32::MAX), "a constant");
     }

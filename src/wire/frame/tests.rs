@@ -111,6 +111,7 @@ fn one_of_each() -> Vec<Record<'static>> {
         Record::Complete(vec![CompleteHours {
             scope: "aws:111122223333:eu-west-1".into(),
             hours: vec![(491_625, 491_626)],
+            until_ms: 1_769_857_199_999,
         }]),
         Record::LateCoverage(vec![LateMark {
             scope: "linux:web".into(),
