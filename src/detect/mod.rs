@@ -188,9 +188,10 @@ impl Detectors {
         if !subject.sighting.is_notable() {
             return;
         }
-        let run = |detector: &&Arc<Detector>| detector.runs() && detector.scope.covers(who);
-        for detector in self.detectors.iter().filter(run) {
-            if let Some(signal) = families::run(detector, subject) {
+        for detector in self.detectors.iter().filter(|detector| detector.runs()) {
+            // Whose scope the identity is in takes longer to tell, by its wildcards, than that there is nothing to say.
+            let signal = families::run(detector, subject).filter(|_| detector.scope.covers(who));
+            if let Some(signal) = signal {
                 let is_excepted = detector.exception(who, Some(subject.event), signal.time).is_some();
                 take(signal, fate(detector, is_excepted));
             }
