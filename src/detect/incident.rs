@@ -293,7 +293,8 @@ impl Incident {
         let extra = (signal.bits - signal.peak - signal.harmless).max(0.0);
         self.extra = (self.extra + extra).min(MAX_EXTRA_BITS);
         self.note_looking(signal);
-        self.harmless = (self.harmless + signal.harmless).min(self.most_harmless());
+        // A limit that is lower by now takes nothing away from what was said.
+        self.harmless = (self.harmless + signal.harmless).min(self.most_harmless().max(self.harmless));
         self.sum_up();
         self.bits - before
     }

@@ -164,3 +164,23 @@ fn who_looks_around_day_after_day_weighs_more_than_a_release_that_does_so_once()
     let slowly = harmless("ListUsers", 1);
     assert!(slowly > MAX_HARMLESS_BITS + LOOKING_DAY_BITS && slowly <= MAX_LOOKING_BITS, "{slowly}");
 }
+
+#[test]
+fn a_look_around_after_a_pause_takes_nothing_away_from_an_open_incident() {
+    let look = |operation: &str, day| {
+        let (service, operation) = ("iam".into(), operation.into());
+        let evidence = EventEvidence { service, operation, ..EventEvidence::default() };
+        let seen = format!("{day}");
+        Signal { bits: 1.4, harmless: 1.4, evidence, ..signal(FACT.clone(), 0.0, (&seen, day)) }
+    };
+    let mut incident = Incident::begin("a", (at(0), received(0)), 1);
+    add(&mut incident, Severity::High, 14.2, ("grave", 0));
+    assert_eq!(severity(&mut incident), Some(Severity::High), "it is open, and fades no more");
+    for day in 0..5 {
+        incident.add(look("ListUsers", day), received(day));
+    }
+    let (before, later) = (incident.bits, 5 + 2 * i64::from(LOOKING_PAUSE_DAYS));
+    assert!(incident.harmless > MAX_HARMLESS_BITS);
+    incident.add(look("ListUsers", later), received(later));
+    assert!(incident.bits >= before, "{} after {before}", incident.bits);
+}
