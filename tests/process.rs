@@ -12,6 +12,7 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
@@ -110,9 +111,13 @@ fn at(n: usize) -> String {
     format!("2026-03-02T{:02}:{:02}:00Z", 8 + n / 60, n % 60)
 }
 
-fn lines(rounds: std::ops::Range<usize>) -> String {
+fn lines(rounds: Range<usize>) -> String {
+    lines_of(0..ROLES, rounds)
+}
+
+fn lines_of(roles: Range<usize>, rounds: Range<usize>) -> String {
     let events = rounds
-        .flat_map(|round| (0..ROLES).map(move |role| role_event(&format!("r{role}"), &at(round), round)));
+        .flat_map(|round| roles.clone().map(move |role| role_event(&format!("r{role}"), &at(round), round)));
     events.map(|event| format!("{event}\n")).collect()
 }
 
@@ -236,39 +241,68 @@ fn each_stage_can_be_a_process_of_its_own() {
 /// with new producers, in the same process, and nothing counts twice.
 #[test]
 fn a_process_that_stood_still_goes_on_by_itself() {
-    const POISON: usize = 7;
     let Some(mut scenario) = Scenario::new("stood-still") else { return };
     scenario.config.kafka.instance_id = Some("one".into());
     // Transactions are open for most of the time.
     scenario.config.stage.commit_interval = Duration::from_secs(4);
     let running = Running::ready(&scenario);
-    scenario.produce_lines(scenario.input(), lines(0..5).as_bytes());
-    let taken_in = format!("nhi_activities_total{{topic=\"{}\"}} {}\n", scenario.input(), 5 * ROLES);
-    until("ingest has committed", || running.shows(&taken_in));
-    // The monitor publishes new identities at once, and ingest what it cannot understand: that begins their transactions.
-    scenario.produce_lines(scenario.input(), "no record\n".repeat(POISON).as_bytes());
-    std::thread::sleep(Duration::from_millis(1_500));
-    running.signal("-STOP");
-    // Ten seconds, and a little for the broker to look.
-    std::thread::sleep(Duration::from_secs(14));
+    let attempts = stop_within_transactions(&scenario, &running);
+    let roles = 0..attempts * ROLES;
+    until("the broker has ended both transactions", || {
+        transactions(&scenario).iter().all(|topic| !scenario.has_open_transaction(topic))
+    });
     running.signal("-CONT");
     for stage in ["ingest", "monitor"] {
         let aborts = format!("nhi_aborts_total{{reason=\"abortable\",stage=\"{stage}\"}}");
         until("the transaction is found to have ended", || running.shows(&aborts));
     }
-    scenario.produce_lines(scenario.input(), lines(5..10).as_bytes());
-    until("every event is learned", || (0..ROLES).all(|role| running.activities(role) >= 10));
-    assert!((0..ROLES).all(|role| running.activities(role) == 10));
+    scenario.produce_lines(scenario.input(), lines_of(roles.clone(), 5..10).as_bytes());
+    until("every event is learned", || roles.clone().all(|role| running.activities(role) >= 10));
+    assert!(roles.clone().all(|role| running.activities(role) == 10));
     assert_eq!(running.terminate(), Some(0), "it is the same process");
     let last_seen = scenario.latest(&scenario.config.topics.inventory, "last-seen:");
     let newest = at(9).replace("00Z", "00.000Z");
-    assert_eq!(last_seen.len(), ROLES);
+    assert_eq!(last_seen.len(), roles.len());
     assert!(last_seen.values().all(|record| record["last_seen"] == json!(newest)), "{last_seen:?}");
     assert_eq!(
         scenario.read(&scenario.config.topics.dead_letter).len(),
-        POISON,
+        attempts * POISON,
         "nothing is published twice"
     );
+}
+
+/// Records without sense that an attempt to stop within transactions produces.
+const POISON: usize = 7;
+
+/// Topics that only ingest, and only the monitor writes to.
+fn transactions(scenario: &Scenario) -> [&str; 2] {
+    [&scenario.config.topics.dead_letter, &scenario.config.topics.inventory]
+}
+
+/// Stops a process while both of its stages have a transaction open, and tells how often that was tried. When a stage commits is its own
+/// affair, so each attempt gives both of them something to write, and is given up where one has committed by the time of the stop.
+fn stop_within_transactions(scenario: &Scenario, running: &Running) -> usize {
+    const ATTEMPTS: usize = 20;
+    let are_open = || transactions(scenario).iter().all(|topic| scenario.has_open_transaction(topic));
+    for attempt in 0..ATTEMPTS {
+        let roles = attempt * ROLES..(attempt + 1) * ROLES;
+        scenario.produce_lines(scenario.input(), lines_of(roles, 0..5).as_bytes());
+        let activities = 5 * ROLES * (attempt + 1);
+        let taken_in = format!("nhi_activities_total{{topic=\"{}\"}} {activities}\n", scenario.input());
+        until("ingest has committed", || running.shows(&taken_in));
+        // The monitor publishes new identities at once, and ingest what it cannot understand: that begins their transactions.
+        scenario.produce_lines(scenario.input(), "no record\n".repeat(POISON).as_bytes());
+        let begun = Instant::now();
+        while begun.elapsed() < scenario.config.stage.commit_interval && !are_open() {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        running.signal("-STOP");
+        if are_open() {
+            return attempt + 1;
+        }
+        running.signal("-CONT");
+    }
+    panic!("never were both transactions open in {ATTEMPTS} attempts");
 }
 
 /// A second process under the same instance name takes over; the first ends by itself, and says why by its exit code.

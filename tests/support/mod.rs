@@ -15,6 +15,7 @@ use nhi_monitor::kafka::topics;
 use nhi_monitor::runtime::{Service, Stages};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use serde_json::{Value, json};
 
 /// How long a condition may take to come true, on a loaded machine.
@@ -177,6 +178,23 @@ impl Scenario {
             .filter(|(key, _)| key.starts_with(prefix))
             .map(|(key, read)| (key[prefix.len()..].to_owned(), read.json()))
             .collect()
+    }
+
+    /// Whether the broker holds a transaction open that has written to a topic: who reads only what is committed comes less far
+    /// than who reads everything.
+    pub(crate) fn has_open_transaction(&self, topic: &str) -> bool {
+        self.ends(topic, "read_committed") != self.ends(topic, "read_uncommitted")
+    }
+
+    /// Where each partition ends for a reader of this isolation level.
+    fn ends(&self, topic: &str, isolation_level: &str) -> Vec<i64> {
+        let mut settings = ClientConfig::new();
+        settings.set("bootstrap.servers", &self.config.kafka.brokers).set("isolation.level", isolation_level);
+        let consumer: BaseConsumer = settings.create().expect("a consumer");
+        let metadata = consumer.fetch_metadata(Some(topic), DEADLINE).expect("the broker answers");
+        let partitions = metadata.topics()[0].partitions().iter();
+        let end = |partition| consumer.fetch_watermarks(topic, partition, DEADLINE).expect("watermarks").1;
+        partitions.map(|partition| end(partition.id())).collect()
     }
 
     /// Sets the largest message that a topic takes, headers included.
