@@ -26,7 +26,7 @@ use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use serde_json::json;
-use support::{Scenario, learned, role_event, role_id, until, until_within};
+use support::{Scenario, learned, role_event, role_id, until};
 
 /// A Kafka of a scenario's own, to be treated badly.
 struct Kafka {
@@ -123,7 +123,7 @@ fn in_baselines(service: &Service) -> u64 {
 /// Every event is learned once, and the last use of every role is its newest.
 fn is_exact(scenario: &Scenario, service: &Service, rounds: usize) {
     let all = (rounds * ROLES) as u64;
-    until_within(Duration::from_secs(120), "every event is learned", || in_baselines(service) >= all);
+    until("every event is learned", || in_baselines(service) >= all);
     let each: Vec<u64> = learned(&[service]).into_values().collect();
     assert_eq!(each, vec![rounds as u64; ROLES], "every identity learned each of its events once");
     service.shutdown().unwrap();
@@ -147,7 +147,7 @@ fn a_broker_that_restarts_or_stands_still_costs_nothing_but_time() {
     until("the broker listens", || TcpStream::connect(kafka.bootstrap("bootstrap")).is_ok());
     scenario.produce_lines(scenario.input(), lines(20..40).as_bytes());
     let half = (40 * ROLES) as u64;
-    until_within(Duration::from_secs(120), "half is learned", || in_baselines(&service) >= half);
+    until("half is learned", || in_baselines(&service) >= half);
 
     scenario.produce_lines(scenario.input(), lines(40..50).as_bytes());
     kafka.signal("-STOP");

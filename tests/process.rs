@@ -26,11 +26,14 @@ use support::{Scenario, role_event, role_id, until};
 
 const ROLES: usize = 30;
 
+/// Where a process logs to, in its folder.
+const LOG: &str = "log";
+
 /// A running `nhi-monitor run`. Killed where a test gives up on it.
 struct Running {
     child: Child,
     port: u16,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Running {
@@ -46,8 +49,9 @@ impl Running {
         let file = dir.path().join("nhi-monitor.toml");
         std::fs::write(&file, toml::to_string(&config).unwrap()).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_nhi-monitor"));
-        let child = command.args(["run", "-c"]).arg(&file).args(arguments).spawn().unwrap();
-        Self { child, port, _dir: dir }
+        let log = std::fs::File::create(dir.path().join(LOG)).unwrap();
+        let child = command.args(["run", "-c"]).arg(&file).args(arguments).stderr(log).spawn().unwrap();
+        Self { child, port, dir }
     }
 
     fn ready(scenario: &Scenario) -> Self {
@@ -71,6 +75,11 @@ impl Running {
     /// Whether `/metrics` says this.
     fn shows(&self, sample: &str) -> bool {
         self.get("/metrics").is_some_and(|(_, metrics)| metrics.contains(sample))
+    }
+
+    /// What it has logged.
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join(LOG)).unwrap()
     }
 
     /// Activities that one identity's baseline has learned from.
@@ -104,6 +113,9 @@ impl Drop for Running {
         // It has ended already where the test went well.
         drop(self.child.kill());
         drop(self.child.wait());
+        if std::thread::panicking() {
+            eprintln!("{}", self.log());
+        }
     }
 }
 
@@ -200,10 +212,10 @@ fn detectors_are_read_again_on_sighup() {
     put(&text.replace("severity: low", "status: shadow\nseverity: low"));
     running.signal("-HUP");
     until("the good folder is taken", || running.shows("nhi_detectors_reloads_total 1\n"));
-    // Workers swap with their next commit, which an idle one makes each second.
-    std::thread::sleep(Duration::from_secs(3));
+    // Between transactions, each for itself.
+    until("both workers go by it", || running.log().matches("goes on with other detectors").count() == 2);
     produce(&on_day(15, "DeleteObject"));
-    until("all workers go by it", || running.shows(&in_shadow(ROLES)));
+    until("it is in force", || running.shows(&in_shadow(ROLES)));
 
     put("id: own\nnonsense: true\n");
     running.signal("-HUP");

@@ -33,7 +33,11 @@ pub enum Error {
 /// Where `log.level` is not a filter, or logging is set up already.
 pub fn init(config: &Log) -> Result<(), Error> {
     let filter = filter(&config.level)?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Colours are for people: a file, a journal or a collector of logs gets the plain text.
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(console::colors_enabled_stderr());
     match config.format {
         LogFormat::Text => lines.with_target(false).finish().try_init()?,
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).finish().try_init()?,
