@@ -95,6 +95,8 @@ pub struct Sighting {
     pub is_against_inventory: bool,
     /// Whether the identity is known for long enough for novelty to mean anything.
     pub is_settled: bool,
+    /// Whether it does not because the identity is seldom used, however long it has been known.
+    pub is_seldom_used: bool,
     /// Whole days since the identity was last active; 0 for late events.
     pub pause_days: u32,
     /// Longest pause before this one.
@@ -202,6 +204,7 @@ impl Behaviour {
         let is_settled = age_days >= settings.learning_days && is_known;
         let mut sighting = Sighting {
             is_settled,
+            is_seldom_used: age_days >= settings.learning_days && !is_known,
             pause_days,
             longest_pause_days: self.longest_pause_days,
             is_new_human_use: self.observe_human_use(event, is_settled, settings.quarantine_ms),
@@ -447,7 +450,8 @@ impl Behaviour {
         }
         let is_error = if event.outcome == Outcome::Success { 0.0 } else { 1.0 };
         self.error_rate += ERROR_RATE_WEIGHT * (is_error - self.error_rate);
-        let known = Acquaintance { age_days: sighting.age_days, is_settled: sighting.is_settled };
+        let Sighting { age_days, is_settled, is_seldom_used, .. } = *sighting;
+        let known = Acquaintance { age_days, is_settled, is_seldom_used };
         sighting.bursts = self.volume.observe(event, known);
     }
 }

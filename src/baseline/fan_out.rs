@@ -40,6 +40,15 @@ struct Usual {
     peak: Peak,
 }
 
+/// What a refused call adds to its hour.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Refused {
+    /// Different calls that were refused, with this one.
+    pub calls: u64,
+    /// Whether this one was not among them.
+    pub is_new: bool,
+}
+
 /// What an event uses, as hashes.
 #[derive(Clone, Copy, Debug)]
 pub struct Used {
@@ -94,12 +103,13 @@ impl FanOut {
         if grown == [false; 3] { Counts::default() } else { self.judged(grown) }
     }
 
-    /// Counts a refused call by its hash, in the minute that was counted last. Returns how many different ones the hour has.
-    pub fn count_refused(&mut self, minute: u32, call: u64) -> u64 {
-        if minute / 60 == self.hour {
-            self.refused.add(call);
+    /// Counts a refused call by its hash, in the minute that was counted last. One of an earlier hour is late and does not count.
+    pub fn count_refused(&mut self, minute: u32, call: u64) -> Refused {
+        if minute / 60 != self.hour {
+            return Refused::default();
         }
-        self.refused.len()
+        let is_new = self.refused.add(call);
+        Refused { calls: self.refused.len(), is_new }
     }
 
     /// Holds the hour that is being counted out of what is learned: it raised an alert.

@@ -6,7 +6,7 @@ use crate::activity::{Event, Outcome};
 use crate::time::EventTime;
 
 use super::dimension::Dimension;
-use super::fan_out::{FanOut, Used};
+use super::fan_out::{FanOut, Refused, Used};
 use super::rate::{Burst, HourlyRate};
 use super::rhythm::Rhythm;
 use super::transfer::Transfer;
@@ -14,6 +14,9 @@ use super::transfer::Transfer;
 /// Days of life after which what an identity has shown counts as its usual: each day of the week twice. Until then the most of an
 /// hour is learned at once.
 const YOUNG_DAYS: u32 = 14;
+
+/// Fewest different refused calls of an hour that are judged of who is seldom used: a broken deployment is refused a few.
+const MIN_REFUSED: u64 = 8;
 
 /// How much an identity does by the hour.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -40,6 +43,8 @@ pub struct Bursts {
     /// Different calls among them: by action, and by what was acted on where that says something. Attempts of somebody who did not prove
     /// to be the identity are each one of their own.
     pub denied_calls: u64,
+    /// The same, of an identity that is seldom used. Nothing is usual of it: each is a surprise of its own. Judged is what grew.
+    pub refused_calls: Burst,
     /// Different actions of this hour.
     pub actions: Burst,
     /// Different services of this hour.
@@ -59,14 +64,15 @@ impl Bursts {
             odd_hour: _,
             denied,
             denied_calls: _,
+            refused_calls,
             actions,
             services,
             services_in_minute,
             bytes,
         } = self;
         // Each is counted where it is not 0.
-        events.count | denied.count | actions.count | services.count | services_in_minute.count | bytes.count
-            != 0
+        let in_an_hour = events.count | denied.count | refused_calls.count | actions.count | services.count;
+        in_an_hour | services_in_minute.count | bytes.count != 0
     }
 }
 
@@ -77,10 +83,13 @@ pub struct Acquaintance {
     pub age_days: u32,
     /// Whether what is new in it means anything.
     pub is_settled: bool,
+    /// Whether it does not because it is seldom used, however long it has been known.
+    pub is_seldom_used: bool,
 }
 
 impl Volume {
-    /// Counts an event. Bursts of events do not wait for the identity to be settled, the others do.
+    /// Counts an event. Bursts of events do not wait for the identity to be settled, the others do. Of one that may never be, being
+    /// seldom used, different refused calls are told.
     pub fn observe(&mut self, event: &Event<'_>, known: Acquaintance) -> Bursts {
         let (hour, is_young) = (event.time.hour(), known.age_days < YOUNG_DAYS);
         let mut bursts = Bursts::default();
@@ -90,12 +99,16 @@ impl Volume {
         }
         let [actions, services, services_in_minute] =
             self.fan_out.count(minute(event.time), used(event), is_young);
-        let (denied, denied_calls) = self.count_denied(event, is_young);
+        let (denied, Refused { calls: denied_calls, is_new }) = self.count_denied(event, is_young);
         let bytes = self.add_bytes(event, is_young);
         if known.is_settled {
             bursts = Bursts { denied, denied_calls, actions, services, services_in_minute, bytes, ..bursts };
         } else {
             bursts.odd_hour = Burst::default();
+        }
+        if known.is_seldom_used && is_new && denied_calls >= MIN_REFUSED {
+            bursts.refused_calls =
+                Burst { count: denied_calls, bits: denied_calls as f32, ..Burst::default() };
         }
         bursts
     }
@@ -111,10 +124,12 @@ impl Volume {
         if bursts.events.bits > 0.0 || bursts.odd_hour.bits > 0.0 {
             self.rhythm.rate.hold_out();
         }
-        if bursts.denied.bits > 0.0 {
+        let is_search = bursts.refused_calls.bits > 0.0;
+        if is_search || bursts.denied.bits > 0.0 {
             self.denied.hold_out();
         }
-        if [bursts.actions, bursts.services, bursts.services_in_minute].iter().any(|burst| burst.bits > 0.0) {
+        let broad = [bursts.actions, bursts.services, bursts.services_in_minute];
+        if is_search || broad.iter().any(|burst| burst.bits > 0.0) {
             self.fan_out.hold_out();
         }
         if let Some(transfer) = self.transfer.as_deref_mut().filter(|_| bursts.bytes.bits > 0.0) {
@@ -122,12 +137,12 @@ impl Volume {
         }
     }
 
-    fn count_denied(&mut self, event: &Event<'_>, is_young: bool) -> (Burst, u64) {
+    fn count_denied(&mut self, event: &Event<'_>, is_young: bool) -> (Burst, Refused) {
         if event.outcome != Outcome::Denied {
-            return (Burst::default(), 0);
+            return Default::default();
         }
-        let calls = self.fan_out.count_refused(minute(event.time), call(event));
-        (self.denied_now(event.time.hour(), is_young), calls)
+        let refused = self.fan_out.count_refused(minute(event.time), call(event));
+        (self.denied_now(event.time.hour(), is_young), refused)
     }
 
     fn denied_now(&mut self, hour: u32, is_young: bool) -> Burst {
@@ -183,7 +198,7 @@ mod tests {
     use crate::monitor::fixture;
     use crate::time::MINUTE_MS;
 
-    const KNOWN: Acquaintance = Acquaintance { age_days: 30, is_settled: true };
+    const KNOWN: Acquaintance = Acquaintance { age_days: 30, is_settled: true, is_seldom_used: false };
 
     /// One that has read an object of a megabyte each minute of three hours a day, for a month.
     fn reader() -> Volume {
@@ -267,13 +282,64 @@ mod tests {
     }
 
     #[test]
-    fn of_the_unsettled_only_bursts_of_events_are_told() {
+    fn of_the_young_only_bursts_of_events_are_told() {
         let mut volume = reader();
-        let young = Acquaintance { age_days: 3, is_settled: false };
+        let young = Acquaintance { age_days: 3, is_settled: false, is_seldom_used: false };
         let theft = Sample { bytes_out: Some(1 << 40), ..Sample::default() };
         let activity = fixture::activity("reader", &theft, 30 * 1_440 * MINUTE_MS, "event");
         let told: Vec<Bursts> = (0..200).map(|_| volume.observe(&activity.event, young)).collect();
         assert!(told.iter().all(|bursts| bursts.bytes.count == 0 && bursts.odd_hour.count == 0));
         assert!(told.iter().any(|bursts| bursts.events.count > 100));
+    }
+
+    /// So many different refused calls from a time on (milliseconds), by one that is seldom used or is not.
+    fn refused(volume: &mut Volume, is_seldom_used: bool, calls: i64, from: i64) -> Vec<Bursts> {
+        let known = Acquaintance { age_days: 30, is_settled: !is_seldom_used, is_seldom_used };
+        let refused = |number: i64| {
+            let action = format!("iam:List{number}");
+            let sample = Sample { action, outcome: Outcome::Denied, ..Sample::default() };
+            let event = format!("{from}-{number}");
+            let activity = fixture::activity("reader", &sample, from + number * 1_000, &event);
+            volume.observe(&activity.event, known)
+        };
+        (0..calls).map(refused).collect()
+    }
+
+    const NOW: i64 = 31 * 1_440 * MINUTE_MS;
+
+    #[test]
+    fn different_refused_calls_are_told_of_the_seldom_used_alone() {
+        let told = |is_seldom_used| -> Vec<u64> {
+            let told = refused(&mut reader(), is_seldom_used, 20, NOW);
+            told.iter().map(|bursts| bursts.refused_calls.count).filter(|count| *count > 0).collect()
+        };
+        assert!(
+            told(true).first() == Some(&MIN_REFUSED) && told(true).last() >= Some(&17),
+            "{:?}",
+            told(true)
+        );
+        assert_eq!(told(false), [0; 0]);
+    }
+
+    #[test]
+    fn refused_calls_that_come_again_or_late_are_not_told() {
+        let mut volume = reader();
+        refused(&mut volume, true, 20, NOW);
+        for from in [NOW, NOW - 60 * MINUTE_MS] {
+            let again = refused(&mut volume, true, 20, from);
+            assert!(again.iter().all(|bursts| bursts.refused_calls == Burst::default()), "{from}");
+        }
+    }
+
+    #[test]
+    fn an_hour_of_a_search_teaches_nothing() {
+        let learned = |is_held_out: bool| {
+            let mut volume = reader();
+            let told = refused(&mut volume, true, 40, NOW);
+            told.iter().filter(|_| is_held_out).for_each(|bursts| volume.hold_out(bursts));
+            observe(&mut volume, &Sample { outcome: Outcome::Denied, ..megabyte() }, 33 * 1_440);
+            volume.denied.mean()
+        };
+        assert!(learned(true) < learned(false), "{} {}", learned(true), learned(false));
     }
 }

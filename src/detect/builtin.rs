@@ -40,6 +40,7 @@ pub const FILES: &[(&str, &str)] = files![
     "off-hours.yaml",
     "old-credential-still-used.yaml",
     "outside-declared.yaml",
+    "refused-search.yaml",
     "retired-identity-used.yaml",
     "sensitive-action-first-use.yaml",
     "service-burst.yaml",

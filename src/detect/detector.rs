@@ -4,10 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::activity::{CredentialKind, Event, NetworkClass};
 use crate::baseline::Dimension;
-use crate::baseline::rate::Burst;
-use crate::baseline::volume::Bursts;
 use crate::time::EventTime;
 
+use super::burst_of::BurstOf;
 use super::exception::Exception;
 use super::finding::Severity;
 use super::form::{IdText, OwaspNhiText, SaidText, TacticText, TechniqueText};
@@ -356,42 +355,6 @@ impl ClassBits {
 /// What a signal weighs at most, where a detector sets no limit of its own.
 const fn most() -> f32 {
     super::families::MAX_SIGNAL_BITS
-}
-
-/// What a burst counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum BurstOf {
-    /// All events, against any active hour.
-    All,
-    /// All events, at a time of the week (give or take an hour) that usually has fewer than other active hours, or none.
-    OddHour,
-    /// Denied events.
-    Denied,
-    /// Different actions, as estimated from 64 bits: at most 310.
-    Actions,
-    /// Different services.
-    Services,
-    /// Different services within one minute, against the busiest minute of each active hour.
-    ServicesInMinute,
-    /// Bytes taken out, where the log tells: data events of S3. Hours without any do not count.
-    Bytes,
-}
-
-impl BurstOf {
-    /// What was judged of it.
-    #[must_use]
-    pub const fn among(self, bursts: &Bursts) -> Burst {
-        match self {
-            Self::All => bursts.events,
-            Self::OddHour => bursts.odd_hour,
-            Self::Denied => bursts.denied,
-            Self::Actions => bursts.actions,
-            Self::Services => bursts.services,
-            Self::ServicesInMinute => bursts.services_in_minute,
-            Self::Bytes => bursts.bytes,
-        }
-    }
 }
 
 /// What kind of change a signal speaks of. What changes together counts once within an incident: the strongest of an axis.

@@ -3,6 +3,7 @@
 pub mod bound;
 pub mod budget;
 pub mod builtin;
+pub mod burst_of;
 pub mod chain;
 pub mod credential;
 pub mod detector;

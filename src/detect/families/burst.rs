@@ -1,7 +1,8 @@
 //! Bursts: much more than usual within an hour, of events, denials, different actions or services, bytes.
 
 use crate::baseline::rate::Burst;
-use crate::detect::detector::{BurstOf, Rule};
+use crate::detect::burst_of::BurstOf;
+use crate::detect::detector::Rule;
 use crate::detect::explain;
 
 use super::{Match, Subject};
@@ -26,6 +27,7 @@ pub(super) fn burst(rule: &Rule, subject: Subject<'_>) -> Option<Match> {
     (above >= 1.0 && burst.bits >= *min_bits).then(|| {
         let (reason, expected) = match events {
             BurstOf::OddHour => odd_hour(burst, hour, any_hour),
+            BurstOf::RefusedCalls => of_seldom_used(burst),
             other => usual(*other, burst),
         };
         let reason = match calls {
@@ -67,6 +69,15 @@ fn odd_hour(burst: Burst, hour: u8, any_hour: f32) -> (String, String) {
     )
 }
 
+/// The same, of an identity that is seldom used.
+fn of_seldom_used(burst: Burst) -> (String, String) {
+    let reason = format!(
+        "{}, and it is so seldom used that nothing is usual of it",
+        seen(BurstOf::RefusedCalls, burst)
+    );
+    (reason, "a few at most: who is let in knows what for".into())
+}
+
 /// Why so much is a signal, and what was expected.
 fn usual(events: BurstOf, burst: Burst) -> (String, String) {
     let span = match events {
@@ -89,6 +100,7 @@ fn amount(events: BurstOf, value: f64) -> String {
     let what = match events {
         BurstOf::All | BurstOf::OddHour => "events",
         BurstOf::Denied => "denied events",
+        BurstOf::RefusedCalls => "different refused calls",
         BurstOf::Actions => "different actions",
         BurstOf::Services | BurstOf::ServicesInMinute => "different services",
         BurstOf::Bytes => return format!("{} taken out", explain::bytes(value)),
