@@ -250,7 +250,7 @@ fn count_attacks(archive: &Archive) -> usize {
 
 /// Sends part of the archive, and is killed with a transaction open.
 fn kill_midway(scenario: &Scenario, archive: &Archive) {
-    let mut slow = backfill(scenario, archive, &["--rate", "4000"]);
+    let mut slow = backfill(scenario, archive, &["--rate", "1000"]);
     let mut child = slow.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     until("part of it is sent", || position(scenario) > 0);
     child.kill().unwrap();

@@ -22,7 +22,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::mocking::MockCluster;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
-use support::{Scenario, role_event, role_id, until};
+use support::{DEADLINE, Scenario, role_event, role_id, until};
 
 /// Events of this hour, since a loss is dated by the time of its discovery.
 fn events(numbers: std::ops::Range<usize>) -> Vec<Vec<u8>> {
@@ -58,7 +58,7 @@ fn delete_before(scenario: &Scenario, topic: &str, partition: i32, offset: i64) 
 
 fn end_of(scenario: &Scenario, topic: &str, partition: i32) -> i64 {
     let (admin, _) = admin(scenario);
-    admin.inner().fetch_watermarks(topic, partition, Duration::from_secs(10)).unwrap().1
+    admin.inner().fetch_watermarks(topic, partition, DEADLINE).unwrap().1
 }
 
 fn make_again(scenario: &Scenario, topic: &str, partitions: i32) {
@@ -106,7 +106,7 @@ fn what_was_deleted_behind_the_committed_offset_is_counted_and_a_gap() {
     delete_before(&scenario, topic, 0, 12);
     let service = scenario.start();
     until("the rest is read", || messages(&service, topic) == 8);
-    assert_eq!(losses(&service, topic, "deleted"), (1, 7));
+    until("the loss is counted", || losses(&service, topic, "deleted") == (1, 7));
     until("the monitor knows of the gap", || is_covered(&service) == Some(false));
     service.shutdown().unwrap();
 
@@ -203,7 +203,7 @@ fn a_topic_that_was_made_again_is_read_from_its_beginning_and_a_gap() {
     scenario.produce(topic, &events(3..6));
     let service = scenario.start();
     until("all are monitored", || service.counters().monitored == 3);
-    assert_eq!(service.monitor_stats().duplicates, 2, "what was known is recognised");
+    until("what was known is recognised", || service.monitor_stats().duplicates == 2);
     until("the monitor knows of the gap", || is_covered(&service) == Some(false));
     service.shutdown().unwrap();
 }
@@ -301,7 +301,7 @@ fn batches_that_cannot_be_read_are_passed_over_and_counted() {
     let service = scenario.start();
     scenario.produce(topic, &events(0..1));
     until("the record after the first batch is read", || messages(&service, topic) == 1);
-    assert_eq!(losses(&service, topic, "unreadable"), (1, 40));
+    until("the loss is counted", || losses(&service, topic, "unreadable") == (1, 40));
 
     const LZ4: i16 = 3;
     produce_raw(brokers, topic, &batch(LZ4, 7, false));

@@ -17,7 +17,7 @@ use nhi_monitor::detect::Detectors;
 use nhi_monitor::kafka::client::WorkerName;
 use nhi_monitor::kafka::embedded::EmbeddedBroker;
 use nhi_monitor::kafka::{KafkaLog, Worker};
-use nhi_monitor::runtime::log::{Log, OutRecord, Output};
+use nhi_monitor::runtime::log::{Error, Log, OutRecord, Output};
 use nhi_monitor::runtime::{Observer, Service, StageKind, Stages, Unobserved};
 use serde_json::{Value, json};
 use support::{Scenario, received, role_event, role_id, until, until_received};
@@ -104,6 +104,7 @@ fn a_record_that_its_topic_refuses_ends_the_service_and_is_named() {
     // After the start, which would refuse such a topic.
     scenario.allow_messages_of(&scenario.config.topics.dead_letter, 10_000);
     scenario.produce(scenario.input(), &[noise(50_000)]);
+    until("the service ends", || service.is_finished());
     let failure = service.wait().unwrap_err().to_string();
     let topic = &scenario.config.topics.dead_letter;
     assert!(failure.contains(&format!("topic `{topic}` refuses a record of 50000 bytes")), "{failure}");
@@ -241,7 +242,7 @@ fn the_embedded_broker_runs_the_same_stages() {
         (0..100).map(|n| format!("{}\n", role_event(&format!("r{}", n % 10), &at(n / 10), n))).collect();
     scenario.produce_lines(scenario.input(), lines.as_bytes());
     until_received(&service, 100);
-    assert_eq!(service.monitor_stats().activities, 100);
+    until("all activities are counted", || service.monitor_stats().activities == 100);
     assert_eq!(identities(&service).len(), 10);
     service.shutdown().unwrap();
     drop(broker);
@@ -257,8 +258,13 @@ fn a_transaction_with_records_in_flight_is_aborted_at_once_and_the_next_is_commi
         log.send(&alert(b"aborted")).unwrap();
     }
     let begun = Instant::now();
-    log.abort().unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(10), "took {:?}", begun.elapsed());
+    // A broker that is busy for a moment is asked again, as a stage does: before a new producer would take over.
+    until("the transaction is aborted", || match log.abort() {
+        Ok(()) => true,
+        Err(Error::Transient { .. }) => false,
+        Err(error) => panic!("{error}"),
+    });
+    assert!(begun.elapsed() < Duration::from_secs(8), "took {:?}", begun.elapsed());
     log.begin().unwrap();
     log.send(&alert(b"committed")).unwrap();
     log.commit(&BTreeMap::new()).unwrap();

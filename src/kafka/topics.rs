@@ -17,8 +17,8 @@ use crate::config::{Config, Topics};
 const ADMIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// What our topics must take at least: a full batch (`batch.size`, which is 1,000,000 where nobody sets it).
 const MIN_MESSAGE_BYTES: u64 = 1_000_000;
-/// How often, and with which pause, the brokers are asked whether they know a topic that was just created: 10 s in all.
-const MAX_LOOKS: u32 = 100;
+/// How often, and with which pause, the brokers are asked whether they know a topic that was just created: 30 s in all.
+const MAX_LOOKS: u32 = 300;
 /// See [`MAX_LOOKS`].
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 /// Ids of embedded clusters start so (librdkafka: `rdkafka_mock.c`). These do not answer questions about settings.

@@ -56,6 +56,7 @@ replication_factor = 3
 ingest_workers = {self.workers}
 monitor_workers = {self.workers}
 commit_interval = "{self.commit_interval}"
+drain_timeout = "60s"
 
 [http]
 listen = "127.0.0.1:{port}"

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from deployment import Deployment
 
-# The drain timeout of the settings is 20 s; a process that takes longer than this hangs.
-END_SECONDS = 60
+# The drain timeout of the settings is 60 s; a process that takes longer than this hangs.
+END_SECONDS = 120
 
 
 class Instance:

@@ -135,6 +135,8 @@ def problem_with(prometheus, expr):
         samples = prometheus.query(expr)
     except urllib.error.HTTPError as error:
         return json.loads(error.read()).get("error", str(error))
+    except OSError as error:
+        return f"no answer: {error}"
     return None if has_data(samples) else "no data"
 
 
@@ -164,7 +166,10 @@ def main():
         time.sleep(args.seconds)
         deadline = time.monotonic() + PATIENCE_SECS
         while True:
-            rules, problems = asked(prometheus, panels, args.seconds)
+            try:
+                rules, problems = asked(prometheus, panels, args.seconds)
+            except OSError as error:
+                rules, problems = [], [f"prometheus does not answer: {error}"]
             if not problems or time.monotonic() > deadline:
                 break
             time.sleep(1)

@@ -12,7 +12,7 @@ use nhi_monitor::config::{Config, Input};
 use nhi_monitor::decode::FormatHint;
 use nhi_monitor::detect::Detectors;
 use nhi_monitor::kafka::topics;
-use nhi_monitor::runtime::{Service, Stages};
+use nhi_monitor::runtime::{Service, Stages, TopicCounters};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -207,11 +207,19 @@ impl Scenario {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         let answer = runtime.block_on(admin.alter_configs(&[change], &AdminOptions::new()));
         assert!(answer.expect("the broker answers").iter().all(Result::is_ok), "{topic} is changed");
+        // The broker goes by it a moment after the controller has said so.
+        until("the broker knows the new limit", || {
+            let asked = [ResourceSpecifier::Topic(topic)];
+            let answer = runtime.block_on(admin.describe_configs(&asked, &AdminOptions::new()));
+            let known = answer.expect("the broker answers").remove(0).expect("the topic is there");
+            known.get("max.message.bytes").and_then(|entry| entry.value.clone()) == Some(bytes.clone())
+        });
     }
 
     fn kcat(&self, mode: &str) -> Command {
         let mut command = Command::new("kcat");
-        command.args([mode, "-b", &self.config.kafka.brokers]);
+        // What it waits for metadata is five seconds otherwise.
+        command.args([mode, "-m", "60", "-b", &self.config.kafka.brokers]);
         command
     }
 }
@@ -233,6 +241,8 @@ pub(crate) fn config(unique: &str) -> Config {
     let mut config = Config::default();
     config.kafka.application_id = unique.to_owned();
     config.stage.commit_interval = Duration::from_millis(100);
+    // On a loaded machine a rebalance within a drain takes its time.
+    config.stage.drain_timeout = Duration::from_secs(120);
     let topics = &mut config.topics;
     topics.partitions = 4;
     topics.inputs = vec![
@@ -272,7 +282,10 @@ pub(crate) fn until_within(deadline: Duration, what: &str, mut condition: impl F
 
 /// Waits until the service has taken in so many records of all topics, and has handed them to the monitor.
 pub(crate) fn until_received(service: &Service, records: u64) {
-    until("all records are received", || received(service) >= records);
+    until("all records are received", || {
+        // Each of what became of them is counted by itself.
+        service.counters().topics.values().all(TopicCounters::is_balanced) && received(service) >= records
+    });
     until("all activities are monitored", || {
         let counters = service.counters();
         let activities: u64 = counters.topics.values().map(|topic| topic.activities).sum();
@@ -285,9 +298,7 @@ pub(crate) fn until_received(service: &Service, records: u64) {
 
 /// Records that the service has taken in, its own last-seen records excepted.
 pub(crate) fn received(service: &Service) -> u64 {
-    let own = |topic: &nhi_monitor::runtime::TopicCounters| {
-        topic.skipped.get("last_seen_record").copied().unwrap_or_default()
-    };
+    let own = |topic: &TopicCounters| topic.skipped.get("last_seen_record").copied().unwrap_or_default();
     service.counters().topics.values().map(|topic| topic.received - own(topic)).sum()
 }
 
