@@ -193,6 +193,8 @@ fn a_topic_that_was_made_again_is_read_from_its_beginning_and_a_gap() {
     let topic = scenario.input();
     let service = scenario.start();
     scenario.produce(topic, &events(0..5));
+    // All of them, or the next process is handed the rest.
+    until("all are monitored", || service.counters().monitored == 5);
     until("its source is known as covered", || is_covered(&service) == Some(true));
     // A tick tells how far it was read: only then is a later beginning known to be another one.
     let told = || service.counters().published.get("frame").copied().unwrap_or_default();
